@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# External libraries; every one is a Debian or Ubuntu package (see scripts/install_dependencies.sh).
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
+find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
+find_path(FLATBUFFERS_INCLUDE_DIR flatbuffers/flatbuffers.h REQUIRED)
+find_program(FLATC_EXECUTABLE flatc REQUIRED)
+find_library(DNNL_LIBRARY NAMES dnnl)
+find_path(DNNL_INCLUDE_DIR NAMES dnnl.hpp)
+if(INGOT_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+endif()
