@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Exact conversions between the small floating types and float. Round to nearest, ties to even.
+// fp8 and fp4 formats as in "FP8 Formats for Deep Learning" (arXiv 2209.05433) and the ONNX specification's page on
+// float8; conversions to fp8 saturate.
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/dtype.h"
+
+namespace ingot {
+
+float f16_to_float(std::uint16_t bits);
+std::uint16_t float_to_f16(float value);
+float bf16_to_float(std::uint16_t bits);
+std::uint16_t float_to_bf16(float value);
+
+// The 8- and 4-bit kinds: f8e4m3fn, f8e4m3fnuz, f8e5m2, f8e5m2fnuz, f8e8m0, f4e2m1.
+float small_float_to_float(DType type, std::uint8_t bits);
+std::uint8_t float_to_small_float(DType type, float value);
+
+}  // namespace ingot
