@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Patch: a rewrite as data. A rule matches completely first, then records new nodes and replacements here; nothing
+// touches the graph until apply(), which checks every replacement (element type and rank must agree, shapes must not
+// contradict) and then performs all or nothing.
+//
+// Values made by the patch have ids that become valid in the graph when the patch is applied. A patch refers to one
+// graph state: apply it before making the next one.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace ingot::ir {
+
+class Patch {
+ public:
+  // Computes the types of the outputs of a node from its operands; ops/infer.h has the real one. `output_count` types.
+  using InferTypes = Result<std::vector<Type>> (*)(const Patch& patch, const std::string& op, const Attrs& attrs,
+                                                   const std::vector<ValueId>& inputs, std::size_t output_count);
+
+  Patch(const Graph& graph, std::string name, InferTypes infer)
+      : graph_(graph), name_(std::move(name)), infer_(infer), next_value_(first_new_value(graph)) {}
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const Graph& graph() const { return graph_; }
+  [[nodiscard]] bool empty() const { return replacements_.empty(); }
+
+  ValueId add_constant(std::string value_name, TensorPtr tensor);
+  // New node placed just before the earliest-needed place; `origin` gives name and position (usually the matched root).
+  Result<std::vector<ValueId>> add_node(std::string op, std::vector<ValueId> inputs, Attrs attrs, NodeId origin,
+                                        std::size_t output_count = 1);
+  // The common case of one output.
+  Result<ValueId> add(std::string op, std::vector<ValueId> inputs, Attrs attrs, NodeId origin);
+  // All uses of `from` shall use `to`.
+  void replace(ValueId from, ValueId to) { replacements_.emplace_back(from, to); }
+
+  // Type and constant of a value of the graph or of this patch.
+  [[nodiscard]] const Type& type(ValueId id) const;
+  [[nodiscard]] const HostTensor* constant(ValueId id) const;
+
+  // Applies all replacements, then removes the nodes that became dead. On error the graph is unchanged.
+  Status apply(Graph& graph) &&;
+
+ private:
+  struct NewNode {
+    std::string op, name;
+    std::vector<ValueId> inputs, outputs;
+    Attrs attrs;
+    NodeId origin;
+  };
+  struct NewValue {
+    ValueId id;
+    std::string name;
+    Type type;
+    TensorPtr constant;
+  };
+  static std::uint32_t first_new_value(const Graph& graph);
+  [[nodiscard]] const NewValue* new_value(ValueId id) const;
+
+  const Graph& graph_;
+  std::string name_;
+  InferTypes infer_;
+  std::uint32_t next_value_;
+  std::vector<NewNode> nodes_;
+  std::vector<NewValue> values_;
+  std::vector<std::pair<ValueId, ValueId>> replacements_;
+};
+
+}  // namespace ingot::ir
