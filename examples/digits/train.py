@@ -7,7 +7,7 @@ Writes beside this file what the demo needs, so that the demo itself needs no Py
   test_images.npz    the held-out images, their labels, and the outputs that PyTorch computed for them
   digit_*.png        one test image of each class
 
-Needs: torch, scikit-learn, onnx, onnxscript (see requirements/train.txt).
+Needs: torch, scikit-learn, onnx, onnxscript (scripts/venv.sh test installs them).
 """
 import argparse
 import pathlib
