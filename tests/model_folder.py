@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The folder of exported graphs with emptied weights: fills them, makes feeds, knows which graphs must pass.
+
+Files made from the folder are kept in a cache and made again when the graph or fill.py is newer.
+"""
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+FOLDER = pathlib.Path(os.environ.get("INGOT_MODELS", ROOT.parent / "shared/models"))
+CACHE = ROOT / "build/models"
+
+# Graphs that must build and agree with ONNX Runtime.
+REQUIRED = """
+tv_resnet18 tv_resnet50 tv_resnet50@dynamo tv_mobilenet_v2 tv_mobilenet_v3_large tv_efficientnet_b0 tv_squeezenet1_1
+tv_shufflenet_v2_x1_0 tv_vgg16 tv_alexnet tv_convnext_tiny tv_vit_b_16@dynamo tv_swin_t tv_swin_t@dynamo
+tv_deeplabv3_resnet50 timm_mobilenetv4_conv_small timm_dla34 timm_hrnet_w18 timm_repvgg_a0 timm_fastvit_t8
+timm_poolformer_s12 timm_levit_128 timm_deit_small_patch16_224 hf_bert_base hf_distilbert hf_gpt2@dynamo
+hf_segformer_b0 hf_dinov2_s dyn_resnet50 dyn_bert_4l dynamo_dyn_resnet18
+""".split()
+# A few quick ones that touch every kind of layer.
+SMALL = ["tv_squeezenet1_1", "tv_mobilenet_v3_large", "tv_shufflenet_v2_x1_0", "timm_levit_128", "dyn_bert_4l"]
+
+# Symbolic dimensions: the shapes to run, in the order smallest, optimum, largest.
+SHAPES = {
+    "dyn_resnet50": [{"N": 1, "H": 160, "W": 192}, {"N": 1, "H": 224, "W": 224}, {"N": 3, "H": 256, "W": 224}],
+    "dyn_bert_4l": [{"N": 1, "T": 8}, {"N": 1, "T": 128}, {"N": 4, "T": 160}],
+    "dq_bert_4l": [{"N": 1, "T": 8}, {"N": 1, "T": 128}, {"N": 4, "T": 160}],
+    "dynamo_dyn_resnet18": [{"N": 1}, {"N": 2}, {"N": 5}],
+    "dyn_dcn_plugin": [{"N": 1}, {"N": 2}, {"N": 3}],
+}
+
+
+def names(folder: pathlib.Path = FOLDER) -> list:
+    return sorted(path.stem for path in folder.glob("*.onnx"))
+
+
+def shapes_of(name: str) -> list:
+    """The shapes to run; one empty one where all dimensions are fixed."""
+    return SHAPES.get(name, [{}])
+
+
+def _made(target: pathlib.Path, folder: pathlib.Path, source: pathlib.Path, *options: str) -> pathlib.Path:
+    script = folder / "fill.py"
+    newest = max(script.stat().st_mtime, source.stat().st_mtime)
+    if not target.exists() or target.stat().st_mtime < newest:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name("partial-" + target.name)  # an interrupted run leaves no half file under the name
+        subprocess.run([sys.executable, script, *options, source, partial], check=True, stdin=subprocess.DEVNULL)
+        partial.rename(target)
+    return target
+
+
+def filled(name: str, folder: pathlib.Path = FOLDER, cache: pathlib.Path = CACHE) -> pathlib.Path:
+    """The graph with its weights."""
+    return _made(cache / f"{name}.onnx", folder, folder / f"{name}.onnx")
+
+
+def feed(name: str, shape: dict, folder: pathlib.Path = FOLDER, cache: pathlib.Path = CACHE) -> pathlib.Path:
+    """A seeded random feed (.npz) for the inputs, with the symbolic dimensions of `shape`."""
+    suffix = "".join(f"-{key}{value}" for key, value in shape.items())
+    options = [part for key, value in shape.items() for part in ("--dim", f"{key}={value}")]
+    return _made(cache / f"{name}{suffix}.npz", folder, folder / f"{name}.onnx", "--inputs", *options)
+
+
+def relative_error(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """max|ours - theirs| / rms(theirs); infinite for a wrong shape, a differing integer, or a NaN on one side only."""
+    if ours.shape != theirs.shape or ours.dtype.kind != theirs.dtype.kind:
+        return float("inf")
+    if theirs.size == 0:
+        return 0.0
+    if theirs.dtype.kind not in "fc":
+        return 0.0 if np.array_equal(ours, theirs) else float("inf")
+    ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
+    same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+    if same.all():
+        return 0.0
+    difference = np.where(same, 0.0, np.abs(ours - theirs)).max()
+    finite = theirs[np.isfinite(theirs)]
+    rms = float(np.sqrt(np.mean(np.square(finite)))) if finite.size else 0.0
+    if not np.isfinite(difference):
+        return float("inf")
+    return float(difference / rms) if rms > 0 else float(difference)
