@@ -3,6 +3,7 @@
 // TensorPtr is how constants are shared: immutable once behind the pointer, hence safe between threads.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -21,7 +22,8 @@ class HostTensor {
   HostTensor() = default;
   // Zero-filled. Fails on a negative dimension, an overflow, or when memory is short.
   static Result<HostTensor> create(DType dtype, Shape shape);
-  // A view; `owner` (may be null) keeps the memory alive. bytes must hold the elements.
+  // A view; `owner` (may be null) keeps the memory alive. bytes must hold the elements; memory that is not aligned for
+  // them is copied instead.
   static Result<HostTensor> view(DType dtype, Shape shape, std::span<const std::byte> bytes,
                                  std::shared_ptr<const void> owner);
   // Convenience for constants made by the engine itself.
@@ -48,7 +50,8 @@ class HostTensor {
   [[nodiscard]] std::vector<std::string>& strings() { return strings_; }
   [[nodiscard]] const std::vector<std::string>& strings() const { return strings_; }
 
-  // Element i as a number, whatever the type (complex: the real part; strings: 0). Rounds as C++ conversion does.
+  // Element i as a number, whatever the type (complex: the real part; strings: 0). as_int truncates towards zero and
+  // saturates at the ends of int64; NaN gives 0.
   [[nodiscard]] double as_double(std::int64_t i) const;
   [[nodiscard]] std::int64_t as_int(std::int64_t i) const;
   // Stores a number with the type's rounding: to nearest even for floats, saturating for fp8 kinds, wrapping integers.
@@ -69,6 +72,9 @@ class HostTensor {
 };
 
 using TensorPtr = std::shared_ptr<const HostTensor>;
+
+// Same type, shape and bytes (so that NaN equals itself).
+bool same_content(const HostTensor& a, const HostTensor& b);
 
 inline TensorPtr share(HostTensor tensor) { return std::make_shared<const HostTensor>(std::move(tensor)); }
 
