@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Row sources of the implicit matrix product: how a tile of output pixels sees its windows. Internal to the folder.
+#pragma once
+
+#include <cstdint>
+
+#include "backends/cpu/kernels/conv.h"
+#include "backends/cpu/kernels/gemm_core.h"
+
+namespace ingot::cpu {
+
+// The order of K is (kd, kh, kw, channel) in all of them.
+enum class ConvRowMode : std::uint8_t {
+  kTaps,   // a tap is one window position; rows point at the input's pixels, or at zeros in the padding
+  kLines,  // a tap is one (kd, kh) line of the window, kw * channels contiguous floats; cut lines are copied
+  kCopy,   // one tap; the whole window is copied to a dense tile
+};
+
+struct ConvRowPlan {
+  ConvRowMode mode = ConvRowMode::kTaps;
+  KSplit k;
+  std::int64_t copy_floats = 0;
+  std::int64_t pitch = 0;  // of copied rows
+};
+
+ConvRowPlan plan_conv_rows(const ConvShape& shape, std::int64_t in_ld, int panel);
+
+class ConvRows final : public RowSource {
+ public:
+  // `in` points at the group's first channel.
+  ConvRows(const ConvShape& shape, const ConvRowPlan& plan, const float* in, std::int64_t in_ld)
+      : shape_(shape), plan_(plan), in_(in), ld_(in_ld) {}
+  void fill(std::int64_t row, int rows, const KBlock& block, const float** table, float* copy) const override;
+
+ private:
+  struct Window;
+  void fill_taps(const Window& window, const KBlock& block, const float** table) const;
+  void fill_lines(const Window& window, const KBlock& block, const float** table, float* copy) const;
+  void fill_copy(const Window& window, const KBlock& block, float* copy) const;
+  void copy_line(const Window& window, std::int64_t line, std::int64_t begin, std::int64_t count, float* out) const;
+  [[nodiscard]] const float* line_base(const Window& window, std::int64_t line) const;
+
+  const ConvShape& shape_;
+  const ConvRowPlan& plan_;
+  const float* in_;
+  std::int64_t ld_;
+};
+
+}  // namespace ingot::cpu
