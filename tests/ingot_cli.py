@@ -8,6 +8,7 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = pathlib.Path(os.environ.get("INGOT", ROOT / "build/release/bin/ingot"))
+DIGITS = ROOT / "examples/digits"
 
 
 @dataclasses.dataclass
