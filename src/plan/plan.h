@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plan: a built engine as data: tensors, steps in order, packed constants, memory plan, provenance.
+//
+// The builder fills one and writes it (plan/writer.h); the runtime reads one from mapped memory (plan/reader.h). Ids are
+// indices into the vectors. A plan that came from read() has been validated: users need not check again.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tensor/dim.h"
+#include "tensor/dtype.h"
+
+namespace ingot::plan {
+
+enum class Storage : std::uint8_t { activation = 0, input = 1, output = 2, constant = 3, alias = 4 };
+
+struct Tensor {
+  std::string name;
+  DType dtype = DType::undefined;
+  SymShape shape;
+  Storage storage = Storage::activation;
+  std::int32_t blob = -1;      // constant
+  std::int32_t alias_of = -1;  // alias: the same bytes under another shape
+  std::int64_t arena_offset = -1;
+};
+
+struct Step {
+  std::string name;
+  std::string tactic;
+  std::int32_t tactic_version = 0;
+  std::string config;
+  std::string problem;
+  std::vector<std::int32_t> inputs;   // -1: absent
+  std::vector<std::int32_t> outputs;  // -1: unused
+  std::vector<std::int32_t> blobs;
+  bool data_dependent = false;
+  float microseconds = 0;
+};
+
+struct ProfileRange {
+  std::int32_t input = 0;  // tensor id
+  Shape min, opt, max;
+};
+using Profile = std::vector<ProfileRange>;
+
+// Why each tactic won or lost, for `inspect`.
+struct Candidate {
+  std::int32_t step = 0;
+  std::string tactic, config;
+  float microseconds = 0;  // 0 when refused
+  std::string refusal;
+};
+
+struct Plan {
+  std::string engine_version;
+  std::string device_kind, device_name, device_fingerprint;
+  std::vector<Tensor> tensors;
+  std::vector<Step> steps;
+  std::vector<std::int32_t> inputs, outputs;
+  std::vector<Profile> profiles;  // empty: static shapes, or dynamic without declared limits
+  std::uint64_t arena_bytes = 0;
+  std::vector<Candidate> candidates;
+  std::vector<std::pair<std::string, std::string>> provenance;
+  std::string graph;
+
+  // Constant bytes by blob id; views of the mapped file, or of what the builder owns.
+  std::vector<std::span<const std::byte>> blobs;
+
+  [[nodiscard]] bool is_dynamic() const;
+};
+
+}  // namespace ingot::plan

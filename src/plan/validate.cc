@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "plan/reader.h"
+
+namespace ingot::plan {
+namespace {
+
+class Checker {
+ public:
+  explicit Checker(const Plan& plan) : plan_(plan), defined_(plan.tensors.size(), false) {}
+
+  Status run() {
+    for (std::size_t i = 0; i < plan_.tensors.size(); ++i) INGOT_RETURN_IF_ERROR(check_tensor(i));
+    for (const std::int32_t id : plan_.inputs) {
+      INGOT_RETURN_IF_ERROR(check_id(id, "an input"));
+      if (tensor(id).storage != Storage::input) return corrupt("plan: input '{}' is not stored as one", tensor(id).name);
+      defined_[index(id)] = true;
+    }
+    for (std::size_t i = 0; i < plan_.steps.size(); ++i) INGOT_RETURN_IF_ERROR(check_step(plan_.steps[i]));
+    for (const std::int32_t id : plan_.outputs) {
+      INGOT_RETURN_IF_ERROR(check_id(id, "an output"));
+      if (!is_defined(id)) return corrupt("plan: output '{}' is never computed", tensor(id).name);
+    }
+    for (const Profile& profile : plan_.profiles)
+      for (const ProfileRange& range : profile) INGOT_RETURN_IF_ERROR(check_range(range));
+    return Status::ok();
+  }
+
+ private:
+  static std::size_t index(std::int32_t id) { return static_cast<std::size_t>(id); }
+  const Tensor& tensor(std::int32_t id) const { return plan_.tensors[index(id)]; }
+  Status check_id(std::int32_t id, std::string_view what) const {
+    if (id < 0 || index(id) >= plan_.tensors.size())
+      return corrupt("plan: {} refers to tensor {} of {}", what, id, plan_.tensors.size());
+    return Status::ok();
+  }
+
+  Status check_tensor(std::size_t i) {
+    const Tensor& t = plan_.tensors[i];
+    for (const Dim& dim : t.shape)
+      if (dim.is_constant() && dim.value() < 0) return corrupt("plan: tensor '{}' has shape {}", t.name, to_string(t.shape));
+    const std::optional<Shape> shape = concrete(t.shape);
+    if (shape) {
+      const std::optional<std::int64_t> count = element_count(*shape);
+      if (!count || !bytes_of(t.dtype, *count)) return corrupt("plan: tensor '{}' has impossible shape {}", t.name, to_string(*shape));
+    }
+    if (t.storage == Storage::constant) {
+      if (t.blob < 0 || index(t.blob) >= plan_.blobs.size()) return corrupt("plan: constant '{}' has no bytes", t.name);
+      if (!shape) return corrupt("plan: constant '{}' has a symbolic shape", t.name);
+      const std::int64_t bytes = *bytes_of(t.dtype, *element_count(*shape));
+      if (static_cast<std::uint64_t>(bytes) != plan_.blobs[index(t.blob)].size())
+        return corrupt("plan: constant '{}' needs {} bytes and has {}", t.name, bytes, plan_.blobs[index(t.blob)].size());
+      defined_[i] = true;
+    }
+    if (t.storage == Storage::alias) {
+      // Only backward references: no cycles.
+      if (t.alias_of < 0 || index(t.alias_of) >= i) return corrupt("plan: alias '{}' refers to tensor {}", t.name, t.alias_of);
+      if (tensor(t.alias_of).dtype != t.dtype) return corrupt("plan: alias '{}' changes the element type", t.name);
+    }
+    if (t.arena_offset >= 0) {
+      if (t.storage != Storage::activation || !shape) return corrupt("plan: tensor '{}' cannot have a fixed place", t.name);
+      const std::int64_t bytes = *bytes_of(t.dtype, *element_count(*shape));
+      const auto begin = static_cast<std::uint64_t>(t.arena_offset);
+      if (begin % 64 != 0 || begin > plan_.arena_bytes || static_cast<std::uint64_t>(bytes) > plan_.arena_bytes - begin)
+        return corrupt("plan: tensor '{}' lies outside the arena", t.name);
+    }
+    return Status::ok();
+  }
+
+  bool is_defined(std::int32_t id) const {
+    while (tensor(id).storage == Storage::alias) id = tensor(id).alias_of;
+    return defined_[index(id)];
+  }
+
+  Status check_step(const Step& step) {
+    for (const std::int32_t id : step.inputs) {
+      if (id == -1) continue;
+      INGOT_RETURN_IF_ERROR(check_id(id, step.name));
+      if (!is_defined(id)) return corrupt("plan: step '{}' reads '{}' before it is computed", step.name, tensor(id).name);
+    }
+    for (const std::int32_t id : step.outputs) {
+      if (id == -1) continue;
+      INGOT_RETURN_IF_ERROR(check_id(id, step.name));
+      const Storage storage = tensor(id).storage;
+      if (defined_[index(id)] || (storage != Storage::activation && storage != Storage::output))
+        return corrupt("plan: step '{}' may not write '{}'", step.name, tensor(id).name);
+      defined_[index(id)] = true;
+    }
+    for (const std::int32_t blob : step.blobs)
+      if (blob < 0 || index(blob) >= plan_.blobs.size()) return corrupt("plan: step '{}' refers to blob {}", step.name, blob);
+    return Status::ok();
+  }
+
+  Status check_range(const ProfileRange& range) const {
+    INGOT_RETURN_IF_ERROR(check_id(range.input, "a profile"));
+    const Tensor& input = tensor(range.input);
+    const std::size_t rank = input.shape.size();
+    if (input.storage != Storage::input || range.min.size() != rank || range.opt.size() != rank || range.max.size() != rank)
+      return corrupt("plan: a profile does not fit input '{}'", input.name);
+    for (std::size_t axis = 0; axis < rank; ++axis)
+      if (range.min[axis] < 0 || range.min[axis] > range.opt[axis] || range.opt[axis] > range.max[axis])
+        return corrupt("plan: the profile of input '{}' is not min <= opt <= max", input.name);
+    return Status::ok();
+  }
+
+  const Plan& plan_;
+  std::vector<bool> defined_;
+};
+
+}  // namespace
+
+bool Plan::is_dynamic() const {
+  return std::any_of(tensors.begin(), tensors.end(), [](const Tensor& t) { return !concrete(t.shape); });
+}
+
+Status validate(const Plan& plan) { return Checker(plan).run(); }
+
+}  // namespace ingot::plan
