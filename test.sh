@@ -65,7 +65,8 @@ run_models() {
     record models skipped "the folder ../shared/models is not here"
     return
   fi
-  "$python" tests/models.py "${selection[@]}" --no-bench --junit "$results/models.xml" || [[ -f "$results/models.xml" ]] ||
+  "$python" tests/models.py "${selection[@]}" --no-bench --junit "$results/models.xml" ||
+    [[ -f "$results/models.xml" ]] ||
     record models failed "the script wrote no results"
 }
 

@@ -19,11 +19,23 @@ if [[ -z "$tool" ]]; then
   exit 77
 fi
 cd "$INGOT_ROOT"
-mode=(--dry-run -Werror)
-[[ "${1:-}" != --fix ]] || mode=(-i)
 folders=()
 for folder in src include tools python tests examples bench; do
   [[ ! -d "$folder" ]] || folders+=("$folder")
 done
-find "${folders[@]}" -type f \( -name '*.h' -o -name '*.cc' -o -name '*.inc' \) -print0 |
-  xargs -0 -r "$tool" --style=file "${mode[@]}"
+mapfile -t files < <(find "${folders[@]}" -type f \( -name '*.h' -o -name '*.cc' -o -name '*.inc' \) | sort)
+if [[ "${1:-}" == --fix ]]; then
+  exec "$tool" --style=file -i "${files[@]}"
+fi
+wrong=0
+for file in "${files[@]}"; do
+  "$tool" --style=file "$file" | cmp -s - "$file" || {
+    echo "$file"
+    wrong=$((wrong + 1))
+  }
+done
+if ((wrong > 0)); then
+  echo "$wrong of ${#files[@]} files differ from clang-format's layout; scripts/check_format.sh --fix repairs them"
+  exit 1
+fi
+echo "${#files[@]} files are well laid out"

@@ -17,6 +17,7 @@ if [[ -f "$stamp" && -z "$(find "${sources[@]}" -type f -newer "$stamp" -print -
 fi
 started="$(mktemp)"
 trap 'rm -f "$started"' EXIT
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-build-isolation --no-deps . </dev/null
+.venv/bin/python -m pip install --quiet --no-input --no-build-isolation --no-deps \
+  --disable-pip-version-check . </dev/null
 .venv/bin/python -c 'import ingot'
 mv "$started" "$stamp"
