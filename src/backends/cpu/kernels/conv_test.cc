@@ -10,12 +10,7 @@ namespace {
 using testing::ConvCase;
 using testing::Random;
 
-const testing::ConvKernel kImplicit{
-    conv_packed_bytes, conv_pack, conv_scratch_bytes,
-    [](const ConvShape& shape, const float* in, std::int64_t in_ld, const float* packed, int panel, float* out,
-       std::int64_t out_ld, const Epilogue& epilogue, std::byte* scratch, Parallel& parallel) {
-      conv(shape, in, in_ld, packed, panel, out, out_ld, epilogue, scratch, parallel);
-    }};
+const testing::ConvKernel kImplicit{conv_packed_bytes, conv_pack, conv_scratch_bytes, conv};
 
 void check(const ConvCase& t, int panel, Parallel& parallel, std::uint32_t seed) {
   testing::check_conv(kImplicit, t, panel, parallel, seed);

@@ -1,26 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cpu/kernels/gemm.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "backends/cpu/kernels/gemm_core.h"
 #include "backends/cpu/kernels/gemm_rows.h"
 
 namespace ingot::cpu {
 namespace {
-
-// Rows at a constant stride.
-class StridedRows final : public CopyableRows {
- public:
-  StridedRows(const float* a, std::int64_t lda, const KSplit& k, bool copies)
-      : CopyableRows(k, copies), a_(a), lda_(lda) {}
-
- private:
-  [[nodiscard]] const float* row(std::int64_t index) const override { return a_ + index * lda_; }
-  const float* a_;
-  std::int64_t lda_;
-};
 
 class PointerRows final : public CopyableRows {
  public:

@@ -40,4 +40,16 @@ class CopyableRows : public RowSource {
   bool copies_;
 };
 
+// Rows at a constant stride.
+class StridedRows final : public CopyableRows {
+ public:
+  StridedRows(const float* a, std::int64_t lda, const KSplit& k, bool copies)
+      : CopyableRows(k, copies), a_(a), lda_(lda) {}
+
+ private:
+  [[nodiscard]] const float* row(std::int64_t index) const override { return a_ + index * lda_; }
+  const float* a_;
+  std::int64_t lda_;
+};
+
 }  // namespace ingot::cpu
