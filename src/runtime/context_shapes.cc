@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happens when shapes change: symbols, tensor sizes, memory, kernel states.
+#include <algorithm>
+
+#include "plan/memory_plan.h"
+#include "plan/symbols.h"
+#include "runtime/context.h"
+
+namespace ingot {
+
+using plan::Storage;
+
+Status Context::bind_input_symbols() {
+  std::vector<Shape> shapes;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    INGOT_ASSIGN_OR_RETURN(Shape shape, input_shape(i));
+    shapes.push_back(std::move(shape));
+  }
+  symbols_.clear();
+  // Twice: a compound expression may precede the input that binds its symbols.
+  for (int pass = 0; pass < 2; ++pass)
+    for (std::size_t i = 0; i < inputs_.size(); ++i)
+      INGOT_RETURN_IF_ERROR(plan::bind_symbols(engine_->input(i).name, engine_->input(i).shape, shapes[i], symbols_));
+  return check_profiles(shapes);
+}
+
+Status Context::check_profiles(const std::vector<Shape>& shapes) const {
+  const plan::Plan& plan = engine_->plan();
+  if (plan.profiles.empty()) return Status::ok();
+  Status first;
+  for (const plan::Profile& profile : plan.profiles) {
+    Status status;
+    for (const plan::ProfileRange& range : profile) {
+      const Shape& shape = shapes[static_cast<std::size_t>(binding_of_[static_cast<std::size_t>(range.input)])];
+      for (std::size_t axis = 0; axis < shape.size() && status.is_ok(); ++axis)
+        if (shape[axis] < range.min[axis] || shape[axis] > range.max[axis])
+          status = invalid_argument("input '{}' of shape {}: dimension {} lies outside the engine's range {} to {}",
+                                    engine_->tensor(range.input).name, to_string(shape), axis, range.min[axis], range.max[axis]);
+    }
+    if (status.is_ok()) return status;
+    if (first.is_ok()) first = std::move(status);
+  }
+  return first;
+}
+
+Status Context::resolve_tensor(std::size_t id, const SymbolValues& symbols) {
+  const plan::Tensor& tensor = engine_->plan().tensors[id];
+  TensorState& state = tensors_[id];
+  INGOT_ASSIGN_OR_RETURN(state.shape, plan::resolve(tensor.shape, symbols));
+  const std::optional<std::int64_t> count = element_count(state.shape);
+  const std::optional<std::int64_t> bytes = count ? bytes_of(tensor.dtype, *count) : std::nullopt;
+  if (!bytes) return invalid_argument("'{}' would have the impossible shape {}", tensor.name, to_string(state.shape));
+  state.bytes = *bytes;
+  state.resolved = true;
+  if (tensor.storage == Storage::alias) {
+    const TensorState& source = tensors_[static_cast<std::size_t>(tensor.alias_of)];
+    if (source.resolved && source.bytes != state.bytes)
+      return invalid_argument("'{}': {} elements cannot take shape {}", tensor.name, to_string(source.shape), to_string(state.shape));
+  }
+  return Status::ok();
+}
+
+bool Context::step_resolved(std::size_t step) const {
+  const plan::Step& plan_step = engine_->plan().steps[step];
+  const auto resolved = [&](std::int32_t id) { return id < 0 || tensors_[static_cast<std::size_t>(id)].resolved; };
+  return std::all_of(plan_step.inputs.begin(), plan_step.inputs.end(), resolved) &&
+         (plan_step.data_dependent || std::all_of(plan_step.outputs.begin(), plan_step.outputs.end(), resolved));
+}
+
+Status Context::reserve_own(std::size_t id) {
+  const plan::Tensor& tensor = engine_->plan().tensors[id];
+  TensorState& state = tensors_[id];
+  const std::int32_t binding = binding_of_[id];
+  if (tensor.storage == Storage::output && outputs_[static_cast<std::size_t>(binding)].data != nullptr) {
+    if (outputs_[static_cast<std::size_t>(binding)].bytes < static_cast<std::size_t>(state.bytes))
+      return invalid_argument("output '{}' of shape {} needs {} bytes, bound were {}", tensor.name, to_string(state.shape),
+                              state.bytes, outputs_[static_cast<std::size_t>(binding)].bytes);
+    return Status::ok();
+  }
+  if (tensor.storage != Storage::output && (tensor.storage != Storage::activation || state.data != nullptr)) return Status::ok();
+  if (!state.own) state.own.emplace(*allocator_);
+  // At least one byte, so that an empty tensor has an address.
+  return state.own->reserve(static_cast<std::size_t>(std::max<std::int64_t>(state.bytes, 1)));
+}
+
+Status Context::place_activations() {
+  const plan::Plan& plan = engine_->plan();
+  std::vector<std::int32_t> last_use(plan.tensors.size(), -1);
+  std::vector<std::int32_t> first_use(plan.tensors.size(), -1);
+  for (std::size_t s = 0; s < plan.steps.size(); ++s) {
+    for (const auto* ids : {&plan.steps[s].inputs, &plan.steps[s].outputs})
+      for (const std::int32_t id : *ids) {
+        if (id < 0) continue;
+        const auto root = static_cast<std::size_t>(root_of(id));
+        if (first_use[root] < 0) first_use[root] = static_cast<std::int32_t>(s);
+        last_use[root] = static_cast<std::int32_t>(s);
+      }
+  }
+  std::vector<plan::BufferUse> buffers;
+  std::vector<std::size_t> ids;
+  for (std::size_t id = 0; id < plan.tensors.size(); ++id) {
+    TensorState& state = tensors_[id];
+    state.data = nullptr;
+    if (plan.tensors[id].storage != Storage::activation || !state.resolved || first_use[id] < 0) continue;
+    if (plan.tensors[id].arena_offset >= 0) continue;
+    buffers.push_back({state.bytes, first_use[id], last_use[id]});
+    ids.push_back(id);
+  }
+  // A plan of fixed shapes carries its places; otherwise they are found here, above the fixed part.
+  const plan::MemoryPlan placed = plan::plan_memory(buffers);
+  const auto fixed = static_cast<std::size_t>(plan.arena_bytes);
+  INGOT_RETURN_IF_ERROR(arena_.reserve(fixed + static_cast<std::size_t>(placed.arena_bytes)));
+  for (std::size_t i = 0; i < ids.size(); ++i) tensors_[ids[i]].data = arena_.data() + fixed + placed.offsets[i];
+  for (std::size_t id = 0; id < plan.tensors.size(); ++id)
+    if (plan.tensors[id].arena_offset >= 0) tensors_[id].data = arena_.data() + plan.tensors[id].arena_offset;
+  return Status::ok();
+}
+
+Status Context::configure_step(std::size_t step, const SymbolValues& symbols) {
+  const plan::Step& plan_step = engine_->plan().steps[step];
+  const auto operand = [&](std::int32_t id) {
+    Operand out;
+    if (id < 0) return out;
+    const plan::Tensor& tensor = engine_->tensor(id);
+    out.dtype = tensor.dtype;
+    out.shape = tensors_[static_cast<std::size_t>(id)].shape;
+    out.constant = tensor.storage == Storage::constant;
+    if (out.constant) out.value = engine_->constant(id);
+    return out;
+  };
+  std::vector<Operand> inputs;
+  std::vector<Operand> outputs;
+  for (const std::int32_t id : plan_step.inputs) inputs.push_back(operand(id));
+  for (const std::int32_t id : plan_step.outputs) outputs.push_back(operand(id));
+  ConfigureArgs args;
+  args.inputs = inputs;
+  args.outputs = outputs;
+  args.symbols = &symbols;
+  args.threads = parallel_->threads();
+  INGOT_ASSIGN_OR_RETURN(steps_[step].kernel, engine_->kernel(step).configure(args));
+  return workspace_.reserve(steps_[step].kernel->workspace_bytes);
+}
+
+Status Context::prepare() {
+  if (!shapes_dirty_) return Status::ok();
+  INGOT_RETURN_IF_ERROR(bind_input_symbols());
+  const plan::Plan& plan = engine_->plan();
+  for (std::size_t id = 0; id < plan.tensors.size(); ++id) {
+    tensors_[id].resolved = false;
+    Status status = resolve_tensor(id, symbols_);
+    // An unbound symbol is one that the data will decide; anything else is the caller's shapes.
+    if (!status.is_ok() && status.code() != StatusCode::kFailedPrecondition) return status;
+  }
+  INGOT_RETURN_IF_ERROR(place_activations());
+  for (std::size_t step = 0; step < steps_.size(); ++step) {
+    steps_[step].deferred = !step_resolved(step);
+    if (steps_[step].deferred) continue;
+    if (Status status = configure_step(step, symbols_); !status.is_ok())
+      return std::move(status).annotate(fmt::format("step '{}' ({})", plan.steps[step].name, plan.steps[step].tactic));
+  }
+  shapes_dirty_ = false;
+  pointers_dirty_ = true;
+  return Status::ok();
+}
+
+Status Context::resume_after(std::size_t step) {
+  const plan::Plan& plan = engine_->plan();
+  for (const std::int32_t id : plan.steps[step].outputs) {
+    if (id < 0) continue;
+    const plan::Tensor& tensor = engine_->tensor(id);
+    INGOT_RETURN_IF_ERROR(plan::bind_symbols(tensor.name, tensor.shape, tensors_[static_cast<std::size_t>(id)].shape, run_symbols_));
+  }
+  for (std::size_t id = 0; id < plan.tensors.size(); ++id) {
+    if (concrete(plan.tensors[id].shape)) continue;
+    const bool from_inputs = plan::resolve(plan.tensors[id].shape, symbols_).is_ok();
+    if (from_inputs) continue;
+    Status status = resolve_tensor(id, run_symbols_);
+    if (!status.is_ok() && status.code() != StatusCode::kFailedPrecondition) return status;
+  }
+  return Status::ok();
+}
+
+}  // namespace ingot

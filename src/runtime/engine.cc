@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine.h"
+
+#include <cstring>
+
+#include <fmt/ranges.h>
+
+#include "backends/cpu/cpu_backend.h"
+#include "base/mapped_file.h"
+#include "base/thread_pool.h"
+#include "plan/reader.h"
+
+namespace ingot {
+namespace {
+
+// Features that a fingerprint "cpu a,b,c l2=..." names.
+std::vector<std::string> features_of(std::string_view fingerprint) {
+  std::vector<std::string> out;
+  const std::size_t begin = fingerprint.find(' ');
+  if (begin == std::string_view::npos) return out;
+  std::string_view list = fingerprint.substr(begin + 1, fingerprint.find(' ', begin + 1) - begin - 1);
+  while (!list.empty()) {
+    const std::size_t comma = list.find(',');
+    out.emplace_back(list.substr(0, comma));
+    list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
+  }
+  return out;
+}
+
+Result<std::size_t> find_binding(const plan::Plan& plan, const std::vector<std::int32_t>& ids, std::string_view name,
+                                 std::string_view what) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const std::string& candidate = plan.tensors[static_cast<std::size_t>(ids[i])].name;
+    if (candidate == name) return i;
+    names.push_back("'" + candidate + "'");
+  }
+  return not_found("the engine has no {} '{}'; it has {}", what, name, fmt::join(names, ", "));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Engine>> Engine::load_file(const std::string& path, const LoadOptions& options) {
+  INGOT_ASSIGN_OR_RETURN(MappedFile mapped, MappedFile::open(path));
+  auto owner = std::make_shared<MappedFile>(std::move(mapped));
+  const std::span<const std::byte> bytes = owner->bytes();
+  Result<std::shared_ptr<const Engine>> engine = load(owner, bytes, options);
+  if (!engine.is_ok()) return std::move(engine).status().annotate(path);
+  return engine;
+}
+
+Result<std::shared_ptr<const Engine>> Engine::load_bytes(std::span<const std::byte> bytes, const LoadOptions& options) {
+  // 64-byte alignment is part of the format's contract; the caller's memory need not have it.
+  INGOT_ASSIGN_OR_RETURN(HostTensor copy, HostTensor::create(DType::u8, {static_cast<std::int64_t>(bytes.size())}));
+  if (!bytes.empty()) std::memcpy(copy.mutable_bytes().data(), bytes.data(), bytes.size());
+  const TensorPtr owner = share(std::move(copy));
+  return load(owner, owner->bytes(), options);
+}
+
+Result<std::shared_ptr<const Engine>> Engine::load(std::shared_ptr<const void> owner, std::span<const std::byte> bytes,
+                                                   const LoadOptions& options) {
+  auto engine = std::make_shared<Engine>();
+  engine->owner_ = std::move(owner);
+  plan::ReadOptions read_options;
+  read_options.verify_blobs = options.verify_weights;
+  // Hashing is worth a second thread only where the weights are large.
+  constexpr std::size_t kWorthThreads = std::size_t{16} << 20;
+  ThreadPool pool(options.verify_weights && bytes.size() > kWorthThreads ? 0 : 1);
+  read_options.parallel = &pool;
+  INGOT_ASSIGN_OR_RETURN(engine->plan_, plan::read(bytes, read_options));
+  const Backend& backend = cpu::backend();
+  INGOT_RETURN_IF_ERROR(engine->check_device(backend.device()));
+  INGOT_RETURN_IF_ERROR(engine->load_kernels(backend));
+  return std::shared_ptr<const Engine>(std::move(engine));
+}
+
+Status Engine::check_device(const DeviceInfo& device) const {
+  if (plan_.device_kind != device.kind)
+    return incompatible("the plan was built for device '{}', this runtime has '{}'", plan_.device_kind, device.kind);
+  std::vector<std::string> missing;
+  for (const std::string& feature : features_of(plan_.device_fingerprint))
+    if (!device.has(feature)) missing.push_back(feature);
+  if (!missing.empty())
+    return incompatible("the plan was built on '{}' and needs {}, which this processor ('{}') lacks; build it again here",
+                        plan_.device_name, fmt::join(missing, ", "), device.name);
+  return Status::ok();
+}
+
+Status Engine::load_kernels(const Backend& backend) {
+  constants_.resize(plan_.tensors.size());
+  for (std::size_t i = 0; i < plan_.tensors.size(); ++i) {
+    const plan::Tensor& tensor = plan_.tensors[i];
+    if (tensor.storage != plan::Storage::constant) continue;
+    INGOT_ASSIGN_OR_RETURN(HostTensor value, HostTensor::view(tensor.dtype, *concrete(tensor.shape),
+                                                              plan_.blobs[static_cast<std::size_t>(tensor.blob)], owner_));
+    constants_[i] = share(std::move(value));
+  }
+  kernels_.reserve(plan_.steps.size());
+  for (const plan::Step& step : plan_.steps) {
+    const Tactic* tactic = backend.find(step.tactic);
+    if (tactic == nullptr)
+      return incompatible("step '{}' needs tactic '{}', which this build does not have", step.name, step.tactic);
+    if (tactic->version() != step.tactic_version)
+      return incompatible("step '{}' was built with version {} of tactic '{}', this build has version {}; build the plan again",
+                          step.name, step.tactic_version, step.tactic, tactic->version());
+    Result<Problem> problem = Problem::parse(step.problem);
+    if (!problem.is_ok()) return corrupt("step '{}': {}", step.name, problem.status().message());
+    if (problem->inputs.size() != step.inputs.size() || problem->outputs.size() != step.outputs.size())
+      return corrupt("step '{}': its problem has other operands than the step", step.name);
+    for (std::size_t i = 0; i < step.inputs.size(); ++i)
+      if (step.inputs[i] >= 0 && problem->inputs[i].constant) {
+        const TensorPtr& value = constant(step.inputs[i]);
+        if (value == nullptr || value->dtype() != problem->inputs[i].dtype || value->shape() != problem->inputs[i].shape)
+          return corrupt("step '{}': constant operand {} differs from its problem", step.name, i);
+        problem->inputs[i].value = value;
+      }
+    std::vector<std::span<const std::byte>> blobs;
+    for (const std::int32_t blob : step.blobs) blobs.push_back(plan_.blobs[static_cast<std::size_t>(blob)]);
+    Result<std::unique_ptr<Kernel>> kernel = tactic->load(*problem, step.config, blobs);
+    if (!kernel.is_ok()) return std::move(kernel).status().annotate(fmt::format("step '{}' ({})", step.name, step.tactic));
+    kernels_.push_back(std::move(kernel).value());
+  }
+  return Status::ok();
+}
+
+Result<std::size_t> Engine::find_input(std::string_view name) const { return find_binding(plan_, plan_.inputs, name, "input"); }
+Result<std::size_t> Engine::find_output(std::string_view name) const {
+  return find_binding(plan_, plan_.outputs, name, "output");
+}
+
+std::size_t Engine::weight_bytes() const {
+  std::size_t total = 0;
+  for (const auto& blob : plan_.blobs) total += blob.size();
+  return total;
+}
+
+}  // namespace ingot

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Engine: a loaded plan with its kernels. Immutable and shared between threads; contexts keep it alive.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "plan/plan.h"
+#include "tactics/tactic.h"
+
+namespace ingot {
+
+struct LoadOptions {
+  bool verify_weights = true;  // check every weight chunk's hash (at about memory speed)
+};
+
+class Engine {
+ public:
+  // Maps the file; pages are read as they are used.
+  static Result<std::shared_ptr<const Engine>> load_file(const std::string& path, const LoadOptions& options = {});
+  // Copies the bytes.
+  static Result<std::shared_ptr<const Engine>> load_bytes(std::span<const std::byte> bytes, const LoadOptions& options = {});
+
+  [[nodiscard]] const plan::Plan& plan() const { return plan_; }
+  [[nodiscard]] const plan::Tensor& tensor(std::int32_t id) const { return plan_.tensors[static_cast<std::size_t>(id)]; }
+  [[nodiscard]] std::size_t input_count() const { return plan_.inputs.size(); }
+  [[nodiscard]] std::size_t output_count() const { return plan_.outputs.size(); }
+  [[nodiscard]] const plan::Tensor& input(std::size_t i) const { return tensor(plan_.inputs[i]); }
+  [[nodiscard]] const plan::Tensor& output(std::size_t i) const { return tensor(plan_.outputs[i]); }
+  // Index by ONNX name; an error lists the names there are.
+  [[nodiscard]] Result<std::size_t> find_input(std::string_view name) const;
+  [[nodiscard]] Result<std::size_t> find_output(std::string_view name) const;
+
+  [[nodiscard]] const Kernel& kernel(std::size_t step) const { return *kernels_[step]; }
+  // The constant behind a tensor as an operand value, or null.
+  [[nodiscard]] const TensorPtr& constant(std::int32_t id) const { return constants_[static_cast<std::size_t>(id)]; }
+  [[nodiscard]] std::size_t weight_bytes() const;
+
+ private:
+  static Result<std::shared_ptr<const Engine>> load(std::shared_ptr<const void> owner, std::span<const std::byte> bytes,
+                                                    const LoadOptions& options);
+  Status check_device(const DeviceInfo& device) const;
+  Status load_kernels(const Backend& backend);
+
+  std::shared_ptr<const void> owner_;  // of the bytes that the plan views
+  plan::Plan plan_;
+  std::vector<TensorPtr> constants_;   // by tensor id
+  std::vector<std::unique_ptr<Kernel>> kernels_;
+};
+
+}  // namespace ingot
