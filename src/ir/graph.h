@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "base/status.h"
 #include "ir/type.h"
 #include "tensor/attrs.h"
@@ -39,7 +40,7 @@ struct Use {
 
 struct Value {
   ValueId id = kNoValue;
-  std::string name;                 // unique in the graph; the ONNX name where there is one
+  std::string name;                 // unique in the graph, the ONNX name where there is one; see rename_value()
   Type type;
   NodeId producer = kNoNode;        // kNoNode for graph inputs and constants
   int producer_output = 0;
@@ -75,11 +76,14 @@ class Graph {
   // Inserts before `before`, or at the end. Fails when an input does not exist or the order would be violated.
   Result<NodeId> add_node(std::string op, std::string node_name, std::vector<ValueId> inputs, Attrs attrs,
                           std::vector<NewOutput> outputs, NodeId before = kNoNode);
-  void set_outputs(std::vector<ValueId> outputs) { outputs_ = std::move(outputs); }
+  // `names` are the outputs' names towards the user, by default the values' names at this moment. They stay with the
+  // position whatever value comes to stand there. The same value may be given twice.
+  void set_outputs(std::vector<ValueId> outputs, std::vector<std::string> names = {});
 
   // --- access -------------------------------------------------------------------------------------------------------
   [[nodiscard]] const std::vector<ValueId>& inputs() const { return inputs_; }
   [[nodiscard]] const std::vector<ValueId>& outputs() const { return outputs_; }
+  [[nodiscard]] const std::vector<std::string>& output_names() const { return output_names_; }
   [[nodiscard]] const std::list<NodeId>& nodes() const { return order_; }  // topological
   [[nodiscard]] std::size_t node_count() const { return order_.size(); }
   [[nodiscard]] bool has(NodeId id) const;
@@ -96,6 +100,12 @@ class Graph {
   [[nodiscard]] const HostTensor* constant(ValueId id) const;
   // All live values in id order.
   [[nodiscard]] std::vector<ValueId> values() const;
+  // True when a stands before b in nodes(); constant time.
+  [[nodiscard]] bool is_before(NodeId a, NodeId b) const;
+  // The node after `id` in nodes(), or kNoNode.
+  [[nodiscard]] NodeId next(NodeId id) const;
+  // The id that the next new value will get.
+  [[nodiscard]] ValueId next_value_id() const;
 
   // --- change -------------------------------------------------------------------------------------------------------
   void set_input(NodeId node, int index, ValueId value);
@@ -104,6 +114,12 @@ class Graph {
   // Every use of `from` (graph outputs included) becomes a use of `to`. When `from` is a graph output and `to` is not a
   // graph input or constant, `to` takes over the name, so that bindings keep their ONNX names.
   void replace_all_uses(ValueId from, ValueId to);
+  // The part of replace_all_uses() that concerns graph outputs.
+  void replace_outputs(ValueId from, ValueId to);
+  // Gives the value a name, made unique when taken.
+  void rename_value(ValueId id, std::string value_name);
+  // Exchanges the names of two values.
+  void swap_names(ValueId a, ValueId b);
   // Removes a node whose outputs have no use. Its outputs vanish with it.
   void remove_node(NodeId id);
   // Removes a constant that has no use.
@@ -112,22 +128,30 @@ class Graph {
   void move_before(NodeId id, NodeId before);
   // Drops nodes that no output needs (nodes for which keep(node) holds stay) and unused constants; returns how many nodes.
   int remove_dead_nodes();
+  int remove_dead_nodes(FunctionRef<bool(const Node&)> keep);
   // Restores a topological order; fails naming a node on a cycle.
   Status sort();
 
   [[nodiscard]] std::shared_ptr<Graph> clone() const;  // deep but for constants, which are shared
 
  private:
-  ValueId new_value(std::string value_name, Type type);
-  std::string unique_name(std::string wanted) const;
+  struct NameTable;
 
-  struct NodeSlot;
+  ValueId new_value(std::string value_name, Type type);
+  NameTable& names();
+  void drop_value(ValueId id);
+  void remove_use(ValueId value, Use use);
+  std::uint64_t rank_for(std::list<NodeId>::iterator place);
+  void renumber();
+
   std::vector<std::unique_ptr<Node>> nodes_;    // by id; null when removed
   std::vector<std::unique_ptr<Value>> values_;  // by id; null when removed
   std::list<NodeId> order_;
   std::vector<std::list<NodeId>::iterator> places_;  // by node id
+  std::vector<std::uint64_t> ranks_;                 // by node id; ascending along order_
   std::vector<ValueId> inputs_, outputs_;
-  struct NameTable;
+  std::vector<std::string> output_names_;
+  std::vector<std::uint32_t> output_counts_;  // by value id: how often it is a graph output
   std::shared_ptr<NameTable> names_;
 };
 

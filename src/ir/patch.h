@@ -41,6 +41,14 @@ class Patch {
   [[nodiscard]] const Type& type(ValueId id) const;
   [[nodiscard]] const HostTensor* constant(ValueId id) const;
 
+  // What apply() will create and replace, for tracing and for inference of symbolic values.
+  [[nodiscard]] std::vector<ValueId> created() const {
+    std::vector<ValueId> ids;
+    for (const NewValue& made : values_) ids.push_back(made.id);
+    return ids;
+  }
+  [[nodiscard]] const std::vector<std::pair<ValueId, ValueId>>& replacements() const { return replacements_; }
+
   // Applies all replacements, then removes the nodes that became dead. On error the graph is unchanged.
   Status apply(Graph& graph) &&;
 

@@ -6,8 +6,13 @@
 #include <optional>
 #include <string>
 
+#include "base/status.h"
 #include "tensor/dim.h"
 #include "tensor/dtype.h"
+
+namespace ingot {
+class TextScanner;
+}
 
 namespace ingot::ir {
 
@@ -32,5 +37,12 @@ struct Type {
   [[nodiscard]] std::string to_string() const;  // "f32[N, 3, 224, 224]", "f32[?]", "seq<i64[2]>"
   friend bool operator==(const Type& a, const Type& b);
 };
+
+// Fails when no value can have both types: kinds, element types or ranks differ, or two dimensions differ by a non-zero
+// constant. Unknown parts agree with everything.
+Status check_compatible(const Type& a, const Type& b);
+
+// Reads what to_string() printed.
+Result<Type> parse_type(TextScanner& scanner);
 
 }  // namespace ingot::ir
