@@ -3,6 +3,9 @@
 // touches the graph until apply(), which checks every replacement (element type and rank must agree, shapes must not
 // contradict) and then performs all or nothing.
 //
+// A replacement concerns the uses that exist before the patch: a new node may take the value that it replaces as operand.
+// New nodes are placed before their origin, or before the first user of a replaced value where that comes earlier, or
+// after their last operand where that comes later; where no such place exists, the graph is sorted.
 // Values made by the patch have ids that become valid in the graph when the patch is applied. A patch refers to one
 // graph state: apply it before making the next one.
 #pragma once
@@ -22,7 +25,7 @@ class Patch {
                                                    const std::vector<ValueId>& inputs, std::size_t output_count);
 
   Patch(const Graph& graph, std::string name, InferTypes infer)
-      : graph_(graph), name_(std::move(name)), infer_(infer), next_value_(first_new_value(graph)) {}
+      : graph_(graph), name_(std::move(name)), infer_(infer), first_value_(static_cast<std::uint32_t>(graph.next_value_id())) {}
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const Graph& graph() const { return graph_; }
@@ -34,6 +37,8 @@ class Patch {
                                         std::size_t output_count = 1);
   // The common case of one output.
   Result<ValueId> add(std::string op, std::vector<ValueId> inputs, Attrs attrs, NodeId origin);
+  // The node that makes `made` also stands for `other`: their names are joined with " + ".
+  void also_from(ValueId made, NodeId other);
   // All uses of `from` shall use `to`.
   void replace(ValueId from, ValueId to) { replacements_.emplace_back(from, to); }
 
@@ -63,15 +68,29 @@ class Patch {
     ValueId id;
     std::string name;
     Type type;
-    TensorPtr constant;
+    TensorPtr constant;  // null for the output of a new node
+    std::size_t node;    // index of the new node that makes it
   };
-  static std::uint32_t first_new_value(const Graph& graph);
+  using Uses = std::vector<std::vector<Use>>;  // of each replaced value, before the change
+  // Where the change happens, as positions of existing nodes in the order.
+  struct Extent {
+    NodeId last_operand = kNoNode;  // latest existing node that the new values depend on
+    NodeId first_user = kNoNode;    // earliest user of a replaced value
+    NodeId first_origin = kNoNode;
+  };
+
   [[nodiscard]] const NewValue* new_value(ValueId id) const;
+  ValueId record_value(std::string value_name, Type type, TensorPtr constant, std::size_t node);
+  [[nodiscard]] Status check(const Graph& graph) const;
+  Status resolve_chains();
+  [[nodiscard]] Extent extent() const;
+  Status perform(Graph& graph, NodeId before) const;
+  void remove_what_died(Graph& graph) const;
 
   const Graph& graph_;
   std::string name_;
   InferTypes infer_;
-  std::uint32_t next_value_;
+  std::uint32_t first_value_;
   std::vector<NewNode> nodes_;
   std::vector<NewValue> values_;
   std::vector<std::pair<ValueId, ValueId>> replacements_;
