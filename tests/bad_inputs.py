@@ -2,12 +2,15 @@
 """Every kind of bad input gets a clear error: an exit code of its kind and one line `error: ...`; never a signal."""
 import importlib.util
 import random
+import re
+import struct
 import subprocess
 import sys
 
 import numpy as np
 import onnx
 import pytest
+import xxhash
 from onnx import TensorProto, helper
 
 import ingot_cli
@@ -245,6 +248,45 @@ def test_plan_header_with_every_byte_flipped(digits_plan, tmp_path):
                           capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, f"exit code {done.returncode}\n{done.stderr[-2000:]}"
     assert done.stdout == "done\n"
+
+
+def resealed(plan: bytearray) -> bytes:
+    """The plan with the hashes of its metadata and header made right again (src/plan/format.h), as an attacker would."""
+    offset, size = struct.unpack_from("<QQ", plan, 16)
+    struct.pack_into("<Q", plan, 32, xxhash.xxh3_64_intdigest(bytes(plan[offset:offset + size])))
+    struct.pack_into("<Q", plan, 56, xxhash.xxh3_64_intdigest(bytes(plan[:56])))
+    return bytes(plan)
+
+
+def test_plan_of_another_machine(digits_plan, run_plan, tmp_path):
+    plan = bytearray(digits_plan.read_bytes())
+    feature = re.search(rb"\0cpu ([a-z0-9_]+)[, ]", plan)  # the fingerprint begins "cpu FEATURE,FEATURE "
+    assert feature, "no fingerprint found in the plan"
+    plan[feature.start(1):feature.end(1)] = b"z" * len(feature[1])
+    (tmp_path / "foreign.plan").write_bytes(resealed(plan))
+    expect_error(run_plan(tmp_path / "foreign.plan"), "zz", ("kIncompatible",))
+
+
+def test_plan_of_another_version(digits_plan, run_plan, tmp_path):
+    plan = bytearray(digits_plan.read_bytes())
+    struct.pack_into("<I", plan, 8, 1_000_000)
+    (tmp_path / "future.plan").write_bytes(resealed(plan))
+    expect_error(run_plan(tmp_path / "future.plan"), "version", ("kIncompatible",))
+
+
+def test_plan_forged(digits_plan, run_plan, tmp_path):
+    """A changed byte under a right hash: what the plan says may still make sense, but nothing may crash or hang."""
+    whole, chosen = digits_plan.read_bytes(), random.Random(11)
+    offset, size = struct.unpack_from("<QQ", whole, 16)
+    for position in chosen.sample(range(offset, offset + size), min(300, size)):
+        plan = bytearray(whole)
+        plan[position] ^= chosen.randrange(1, 256)
+        (tmp_path / "forged.plan").write_bytes(resealed(plan))
+        outcome = run_plan(tmp_path / "forged.plan")
+        try:
+            assert outcome.ok or expect_error(outcome)
+        except AssertionError as error:
+            pytest.fail(f"byte {position} of the metadata at {offset} forged: {error}")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a plan\n" * 400], ids=["empty", "text"])
