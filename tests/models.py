@@ -81,7 +81,8 @@ def check(row: Row, options, work: pathlib.Path) -> None:
 
     start = time.perf_counter()
     done = ingot_cli.run("build", model, "-o", plan, *ingot_cli.shape_options([s for s in shapes if s]),
-                         *options.build_option, program=options.ingot, timeout=options.timeout)
+                         "--timing-cache", options.cache / "timing.cache", *options.build_option,
+                         program=options.ingot, timeout=options.timeout)
     row.build_s = time.perf_counter() - start
     if not done.ok:
         row.why = "build: " + done.reason
