@@ -20,6 +20,7 @@ if(INGOT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 add_library(ingot_options INTERFACE)
+target_compile_definitions(ingot_options INTERFACE INGOT_VERSION="${PROJECT_VERSION}")
 target_compile_options(ingot_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-align -Woverloaded-virtual
   -Wnull-dereference -Wundef -fno-math-errno -ffp-contract=off)

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "builder/build.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+#include "backends/cpu/cpu_backend.h"
+#include "base/thread_pool.h"
+#include "builder/emit.h"
+#include "builder/profile.h"
+#include "ir/text.h"
+
+namespace ingot::builder {
+namespace {
+
+
+const Backend& backend_of(const BuildOptions& options) { return options.backend != nullptr ? *options.backend : cpu::backend(); }
+
+Result<std::vector<Choice>> tune_all(const Lowered& lowered, const BuildOptions& options) {
+  TimingCache cache;
+  if (!options.timing_cache.empty()) {
+    INGOT_ASSIGN_OR_RETURN(cache, TimingCache::load(options.timing_cache));
+  }
+  ThreadPool pool(options.threads);
+  TuneOptions tune_options;
+  tune_options.backend = &backend_of(options);
+  tune_options.parallel = &pool;
+  tune_options.workspace_limit = options.workspace_limit;
+  tune_options.disabled = options.disabled_tactics;
+  tune_options.deadline = std::chrono::steady_clock::now() +
+                          std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                              std::chrono::duration<double>(std::max(0.0, options.time_budget_seconds)));
+  // Equal problems are one decision: a network repeats its blocks.
+  std::map<std::string, Choice> decided;
+  std::vector<Choice> choices;
+  for (std::size_t i = 0; i < lowered.steps.size(); ++i) {
+    const LoweredStep& step = lowered.steps[i];
+    const std::string text = step.problem.to_string();
+    auto found = decided.find(text);
+    if (found == decided.end()) {
+      if (options.progress) options.progress(i, lowered.steps.size(), step.name);
+      Result<Choice> choice = tune(step.problem, tune_options, cache);
+      if (!choice.is_ok()) return std::move(choice).status().annotate(fmt::format("node '{}'", step.name));
+      found = decided.emplace(text, std::move(choice).value()).first;
+    }
+    choices.push_back(found->second);
+  }
+  if (options.progress) options.progress(lowered.steps.size(), lowered.steps.size(), "");
+  if (!options.timing_cache.empty()) INGOT_RETURN_IF_ERROR(cache.save(options.timing_cache));
+  return choices;
+}
+
+// Only ranges of inputs that are still symbolic bind a context.
+plan::Profile profile_of(const plan::Plan& plan, const std::vector<ShapeRange>& ranges) {
+  plan::Profile profile;
+  for (const ShapeRange& range : ranges)
+    for (const std::int32_t id : plan.inputs) {
+      const plan::Tensor& tensor = plan.tensors[static_cast<std::size_t>(id)];
+      if (tensor.name == range.input && !concrete(tensor.shape)) profile.push_back({id, range.min, range.opt, range.max});
+    }
+  return profile;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<ir::Graph>> make_canonical(const ir::Graph& graph, const BuildOptions& options) {
+  std::shared_ptr<ir::Graph> canonical = graph.clone();
+  INGOT_RETURN_IF_ERROR(fix_input_shapes(*canonical, options.shapes));
+  passes::Options pass_options = options.passes;
+  pass_options.channels_last = true;
+  INGOT_RETURN_IF_ERROR(passes::canonicalise(*canonical, pass_options));
+  return canonical;
+}
+
+Result<Lowered> make_lowered(const ir::Graph& canonical, const BuildOptions& options) {
+  INGOT_ASSIGN_OR_RETURN(const SymbolValues symbols, opt_symbols(canonical, options.shapes));
+  return lower(canonical, symbols);
+}
+
+Result<BuiltPlan> build(const ir::Graph& graph, const BuildOptions& options) {
+  INGOT_ASSIGN_OR_RETURN(const std::shared_ptr<ir::Graph> canonical, make_canonical(graph, options));
+  INGOT_ASSIGN_OR_RETURN(Lowered lowered, make_lowered(*canonical, options));
+  INGOT_ASSIGN_OR_RETURN(const std::vector<Choice> choices, tune_all(lowered, options));
+  const DeviceInfo device = backend_of(options).device();
+  INGOT_ASSIGN_OR_RETURN(BuiltPlan built, emit(std::move(lowered), choices, device));
+  built.plan.engine_version = INGOT_VERSION;
+  built.plan.device_kind = device.kind;
+  built.plan.device_name = device.name;
+  built.plan.device_fingerprint = device.fingerprint();
+  built.plan.provenance = options.provenance;
+  if (options.keep_graph) built.plan.graph = ir::print(*canonical);
+  if (plan::Profile profile = profile_of(built.plan, options.shapes); !profile.empty())
+    built.plan.profiles.push_back(std::move(profile));
+  return built;
+}
+
+}  // namespace ingot::builder

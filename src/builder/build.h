@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The builder: a graph becomes a plan. Rewrites, lowers, tunes, plans memory, packs weights.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "builder/lower.h"
+#include "builder/tune.h"
+#include "ir/graph.h"
+#include "passes/pipeline.h"
+#include "plan/plan.h"
+
+namespace ingot::builder {
+
+// The sizes an input may take. All three equal: a fixed shape.
+struct ShapeRange {
+  std::string input;
+  Shape min, opt, max;
+};
+
+struct BuildOptions {
+  const Backend* backend = nullptr;         // null: the CPU
+  int threads = 0;                          // to tune for; <= 0: all available
+  std::vector<ShapeRange> shapes;           // for inputs with symbolic dimensions
+  std::string timing_cache;                 // file; empty: none
+  std::size_t workspace_limit = SIZE_MAX;   // bytes per step
+  double time_budget_seconds = 60;          // for tuning; then the first guess is taken
+  std::vector<std::string> disabled_tactics;
+  bool keep_graph = true;                   // store the canonical graph, for re-tuning
+  passes::Options passes;
+  std::vector<std::pair<std::string, std::string>> provenance;
+  std::function<void(std::size_t done, std::size_t total, const std::string& what)> progress;
+};
+
+// A plan together with the bytes that it refers to.
+struct BuiltPlan {
+  plan::Plan plan;
+  std::vector<TensorPtr> constants;
+  std::vector<std::shared_ptr<const std::vector<std::byte>>> packed;
+};
+
+// `graph` is as imported; it is copied, not changed.
+Result<BuiltPlan> build(const ir::Graph& graph, const BuildOptions& options);
+
+// The stages one by one, for `inspect`.
+Result<std::shared_ptr<ir::Graph>> make_canonical(const ir::Graph& graph, const BuildOptions& options);
+Result<Lowered> make_lowered(const ir::Graph& canonical, const BuildOptions& options);
+
+}  // namespace ingot::builder

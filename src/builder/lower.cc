@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "builder/lower.h"
+
+#include <algorithm>
+#include <map>
+
+#include "plan/symbols.h"
+
+namespace ingot::builder {
+namespace {
+
+using ir::kNoValue;
+using ir::ValueId;
+using plan::Storage;
+
+constexpr std::string_view kViews[] = {"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"};
+
+class Lowering {
+ public:
+  Lowering(const ir::Graph& graph, const SymbolValues& symbols) : graph_(graph), symbols_(symbols) {}
+
+  Result<Lowered> run() {
+    for (const ValueId id : graph_.inputs()) {
+      INGOT_ASSIGN_OR_RETURN(const std::int32_t tensor, add_tensor(graph_.value(id), Storage::input));
+      out_.inputs.push_back(tensor);
+    }
+    for (const ir::NodeId id : graph_.nodes())
+      if (Status status = add_node(graph_.node(id)); !status.is_ok())
+        return std::move(status).annotate(fmt::format("node '{}' ({})", graph_.node(id).name, graph_.node(id).op));
+    for (const ValueId id : graph_.outputs()) {
+      INGOT_ASSIGN_OR_RETURN(const std::int32_t tensor, add_output(graph_.value(id)));
+      out_.outputs.push_back(tensor);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  Result<std::int32_t> add_tensor(const ir::Value& value, Storage storage) {
+    if (!value.type.is_tensor() || !value.type.shape)
+      return unsupported("value '{}' of type {} cannot stand in a plan yet", value.name, value.type.to_string());
+    if (value.type.dtype == DType::string)
+      return unsupported("value '{}' holds strings, which plans cannot carry yet", value.name);
+    plan::Tensor tensor;
+    tensor.name = value.name;
+    tensor.dtype = value.type.dtype;
+    tensor.shape = *value.type.shape;
+    tensor.storage = storage;
+    ids_[value.id] = static_cast<std::int32_t>(out_.tensors.size());
+    out_.tensors.push_back(std::move(tensor));
+    out_.constants.push_back(value.constant);
+    return ids_[value.id];
+  }
+
+  // The tensor of a value; constants are added where they are first used.
+  Result<std::int32_t> tensor_of(ValueId id) {
+    if (id == kNoValue) return -1;
+    if (const auto found = ids_.find(id); found != ids_.end()) return found->second;
+    const ir::Value& value = graph_.value(id);
+    if (value.constant == nullptr) return internal("value '{}' is used before it is produced", value.name);
+    return add_tensor(value, Storage::constant);
+  }
+
+  // A shape for problem texts: symbols at their opt values.
+  Shape opt_shape(const SymShape& shape) const {
+    Shape out;
+    for (const Dim& dim : shape) {
+      SymbolValues symbols = symbols_;
+      std::vector<std::string> names;
+      dim.collect_symbols(names);
+      for (const std::string& name : names) symbols.emplace(name, kUnknownSize);
+      const Result<std::int64_t> value = dim.evaluate(symbols);
+      out.push_back(value.is_ok() ? std::max<std::int64_t>(*value, 0) : kUnknownSize);
+    }
+    return out;
+  }
+
+  Operand operand(std::int32_t id) const {
+    Operand out;
+    if (id < 0) return out;
+    const plan::Tensor& tensor = out_.tensors[static_cast<std::size_t>(id)];
+    out.dtype = tensor.dtype;
+    out.shape = opt_shape(tensor.shape);
+    out.constant = tensor.storage == Storage::constant;
+    out.value = out_.constants[static_cast<std::size_t>(id)];
+    return out;
+  }
+
+  bool is_view(const ir::Node& node) const {
+    if (std::find(std::begin(kViews), std::end(kViews), node.op) == std::end(kViews)) return false;
+    const ir::Value& in = graph_.value(node.inputs[0]);
+    const ir::Value& out = graph_.value(node.outputs[0]);
+    // A constant that is reshaped, and an output, need bytes of their own.
+    return in.constant == nullptr && !graph_.is_output(out.id) && in.type.shape && out.type.shape;
+  }
+
+  // Symbols of an output that no input shape decides.
+  bool has_unknown_size(const SymShape& shape) const {
+    std::vector<std::string> names;
+    for (const Dim& dim : shape) dim.collect_symbols(names);
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return !known_symbols_.contains(name); });
+  }
+
+  Status add_node(const ir::Node& node) {
+    if (!node.subgraphs.empty()) return unsupported("control flow cannot stand in a plan yet");
+    if (known_symbols_.empty())
+      for (const ValueId id : graph_.inputs())
+        if (graph_.value(id).type.shape)
+          for (const Dim& dim : *graph_.value(id).type.shape) {
+            std::vector<std::string> names;
+            dim.collect_symbols(names);
+            for (std::string& name : names) known_symbols_.emplace(std::move(name), 0);
+          }
+    if (is_view(node)) {
+      INGOT_ASSIGN_OR_RETURN(const std::int32_t source, tensor_of(node.inputs[0]));
+      INGOT_ASSIGN_OR_RETURN(const std::int32_t alias, add_tensor(graph_.value(node.outputs[0]), Storage::alias));
+      out_.tensors[static_cast<std::size_t>(alias)].alias_of = source;
+      return Status::ok();
+    }
+    LoweredStep step;
+    step.name = node.name.empty() ? node.op : node.name;
+    step.problem.kind = node.op;
+    step.problem.attrs = node.attrs;
+    for (const ValueId id : node.inputs) {
+      INGOT_ASSIGN_OR_RETURN(const std::int32_t tensor, tensor_of(id));
+      step.inputs.push_back(tensor);
+      step.problem.inputs.push_back(operand(tensor));
+    }
+    for (const ValueId id : node.outputs) {
+      std::int32_t tensor = -1;
+      if (id != kNoValue) {
+        const Storage storage = graph_.is_output(id) ? Storage::output : Storage::activation;
+        INGOT_ASSIGN_OR_RETURN(tensor, add_tensor(graph_.value(id), storage));
+        if (has_unknown_size(*graph_.value(id).type.shape)) {
+          step.data_dependent = true;
+          std::vector<std::string> names;
+          for (const Dim& dim : *graph_.value(id).type.shape) dim.collect_symbols(names);
+          for (std::string& name : names) known_symbols_.emplace(std::move(name), 0);
+        }
+      }
+      step.outputs.push_back(tensor);
+      step.problem.outputs.push_back(operand(tensor));
+    }
+    out_.steps.push_back(std::move(step));
+    return Status::ok();
+  }
+
+  // A graph output that is a constant, a graph input, or the same value as another output is copied.
+  Result<std::int32_t> add_output(const ir::Value& value) {
+    const auto found = ids_.find(value.id);
+    if (found != ids_.end() && out_.tensors[static_cast<std::size_t>(found->second)].storage == Storage::output &&
+        std::find(out_.outputs.begin(), out_.outputs.end(), found->second) == out_.outputs.end())
+      return found->second;
+    INGOT_ASSIGN_OR_RETURN(const std::int32_t source, tensor_of(value.id));
+    plan::Tensor tensor = out_.tensors[static_cast<std::size_t>(source)];
+    tensor.storage = Storage::output;
+    tensor.alias_of = -1;
+    const auto id = static_cast<std::int32_t>(out_.tensors.size());
+    out_.tensors.push_back(std::move(tensor));
+    out_.constants.push_back(nullptr);
+    LoweredStep step;
+    step.name = value.name;
+    step.problem.kind = "Identity";
+    step.inputs = {source};
+    step.outputs = {id};
+    step.problem.inputs = {operand(source)};
+    step.problem.outputs = {operand(id)};
+    out_.steps.push_back(std::move(step));
+    return id;
+  }
+
+  const ir::Graph& graph_;
+  const SymbolValues& symbols_;
+  Lowered out_;
+  std::map<ValueId, std::int32_t> ids_;
+  SymbolValues known_symbols_;
+};
+
+}  // namespace
+
+std::string Lowered::to_string() const {
+  std::string text;
+  for (const LoweredStep& step : steps) text += fmt::format("{}  # {}\n", step.problem.to_string(), step.name);
+  return text;
+}
+
+Result<Lowered> lower(const ir::Graph& graph, const SymbolValues& symbols) { return Lowering(graph, symbols).run(); }
+
+}  // namespace ingot::builder

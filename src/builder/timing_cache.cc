@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "builder/timing_cache.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+namespace ingot::builder {
+namespace {
+
+constexpr std::string_view kFirstLine = "ingot timing cache 1";
+
+}  // namespace
+
+Result<TimingCache> TimingCache::load(const std::string& path) {
+  TimingCache cache;
+  if (!std::filesystem::exists(path)) return cache;
+  std::ifstream in(path);
+  if (!in) return not_found("cannot read timing cache '{}': {}", path, std::strerror(errno));
+  std::string line;
+  if (!std::getline(in, line) || line != kFirstLine)
+    return corrupt("'{}' is not a timing cache (its first line should be '{}')", path, kFirstLine);
+  for (int number = 2; std::getline(in, line); ++number) {
+    std::vector<std::string> fields;
+    for (std::size_t begin = 0; begin <= line.size();) {
+      const std::size_t end = std::min(line.find('\t', begin), line.size());
+      fields.push_back(line.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    double microseconds = 0;
+    if (fields.size() != 5) return corrupt("timing cache '{}', line {}: {} fields instead of 5", path, number, fields.size());
+    const auto [end, error] = std::from_chars(fields[4].data(), fields[4].data() + fields[4].size(), microseconds);
+    if (error != std::errc() || *end != '\0' || !std::isfinite(microseconds) || microseconds < 0)
+      return corrupt("timing cache '{}', line {}: '{}' is not a time", path, number, fields[4]);
+    cache.entries_[{fields[0], fields[1], fields[2], fields[3]}] = microseconds;
+  }
+  return cache;
+}
+
+Status TimingCache::save(const std::string& path) const {
+  const std::string temporary = path + ".partial";
+  std::ofstream out(temporary, std::ios::trunc);
+  if (!out) return not_found("cannot write timing cache '{}': {}", path, std::strerror(errno));
+  out << kFirstLine << '\n';
+  for (const auto& [key, microseconds] : entries_)
+    out << fmt::format("{}\t{}\t{}\t{}\t{}\n", key.device, key.problem, key.tactic, key.config, microseconds);
+  out.close();
+  std::error_code failed;
+  if (!out) return resource_exhausted("cannot write timing cache '{}'", path);
+  std::filesystem::rename(temporary, path, failed);
+  if (failed) return not_found("cannot write timing cache '{}': {}", path, failed.message());
+  return Status::ok();
+}
+
+std::optional<double> TimingCache::find(const Key& key) const {
+  const auto found = entries_.find(key);
+  return found == entries_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void TimingCache::insert(Key key, double microseconds) { entries_[std::move(key)] = microseconds; }
+
+}  // namespace ingot::builder

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "builder/tune.h"
+
+#include <algorithm>
+
+#include "builder/time_kernel.h"
+
+namespace ingot::builder {
+namespace {
+
+bool is_disabled(std::string_view id, const std::vector<std::string>& disabled) {
+  return std::any_of(disabled.begin(), disabled.end(), [&](const std::string& pattern) {
+    return pattern.ends_with('*') ? id.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1)) : id == pattern;
+  });
+}
+
+std::string describe(const Support& support) {
+  return support.detail.empty() ? std::string(to_string(support.reason)) : fmt::format("{}: {}", to_string(support.reason), support.detail);
+}
+
+// All tactics that know the kind, with their configs or refusals; the plain one only when nothing else is left.
+std::vector<Trial> enumerate(const Problem& problem, const TuneOptions& options, const DeviceInfo& device) {
+  std::vector<Trial> trials;
+  bool any = false;
+  for (const Tactic* tactic : options.backend->tactics()) {
+    const Support support = tactic->supports(problem, device);
+    if (support.reason == Refusal::kKind) continue;
+    if (!support.ok()) {
+      trials.push_back({tactic, "", 0, describe(support)});
+    } else if (is_disabled(tactic->id(), options.disabled)) {
+      trials.push_back({tactic, "", 0, "disabled by the caller"});
+    } else if (tactic->is_plain() && any) {
+      trials.push_back({tactic, "", 0, "plain: taken only when no other tactic supports the problem"});
+    } else {
+      for (std::string& config : tactic->configs(problem, device)) trials.push_back({tactic, std::move(config), 0, ""});
+      any = true;
+    }
+  }
+  return trials;
+}
+
+}  // namespace
+
+Result<Choice> tune(const Problem& problem, const TuneOptions& options, TimingCache& cache) {
+  const DeviceInfo device = options.backend->device();
+  const std::string device_key = fmt::format("{} threads={}", device.fingerprint(), options.parallel->threads());
+  const std::string text = problem.to_string();
+  Choice choice;
+  choice.trials = enumerate(problem, options, device);
+  const auto candidates = std::count_if(choice.trials.begin(), choice.trials.end(), [](const Trial& t) { return t.refusal.empty(); });
+
+  for (Trial& trial : choice.trials) {
+    if (!trial.refusal.empty()) continue;
+    if (candidates > 1) {
+      TimingCache::Key key{device_key, text, fmt::format("{}@{}", trial.tactic->id(), trial.tactic->version()), trial.config};
+      if (const std::optional<double> known = cache.find(key)) {
+        trial.microseconds = *known;
+      } else if (std::chrono::steady_clock::now() < options.deadline) {
+        const Result<double> time = time_kernel(problem, *trial.tactic, trial.config, device, *options.parallel, options.workspace_limit);
+        if (!time.is_ok()) {
+          trial.refusal = time.status().to_string();
+          continue;
+        }
+        // To whole nanoseconds, so that the text of the cache holds the exact value.
+        trial.microseconds = std::max(0.001, static_cast<double>(static_cast<std::int64_t>(*time * 1000)) / 1000);
+        cache.insert(std::move(key), trial.microseconds);
+      } else {
+        cache.insert(std::move(key), 0);
+      }
+    }
+    const bool first = choice.tactic == nullptr;
+    const bool faster = trial.microseconds > 0 && (choice.microseconds == 0 || trial.microseconds < choice.microseconds);
+    if (first || faster) {
+      choice.tactic = trial.tactic;
+      choice.config = trial.config;
+      choice.microseconds = trial.microseconds;
+    }
+  }
+  if (choice.tactic != nullptr) return choice;
+  std::string reasons;
+  for (const Trial& trial : choice.trials)
+    reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", trial.tactic->id(), trial.refusal);
+  return unsupported("no tactic on device '{}' can do this ({}). Problem: {}", device.kind,
+                     reasons.empty() ? "none knows the operator" : reasons, text);
+}
+
+}  // namespace ingot::builder

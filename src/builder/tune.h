@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tuning: enumerates the candidates of a problem, times them on this machine, and picks the fastest.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/parallel.h"
+#include "base/status.h"
+#include "builder/timing_cache.h"
+#include "tactics/tactic.h"
+
+namespace ingot::builder {
+
+struct TuneOptions {
+  const Backend* backend = nullptr;
+  Parallel* parallel = nullptr;            // threads to time with
+  std::size_t workspace_limit = SIZE_MAX;  // bytes
+  std::vector<std::string> disabled;       // tactic ids, or prefixes that end in '*'
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+};
+
+struct Trial {
+  const Tactic* tactic = nullptr;
+  std::string config;
+  double microseconds = 0;   // 0: not timed
+  std::string refusal;       // why it was not a candidate; empty for candidates
+};
+
+struct Choice {
+  const Tactic* tactic = nullptr;
+  std::string config;
+  double microseconds = 0;
+  std::vector<Trial> trials;  // all candidates and refusals of tactics for this kind, in table order
+};
+
+// Fails only when no tactic supports the problem; the error lists every refusal.
+Result<Choice> tune(const Problem& problem, const TuneOptions& options, TimingCache& cache);
+
+}  // namespace ingot::builder
