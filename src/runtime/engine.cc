@@ -61,6 +61,7 @@ Result<std::shared_ptr<const Engine>> Engine::load(std::shared_ptr<const void> o
                                                    const LoadOptions& options) {
   auto engine = std::make_shared<Engine>();
   engine->owner_ = std::move(owner);
+  engine->bytes_ = bytes;
   plan::ReadOptions read_options;
   read_options.verify_blobs = options.verify_weights;
   // Hashing is worth a second thread only where the weights are large.

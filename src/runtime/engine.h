@@ -25,6 +25,8 @@ class Engine {
   static Result<std::shared_ptr<const Engine>> load_bytes(std::span<const std::byte> bytes, const LoadOptions& options = {});
 
   [[nodiscard]] const plan::Plan& plan() const { return plan_; }
+  // The plan file, as it was loaded.
+  [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
   [[nodiscard]] const plan::Tensor& tensor(std::int32_t id) const { return plan_.tensors[static_cast<std::size_t>(id)]; }
   [[nodiscard]] std::size_t input_count() const { return plan_.inputs.size(); }
   [[nodiscard]] std::size_t output_count() const { return plan_.outputs.size(); }
@@ -46,6 +48,7 @@ class Engine {
   Status load_kernels(const Backend& backend);
 
   std::shared_ptr<const void> owner_;  // of the bytes that the plan views
+  std::span<const std::byte> bytes_;
   plan::Plan plan_;
   std::vector<TensorPtr> constants_;   // by tensor id
   std::vector<std::unique_ptr<Kernel>> kernels_;

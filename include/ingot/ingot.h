@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The C API of the runtime: load a plan, make contexts, run. Building plans is in ingot/builder.h.
+ *
+ * Stability: functions are only added; structs that callers fill begin with `size` (set it to sizeof the struct), so a
+ * program built against an older header works with a newer library.
+ * Errors: every function that can fail returns an ingot_status; the message of the last failure on this thread is
+ * ingot_last_error(). No call aborts on bad input and none throws.
+ * Threads: an engine may be used from any number of threads; a context, from one at a time.
+ * Ownership: what ..._create or ..._load gives, the matching ..._destroy takes; destroy accepts NULL. A context keeps its
+ * engine alive. Strings and arrays returned live as long as the object they came from.
+ */
+#ifndef INGOT_INGOT_H
+#define INGOT_INGOT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define INGOT_API
+#else
+#define INGOT_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum ingot_status {
+  INGOT_OK = 0,
+  INGOT_INVALID_ARGUMENT = 2,
+  INGOT_UNSUPPORTED = 3,
+  INGOT_NOT_FOUND = 4,
+  INGOT_FAILED_PRECONDITION = 5,
+  INGOT_RESOURCE_EXHAUSTED = 6,
+  INGOT_INCOMPATIBLE = 7,
+  INGOT_CORRUPT = 8,
+  INGOT_CANCELLED = 9,
+  INGOT_INTERNAL = 10
+} ingot_status;
+
+/* Element types; the numbers are ONNX's TensorProto.DataType. */
+typedef enum ingot_dtype {
+  INGOT_UNDEFINED = 0,
+  INGOT_F32 = 1,
+  INGOT_U8 = 2,
+  INGOT_I8 = 3,
+  INGOT_U16 = 4,
+  INGOT_I16 = 5,
+  INGOT_I32 = 6,
+  INGOT_I64 = 7,
+  INGOT_STRING = 8,
+  INGOT_BOOL = 9,
+  INGOT_F16 = 10,
+  INGOT_F64 = 11,
+  INGOT_U32 = 12,
+  INGOT_U64 = 13,
+  INGOT_BF16 = 16
+} ingot_dtype;
+
+INGOT_API const char* ingot_version(void);
+/* "no error" when nothing has failed on this thread. */
+INGOT_API const char* ingot_last_error(void);
+INGOT_API const char* ingot_status_name(ingot_status status);
+INGOT_API const char* ingot_dtype_name(ingot_dtype dtype);
+
+/* ---- engine ------------------------------------------------------------------------------------------------------- */
+typedef struct ingot_engine ingot_engine;
+
+typedef struct ingot_load_options {
+  size_t size;
+  int32_t skip_weight_verification; /* 1: do not hash the weights (the file is trusted) */
+} ingot_load_options;
+
+/* options may be NULL. The file is mapped, not read. */
+INGOT_API ingot_status ingot_engine_load(const char* path, const ingot_load_options* options, ingot_engine** engine);
+/* The bytes are copied. */
+INGOT_API ingot_status ingot_engine_load_bytes(const void* bytes, size_t byte_count, const ingot_load_options* options,
+                                               ingot_engine** engine);
+INGOT_API void ingot_engine_destroy(ingot_engine* engine);
+/* The bytes of the plan file; they live as long as the engine. */
+INGOT_API void ingot_engine_serialise(const ingot_engine* engine, const void** bytes, size_t* byte_count);
+
+typedef struct ingot_tensor_info {
+  const char* name;         /* the ONNX name */
+  ingot_dtype dtype;
+  int32_t rank;
+  const int64_t* dims;      /* -1 where the size is not fixed */
+  const char* const* dim_names; /* per axis: "" or the symbol or expression, e.g. "N" */
+  int32_t has_range;        /* inputs: the profile limits the sizes */
+  const int64_t* min_dims;  /* rank entries each; NULL without range */
+  const int64_t* opt_dims;
+  const int64_t* max_dims;
+} ingot_tensor_info;
+
+INGOT_API size_t ingot_engine_input_count(const ingot_engine* engine);
+INGOT_API size_t ingot_engine_output_count(const ingot_engine* engine);
+INGOT_API ingot_status ingot_engine_input(const ingot_engine* engine, size_t index, ingot_tensor_info* info);
+INGOT_API ingot_status ingot_engine_output(const ingot_engine* engine, size_t index, ingot_tensor_info* info);
+INGOT_API ingot_status ingot_engine_find_input(const ingot_engine* engine, const char* name, size_t* index);
+INGOT_API ingot_status ingot_engine_find_output(const ingot_engine* engine, const char* name, size_t* index);
+
+typedef struct ingot_step_info {
+  const char* name;    /* ONNX node name(s) */
+  const char* tactic;
+  const char* config;
+  const char* problem; /* one line of text, reproduces the step */
+  float microseconds;  /* as timed at build; 0 when there was nothing to choose */
+} ingot_step_info;
+INGOT_API size_t ingot_engine_step_count(const ingot_engine* engine);
+INGOT_API ingot_status ingot_engine_step(const ingot_engine* engine, size_t index, ingot_step_info* info);
+INGOT_API size_t ingot_engine_weight_bytes(const ingot_engine* engine);
+
+/* ---- context ------------------------------------------------------------------------------------------------------ */
+typedef struct ingot_context ingot_context;
+
+/* Memory for activations; must be thread-safe when contexts on several threads share it. */
+typedef struct ingot_allocator {
+  void* user;
+  void* (*allocate)(void* user, size_t bytes, size_t alignment); /* NULL when out of memory */
+  void (*deallocate)(void* user, void* memory, size_t bytes);
+} ingot_allocator;
+
+/* The caller's thread pool: run() calls task(task_user, i, thread) for every i in [0, count) with thread in [0, threads),
+ * never two at once with the same thread, and returns when all have returned. */
+typedef struct ingot_thread_pool {
+  void* user;
+  int32_t threads;
+  void (*run)(void* user, int64_t count, void (*task)(void* task_user, int64_t index, int32_t thread), void* task_user);
+} ingot_thread_pool;
+
+typedef struct ingot_context_options {
+  size_t size;
+  int32_t threads;                      /* <= 0: all processors that the process may use */
+  const ingot_thread_pool* thread_pool; /* NULL: the context's own; copied */
+  const ingot_allocator* allocator;     /* NULL: the heap; copied */
+} ingot_context_options;
+
+INGOT_API ingot_status ingot_context_create(ingot_engine* engine, const ingot_context_options* options,
+                                            ingot_context** context);
+INGOT_API void ingot_context_destroy(ingot_context* context);
+
+/* Needed for inputs with symbolic sizes. */
+INGOT_API ingot_status ingot_context_set_input_shape(ingot_context* context, size_t input, const int64_t* dims, int32_t rank);
+/* The memory stays the caller's and must live until it is bound anew or the context is destroyed. */
+INGOT_API ingot_status ingot_context_bind_input(ingot_context* context, size_t input, const void* data, size_t bytes);
+/* Optional: an output that is not bound lives in the context until the next run. NULL unbinds. */
+INGOT_API ingot_status ingot_context_bind_output(ingot_context* context, size_t output, void* data, size_t bytes);
+/* Before a run: from the input shapes; INGOT_FAILED_PRECONDITION where only the data decide. `dims` lives until the next
+ * call on the context. */
+INGOT_API ingot_status ingot_context_output_shape(ingot_context* context, size_t output, const int64_t** dims, int32_t* rank);
+INGOT_API ingot_status ingot_context_run(ingot_context* context);
+INGOT_API ingot_status ingot_context_output_data(ingot_context* context, size_t output, const void** data);
+
+/* Called after each step on the running thread; NULL detaches. */
+typedef void (*ingot_profiler)(void* user, size_t step, const char* name, const char* tactic, double microseconds);
+INGOT_API void ingot_context_set_profiler(ingot_context* context, ingot_profiler profiler, void* user);
+INGOT_API size_t ingot_context_memory_bytes(const ingot_context* context);
+INGOT_API int32_t ingot_context_threads(const ingot_context* context);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
