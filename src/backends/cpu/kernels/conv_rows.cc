@@ -28,12 +28,6 @@ inline void copy_run(float* out, const float* in, std::int64_t count) {
 
 }  // namespace
 
-// Where one output pixel's window starts; may lie in the padding.
-struct ConvRows::Window {
-  const float* image;
-  std::int64_t d, h, w;
-};
-
 ConvRowPlan plan_conv_rows(const ConvShape& shape, std::int64_t in_ld, int panel) {
   const std::int64_t channels = shape.group_in();
   const std::int64_t lines = shape.kernel[0] * shape.kernel[1];
@@ -57,50 +51,72 @@ ConvRowPlan plan_conv_rows(const ConvShape& shape, std::int64_t in_ld, int panel
 }
 
 // The window's line at w = 0 of the image, or null where it lies in the padding.
-const float* ConvRows::line_base(const Window& window, std::int64_t line) const {
-  const std::int64_t d = window.d + line / shape_.kernel[1] * shape_.dilation[0];
-  const std::int64_t h = window.h + line % shape_.kernel[1] * shape_.dilation[1];
+const float* ConvRows::line_base(const Window& window, const Tap& line) const {
+  const std::int64_t d = window.d + line.kd * shape_.dilation[0];
+  const std::int64_t h = window.h + line.kh * shape_.dilation[1];
   if (d < 0 || d >= shape_.in[0] || h < 0 || h >= shape_.in[1]) return nullptr;
   return window.image + (d * shape_.in[1] + h) * shape_.in[2] * ld_;
 }
 
-void ConvRows::fill_taps(const Window& window, const KBlock& block, const float** table) const {
-  const std::int64_t kernel_w = shape_.kernel[2];
-  std::int64_t line = block.tap / kernel_w;
-  std::int64_t kw = block.tap % kernel_w;
-  std::int64_t left = block.taps;
-  for (; left > 0; ++line, kw = 0) {
-    const float* base = line_base(window, line);
-    const std::int64_t count = std::min(left, kernel_w - kw);
-    std::int64_t w = window.w + kw * shape_.dilation[2];
-    for (std::int64_t i = 0; i < count; ++i, w += shape_.dilation[2], table += kMaxTileRows) {
-      const bool inside = base != nullptr && w >= 0 && w < shape_.in[2];
-      *table = inside ? base + w * ld_ + block.offset : kZeros;
-    }
-    left -= count;
+// Floats from the window's first position to the tap.
+std::int64_t ConvRows::distance(const Tap& tap) const {
+  return ((tap.kd * shape_.dilation[0] * shape_.in[1] + tap.kh * shape_.dilation[1]) * shape_.in[2] +
+          tap.kw * shape_.dilation[2]) * ld_;
+}
+
+void ConvRows::next_line(Tap& tap) const {
+  tap.kw = 0;
+  if (++tap.kh == shape_.kernel[1]) {
+    tap.kh = 0;
+    ++tap.kd;
   }
 }
 
-void ConvRows::fill_lines(const Window& window, const KBlock& block, const float** table, float* copy) const {
-  const std::int64_t channels = shape_.group_in();
-  const std::int64_t begin = window.w * channels;
-  const bool inside = window.w >= 0 && window.w + shape_.kernel[2] <= shape_.in[2];
+void ConvRows::fill_taps(const Window* windows, int rows, const KBlock& block, const float** table) const {
+  Tap tap = line_tap(block.tap / shape_.kernel[2]);
+  tap.kw = block.tap % shape_.kernel[2];
   for (std::int64_t t = 0; t < block.taps; ++t, table += kMaxTileRows) {
-    const float* base = line_base(window, block.tap + t);
-    if (base == nullptr) {
-      *table = kZeros;
-    } else if (inside) {
-      *table = base + begin + block.offset;
-    } else {
-      float* out = copy + t * block.k;
-      copy_line(window, block.tap + t, block.offset, block.k, out);
-      *table = out;
+    const std::int64_t offset = distance(tap) + block.offset;
+    for (int i = 0; i < rows; ++i) {
+      if (windows[i].inside) {
+        table[i] = windows[i].start + offset;
+        continue;
+      }
+      const float* base = line_base(windows[i], tap);
+      const std::int64_t w = windows[i].w + tap.kw * shape_.dilation[2];
+      table[i] = base != nullptr && w >= 0 && w < shape_.in[2] ? base + w * ld_ + block.offset : kZeros;
+    }
+    if (++tap.kw == shape_.kernel[2]) next_line(tap);
+  }
+}
+
+void ConvRows::fill_lines(const Window* windows, int rows, const KBlock& block, const float** table,
+                          float* copy) const {
+  Tap line = line_tap(block.tap);
+  for (std::int64_t t = 0; t < block.taps; ++t, table += kMaxTileRows, next_line(line)) {
+    const std::int64_t offset = distance(line) + block.offset;
+    for (int i = 0; i < rows; ++i) {
+      const Window& window = windows[i];
+      if (window.inside) {
+        table[i] = window.start + offset;
+        continue;
+      }
+      const float* base = line_base(window, line);
+      if (base == nullptr) {
+        table[i] = kZeros;
+      } else if (window.w >= 0 && window.w + shape_.kernel[2] <= shape_.in[2]) {
+        table[i] = base + window.w * ld_ + block.offset;
+      } else {
+        float* out = copy + i * plan_.pitch + t * block.k;
+        copy_line(window, line, block.offset, block.k, out);
+        table[i] = out;
+      }
     }
   }
 }
 
 // Floats [begin, begin + count) of a window's line (kw, channel), zeros in the padding.
-void ConvRows::copy_line(const Window& window, std::int64_t line, std::int64_t begin, std::int64_t count,
+void ConvRows::copy_line(const Window& window, const Tap& line, std::int64_t begin, std::int64_t count,
                          float* out) const {
   const float* base = line_base(window, line);
   if (base == nullptr) {
@@ -136,9 +152,9 @@ void ConvRows::copy_line(const Window& window, std::int64_t line, std::int64_t b
 
 void ConvRows::fill_copy(const Window& window, const KBlock& block, float* copy) const {
   const std::int64_t line_floats = shape_.kernel[2] * shape_.group_in();
-  std::int64_t line = block.offset / line_floats;
+  Tap line = line_tap(block.offset / line_floats);
   std::int64_t begin = block.offset % line_floats;
-  for (std::int64_t left = block.k; left > 0; ++line, begin = 0) {
+  for (std::int64_t left = block.k; left > 0; next_line(line), begin = 0) {
     const std::int64_t count = std::min(left, line_floats - begin);
     copy_line(window, line, begin, count, copy);
     copy += count;
@@ -146,27 +162,24 @@ void ConvRows::fill_copy(const Window& window, const KBlock& block, float* copy)
   }
 }
 
-void ConvRows::fill(std::int64_t row, int rows, const KBlock& block, const float** table, float* copy) const {
+void ConvRows::locate(std::int64_t row, int rows, Window* windows) const {
   const auto& [depth, height, width] = shape_.out;
   std::int64_t w = row % width;
   std::int64_t h = row / width % height;
   std::int64_t d = row / (width * height) % depth;
   std::int64_t image = row / (width * height * depth);
+  const auto inside = [&](std::int64_t start, std::size_t axis) {
+    return start >= 0 && start + (shape_.kernel[axis] - 1) * shape_.dilation[axis] < shape_.in[axis];
+  };
   for (int i = 0; i < rows; ++i) {
-    const Window window{in_ + image * shape_.in_pixels() * ld_, d * shape_.stride[0] - shape_.pad_begin[0],
-                        h * shape_.stride[1] - shape_.pad_begin[1], w * shape_.stride[2] - shape_.pad_begin[2]};
-    switch (plan_.mode) {
-      case ConvRowMode::kTaps:
-        fill_taps(window, block, table + i);
-        break;
-      case ConvRowMode::kLines:
-        fill_lines(window, block, table + i, copy + i * plan_.pitch);
-        break;
-      case ConvRowMode::kCopy:
-        fill_copy(window, block, copy + i * plan_.pitch);
-        table[i] = copy + i * plan_.pitch;
-        break;
-    }
+    Window& window = windows[i];
+    window.d = d * shape_.stride[0] - shape_.pad_begin[0];
+    window.h = h * shape_.stride[1] - shape_.pad_begin[1];
+    window.w = w * shape_.stride[2] - shape_.pad_begin[2];
+    window.inside = inside(window.w, 2) && inside(window.h, 1) && inside(window.d, 0);
+    window.image = in_ + image * shape_.in_pixels() * ld_;
+    if (window.inside)
+      window.start = window.image + ((window.d * shape_.in[1] + window.h) * shape_.in[2] + window.w) * ld_;
     if (++w == width) {
       w = 0;
       if (++h == height) {
@@ -177,6 +190,25 @@ void ConvRows::fill(std::int64_t row, int rows, const KBlock& block, const float
         }
       }
     }
+  }
+}
+
+void ConvRows::fill(std::int64_t row, int rows, const KBlock& block, const float** table, float* copy) const {
+  Window windows[kMaxTileRows];
+  locate(row, rows, windows);
+  switch (plan_.mode) {
+    case ConvRowMode::kTaps:
+      fill_taps(windows, rows, block, table);
+      break;
+    case ConvRowMode::kLines:
+      fill_lines(windows, rows, block, table, copy);
+      break;
+    case ConvRowMode::kCopy:
+      for (int i = 0; i < rows; ++i) {
+        table[i] = copy + i * plan_.pitch;
+        fill_copy(windows[i], block, copy + i * plan_.pitch);
+      }
+      break;
   }
 }
 

@@ -33,12 +33,26 @@ class ConvRows final : public RowSource {
   void fill(std::int64_t row, int rows, const KBlock& block, const float** table, float* copy) const override;
 
  private:
-  struct Window;
-  void fill_taps(const Window& window, const KBlock& block, const float** table) const;
-  void fill_lines(const Window& window, const KBlock& block, const float** table, float* copy) const;
+  // Where one output pixel's window starts; may lie in the padding.
+  struct Window {
+    std::int64_t d, h, w;
+    bool inside;         // the whole window lies in the image
+    const float* image;  // first pixel
+    const float* start;  // the window's first position; valid when inside
+  };
+  // One position (or line) of the window.
+  struct Tap {
+    std::int64_t kd = 0, kh = 0, kw = 0;
+  };
+  void locate(std::int64_t row, int rows, Window* windows) const;
+  void fill_taps(const Window* windows, int rows, const KBlock& block, const float** table) const;
+  void fill_lines(const Window* windows, int rows, const KBlock& block, const float** table, float* copy) const;
   void fill_copy(const Window& window, const KBlock& block, float* copy) const;
-  void copy_line(const Window& window, std::int64_t line, std::int64_t begin, std::int64_t count, float* out) const;
-  [[nodiscard]] const float* line_base(const Window& window, std::int64_t line) const;
+  void copy_line(const Window& window, const Tap& line, std::int64_t begin, std::int64_t count, float* out) const;
+  [[nodiscard]] const float* line_base(const Window& window, const Tap& line) const;
+  [[nodiscard]] std::int64_t distance(const Tap& tap) const;
+  [[nodiscard]] Tap line_tap(std::int64_t line) const { return {line / shape_.kernel[1], line % shape_.kernel[1], 0}; }
+  void next_line(Tap& tap) const;
 
   const ConvShape& shape_;
   const ConvRowPlan& plan_;

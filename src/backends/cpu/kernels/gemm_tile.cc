@@ -49,6 +49,10 @@ void tile_kernel(const GemmTile& t, const Epilogue& e) {
     for (int i = 0; i < MR; ++i)
       for (int v = 0; v < NV; ++v) acc[s][i][v] = hn::Zero(d);
 
+  // The stores at the end miss the cache one after the other unless the lines are on their way by then.
+  for (int i = 0; i < MR; ++i)
+    for (int v = 0; v < NV; ++v) __builtin_prefetch(t.c + i * t.ldc + v * kLanes, 1);
+
   if (t.first) {
     for (int v = 0; v < NV; ++v) {
       const V bias = e.bias != nullptr ? edge.load(e.bias + t.col_index, v) : hn::Zero(d);
