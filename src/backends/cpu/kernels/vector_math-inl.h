@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Elementary functions of f32 vectors, accurate to about 2 ulp (1e-7 relative); results below the smallest normal number
+// may be flushed to zero. NaN gives NaN. Included once per Highway target.
+#if defined(INGOT_VECTOR_MATH_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef INGOT_VECTOR_MATH_INL_H
+#undef INGOT_VECTOR_MATH_INL_H
+#else
+#define INGOT_VECTOR_MATH_INL_H
+#endif
+
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace ingot::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Highest power first.
+template <class D, class V = hn::Vec<D>, std::size_t kTerms>
+HWY_INLINE V polynomial(D d, V x, const float (&c)[kTerms]) {
+  V y = hn::Set(d, c[0]);
+  for (std::size_t i = 1; i < kTerms; ++i) y = hn::MulAdd(y, x, hn::Set(d, c[i]));
+  return y;
+}
+
+// On x86 Min and Max return the second operand when either is NaN; limits go first so that NaN in x survives.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V limit(D d, V x, float low, float high) {
+  return hn::Max(hn::Set(d, low), hn::Min(hn::Set(d, high), x));
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V exp_f32(D d, V x) {
+  const hn::RebindToSigned<D> di;
+  constexpr float kTerms[] = {1.3950599823e-3F, 8.3689540625e-3F, 4.1666205972e-2F, 1.6666518152e-1F, 0.5F, 1.0F, 1.0F};
+  // Below -87 the result is zero, above 88.8 infinite, both through the exponent built below.
+  x = limit(d, x, -88.0F, 90.0F);
+  const V n = hn::Round(hn::Mul(x, hn::Set(d, 1.44269504F)));
+  V r = hn::NegMulAdd(n, hn::Set(d, 0.693359375F), x);  // ln 2 in two parts: exact product, then the rest
+  r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4F), r);
+  const V p = polynomial(d, r, kTerms);
+  // 2^(n-1), doubled at the end, so that n = 128 is representable.
+  const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(di, n), hn::Set(di, 126)));
+  const V y = hn::Mul(hn::Mul(p, hn::BitCast(d, exponent)), hn::Set(d, 2.0F));
+  const V zeroed = hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -87.0F)), y);
+  return hn::IfThenElse(hn::IsNaN(x), x, zeroed);
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V tanh_f32(D d, V x) {
+  constexpr float kTerms[] = {1.9017993473e-3F,  -7.8921830282e-3F, 2.1575838327e-2F,
+                              -5.3922124207e-2F, 1.3332995772e-1F,  -3.3333325386e-1F};
+  const V one = hn::Set(d, 1.0F);
+  const V magnitude = hn::Abs(x);
+  const V t = hn::Mul(x, x);
+  const V small = hn::MulAdd(hn::Mul(x, t), polynomial(d, t, kTerms), x);
+  const V e = exp_f32(d, hn::Add(magnitude, magnitude));
+  const V large = hn::CopySignToAbs(hn::Sub(one, hn::Div(hn::Set(d, 2.0F), hn::Add(e, one))), x);
+  const V y = hn::IfThenElse(hn::Lt(magnitude, hn::Set(d, 0.65F)), small, large);
+  return hn::IfThenElse(hn::IsNaN(x), x, y);
+}
+
+// x * P(x^2) on [-3.9, 3.9], where |erf| reaches 1 to the last bit; P in the variable 2 x^2 / 3.9^2 - 1.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V erf_f32(D d, V x) {
+  constexpr float kLimit = 3.9F;
+  constexpr float kTerms[] = {-7.26910016965e-4F, 1.89107423648e-3F,  -1.46688497625e-3F, 2.00444273651e-3F,
+                              -7.11886910722e-3F, 1.34593583643e-2F,  -1.95424817503e-2F, 2.92081814259e-2F,
+                              -4.27833981812e-2F, 5.78835196793e-2F,  -7.38023072481e-2F, 9.06732007861e-2F,
+                              -1.09532482922e-1F, 1.34690910578e-1F,  -1.81011080742e-1F, 3.62583965063e-1F};
+  const V z = limit(d, x, -kLimit, kLimit);
+  const V u = hn::MulSub(hn::Mul(z, z), hn::Set(d, 2.0F / (kLimit * kLimit)), hn::Set(d, 1.0F));
+  return hn::Mul(z, polynomial(d, u, kTerms));
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V sigmoid_f32(D d, V x) {
+  const V one = hn::Set(d, 1.0F);
+  return hn::Div(one, hn::Add(one, exp_f32(d, hn::Neg(x))));
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V gelu_f32(D d, V x) {
+  const V half = hn::Mul(x, hn::Set(d, 0.5F));
+  return hn::MulAdd(half, erf_f32(d, hn::Mul(x, hn::Set(d, 0.707106781F))), half);
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V gelu_tanh_f32(D d, V x) {
+  // 0.5 x (1 + tanh(u)) = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3).
+  const V t = hn::Mul(x, x);
+  const V u = hn::Mul(x, hn::MulAdd(t, hn::Set(d, 7.1354816e-2F), hn::Set(d, 1.5957691216F)));
+  return hn::Mul(x, sigmoid_f32(d, u));
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V hardsigmoid_f32(D d, V x) {
+  return limit(d, hn::MulAdd(x, hn::Set(d, 1.0F / 6.0F), hn::Set(d, 0.5F)), 0.0F, 1.0F);
+}
+
+}  // namespace ingot::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target guard
