@@ -37,6 +37,7 @@ enum class ExprOp : std::uint8_t {
 
 int arity_of(ExprOp op);             // operands; 0 for kConst, 1 for kCast
 char class_of(ExprOp op);            // as in expr_ops.inc; 'k' for kConst, 'x' for kCast
+char domain_of(ExprOp op);           // operands: 'f' floating, 'i' integer, 'n' either of these, '*' boolean as well
 std::string_view to_string(ExprOp op);
 
 // An operand: >= 0 is instruction t<n>, < 0 is input x<-n-1>.
@@ -49,7 +50,7 @@ struct ExprInstr {
   ExprArg args[3] = {0, 0, 0};
   double imm = 0;                 // kConst: value of a floating or boolean constant
   std::int64_t imm_int = 0;       // kConst: value of an integer constant
-  friend bool operator==(const ExprInstr&, const ExprInstr&) = default;
+  friend bool operator==(const ExprInstr& a, const ExprInstr& b);  // imm by bit pattern
 };
 
 class Expr {
@@ -59,9 +60,11 @@ class Expr {
   static Result<Expr> parse(std::string_view text);
 
   // Appends an instruction and returns its operand number. The types must fit (validate() tells); the caller is trusted.
+  // Constants are rounded to their type.
   ExprArg add(ExprOp op, DType type, std::span<const ExprArg> args);
   ExprArg add_const(DType type, double value);
   ExprArg add_const_int(DType type, std::int64_t value);
+  ExprArg append(const ExprInstr& instr);
   int add_input(DType type);
 
   [[nodiscard]] const std::vector<DType>& input_types() const { return input_types_; }
@@ -91,6 +94,8 @@ class Expr {
   friend bool operator==(const Expr&, const Expr&) = default;
 
  private:
+  static constexpr std::size_t kMaxInstrs = 1 << 16;
+
   std::vector<DType> input_types_;
   std::vector<ExprInstr> instrs_;
 };

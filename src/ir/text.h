@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The text form of graphs: what `ingot inspect` prints and tests compare. parse(print(g)) prints the same text.
+//
+//   graph "name" (%x: f32[N, 4]) -> (%y as "scores") {
+//     const %w: f32[4] = [0.5, 1.0, 1.5, 2.0]
+//     %s: i64[2] ~[N, 4] = Shape(%x)
+//     %y: f32[N, 4], _ = Some.Op(%x, %w, _) {axis=1} "node name" subgraphs("body"=graph "" () -> () { })
+//   }
+// "_" is an absent operand or output; "~[...]" gives the known elements of a small integer tensor; "as" the name of an
+// output towards the user where it is not the value's. Names with other characters are quoted: %"a b". # starts a comment.
 #pragma once
 
 #include <string>
