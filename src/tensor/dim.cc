@@ -20,20 +20,40 @@ namespace {
 
 constexpr std::int64_t kTooLarge = std::numeric_limits<std::int64_t>::max();
 
+// The most negative number counts as too large as well, so that negation and division by -1 cannot overflow.
+constexpr std::int64_t kTooSmall = std::numeric_limits<std::int64_t>::min();
+
+bool is_extreme(std::int64_t a) { return a == kTooLarge || a == kTooSmall; }
+
 std::int64_t saturating_add(std::int64_t a, std::int64_t b) {
   std::int64_t r = 0;
-  return a == kTooLarge || b == kTooLarge || __builtin_add_overflow(a, b, &r) ? kTooLarge : r;
+  if (a == 0) return b;
+  if (b == 0) return a;
+  return is_extreme(a) || is_extreme(b) || __builtin_add_overflow(a, b, &r) || is_extreme(r) ? kTooLarge : r;
 }
 
 std::int64_t saturating_mul(std::int64_t a, std::int64_t b) {
   std::int64_t r = 0;
   if (a == 0 || b == 0) return 0;
-  return a == kTooLarge || b == kTooLarge || __builtin_mul_overflow(a, b, &r) ? kTooLarge : r;
+  if (a == 1) return b;
+  if (b == 1) return a;
+  return is_extreme(a) || is_extreme(b) || __builtin_mul_overflow(a, b, &r) || is_extreme(r) ? kTooLarge : r;
 }
 
 std::int64_t floor_divide(std::int64_t a, std::int64_t b) {
+  if (b == -1) return saturating_mul(a, -1);
   const std::int64_t q = a / b;
   return (a % b != 0 && (a < 0) != (b < 0)) ? q - 1 : q;
+}
+
+std::int64_t floor_mod(std::int64_t a, std::int64_t b) {
+  if (b == -1) return 0;
+  const std::int64_t rest = a % b;
+  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+
+std::uint64_t magnitude_of(std::int64_t a) {
+  return a < 0 ? 0 - static_cast<std::uint64_t>(a) : static_cast<std::uint64_t>(a);
 }
 
 std::shared_ptr<const DimAtom> make_atom(DimAtom::Kind kind, const Dim& a, const Dim& b) {
@@ -103,13 +123,13 @@ std::string Dim::to_string() const {
   std::string out;
   for (const Term& term : terms_) {
     const bool negative = term.coefficient < 0;
-    const std::int64_t magnitude = negative ? -term.coefficient : term.coefficient;
+    const std::uint64_t magnitude = magnitude_of(term.coefficient);
     out += out.empty() ? (negative ? "-" : "") : (negative ? " - " : " + ");
     out += magnitude == 1 ? key_of(term) : fmt::format("{}*{}", magnitude, key_of(term));
   }
   if (out.empty()) return fmt::format("{}", constant_);
   if (constant_ > 0) out += fmt::format(" + {}", constant_);
-  if (constant_ < 0) out += fmt::format(" - {}", constant_ == std::numeric_limits<std::int64_t>::min() ? 0 : -constant_);
+  if (constant_ < 0) out += fmt::format(" - {}", magnitude_of(constant_));
   return out;
 }
 
@@ -150,7 +170,8 @@ std::optional<Dim> Dim::divide_exactly(const Term& divisor) const {
   std::vector<Term> all = terms_;
   if (constant_ != 0) all.push_back({constant_, {}});
   for (Term term : all) {
-    if (divisor.coefficient == 0 || term.coefficient % divisor.coefficient != 0) return std::nullopt;
+    if (divisor.coefficient == 0 || is_extreme(term.coefficient) || is_extreme(divisor.coefficient)) return std::nullopt;
+    if (term.coefficient % divisor.coefficient != 0) return std::nullopt;
     term.coefficient /= divisor.coefficient;
     for (const Atom& atom : divisor.atoms) {
       auto found = std::find_if(term.atoms.begin(), term.atoms.end(),
@@ -178,7 +199,7 @@ Dim floor_div(const Dim& a, const Dim& b) {
 
 Dim mod(const Dim& a, const Dim& b) {
   if (a.is_constant() && b.is_constant() && b.constant_ != 0)
-    return Dim(a.constant_ - floor_divide(a.constant_, b.constant_) * b.constant_);
+    return Dim(floor_mod(a.constant_, b.constant_));
   if (a == b || (b.is_constant() && b.constant_ != 0 && a.divide_exactly({b.constant_, {}}))) return Dim(0);
   return Dim::from_atom(make_atom(DimAtom::Kind::mod, a, b));
 }
@@ -214,7 +235,7 @@ Result<std::int64_t> Dim::evaluate(const std::map<std::string, std::int64_t, std
         if (divides && b == 0) return invalid_argument("dimension {} divides by zero", to_string());
         switch (atom->kind) {
           case DimAtom::Kind::floor_div: factor = floor_divide(a, b); break;
-          case DimAtom::Kind::mod: factor = a - floor_divide(a, b) * b; break;
+          case DimAtom::Kind::mod: factor = floor_mod(a, b); break;
           case DimAtom::Kind::min: factor = std::min(a, b); break;
           case DimAtom::Kind::max: factor = std::max(a, b); break;
           case DimAtom::Kind::symbol: break;

@@ -35,6 +35,8 @@ class Dim {
   [[nodiscard]] std::int64_t value() const;
   [[nodiscard]] std::optional<std::int64_t> constant() const;
   [[nodiscard]] std::string to_string() const;
+  // Number of products in the sum: the measure of how large the expression is.
+  [[nodiscard]] std::size_t term_count() const { return terms_.size(); }
 
   // Fails on an unbound symbol, a division by zero or an overflow.
   [[nodiscard]] Result<std::int64_t> evaluate(const std::map<std::string, std::int64_t, std::less<>>& symbols) const;
