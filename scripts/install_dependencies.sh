@@ -10,7 +10,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 PACKAGES=(
   cmake ninja-build g++ ccache pkg-config              # build tools
   libfmt-dev nlohmann-json3-dev libcli11-dev           # text, JSON, command line
-  libxxhash-dev libpng-dev                             # plan checksums, PNG input
+  libxxhash-dev libpng-dev libzip-dev                  # plan checksums, PNG and NPZ files
   protobuf-compiler libprotobuf-dev                    # ONNX files
   flatbuffers-compiler libflatbuffers-dev              # plan files
   libdnnl-dev libhwy-dev                               # CPU kernels
