@@ -45,34 +45,13 @@ void tile_kernel(const GemmTile& t, const Epilogue& e) {
   // Small tiles keep several partial sums so that enough multiply-adds are in flight.
   constexpr int kSplit = MR * NV >= 8 ? 1 : MR * NV >= 4 ? 2 : 4;
   V acc[kSplit][MR][NV];
-  for (int s = 1; s < kSplit; ++s)
+  for (int s = 0; s < kSplit; ++s)
     for (int i = 0; i < MR; ++i)
       for (int v = 0; v < NV; ++v) acc[s][i][v] = hn::Zero(d);
 
   // The stores at the end miss the cache one after the other unless the lines are on their way by then.
   for (int i = 0; i < MR; ++i)
     for (int v = 0; v < NV; ++v) __builtin_prefetch(t.c + i * t.ldc + v * kLanes, 1);
-
-  if (t.first) {
-    for (int v = 0; v < NV; ++v) {
-      const V bias = e.bias != nullptr ? edge.load(e.bias + t.col_index, v) : hn::Zero(d);
-      for (int i = 0; i < MR; ++i) acc[0][i][v] = bias;
-    }
-    if (e.row_bias != nullptr) {
-      for (int i = 0; i < MR; ++i) {
-        const V bias = hn::Set(d, e.row_bias[t.row_index + i]);
-        for (int v = 0; v < NV; ++v) acc[0][i][v] = hn::Add(acc[0][i][v], bias);
-      }
-    }
-    if (e.residual != nullptr) {
-      const float* residual = e.residual + t.row_index * e.residual_stride + t.col_index;
-      for (int i = 0; i < MR; ++i, residual += e.residual_stride)
-        for (int v = 0; v < NV; ++v) acc[0][i][v] = hn::Add(acc[0][i][v], edge.load(residual, v));
-    }
-  } else {
-    for (int i = 0; i < MR; ++i)
-      for (int v = 0; v < NV; ++v) acc[0][i][v] = edge.load(t.c + i * t.ldc, v);
-  }
 
   const float* HWY_RESTRICT b = t.b;
   const float* const* table = t.a;
@@ -104,16 +83,27 @@ void tile_kernel(const GemmTile& t, const Epilogue& e) {
     for (int i = 0; i < MR; ++i)
       for (int v = 0; v < NV; ++v) acc[0][i][v] = hn::Add(acc[0][i][v], acc[s][i][v]);
 
-  if (t.last && e.clamps()) {
-    // Operand order: a NaN in the accumulator survives both.
-    const V lo = hn::Set(d, e.clamp_min);
-    const V hi = hn::Set(d, e.clamp_max);
-    for (int i = 0; i < MR; ++i)
-      for (int v = 0; v < NV; ++v) acc[0][i][v] = hn::Min(hi, hn::Max(lo, acc[0][i][v]));
-  }
+  // Row by row, with the conditions inside: all accumulators are live, so there are no registers to hoist into.
+  const bool clamps = t.last && e.clamps();
+  const float* residual = e.residual + t.row_index * e.residual_stride + t.col_index;
   float* c = t.c;
-  for (int i = 0; i < MR; ++i, c += t.ldc)
-    for (int v = 0; v < NV; ++v) edge.store(acc[0][i][v], c, v);
+#pragma GCC unroll 16
+  for (int i = 0; i < MR; ++i, c += t.ldc, residual += e.residual_stride) {
+#pragma GCC unroll 2
+    for (int v = 0; v < NV; ++v) {
+      V x = acc[0][i][v];
+      if (t.first) {
+        if (e.bias != nullptr) x = hn::Add(x, edge.load(e.bias + t.col_index, v));
+        if (e.row_bias != nullptr) x = hn::Add(x, hn::Set(d, e.row_bias[t.row_index + i]));
+        if (e.residual != nullptr) x = hn::Add(x, edge.load(residual, v));
+      } else {
+        x = hn::Add(x, edge.load(c, v));
+      }
+      // Operand order: a NaN in the accumulator survives both.
+      if (clamps) x = hn::Min(hn::Set(d, e.clamp_max), hn::Max(hn::Set(d, e.clamp_min), x));
+      edge.store(x, c, v);
+    }
+  }
 }
 
 using TileFn = void (*)(const GemmTile&, const Epilogue&);
