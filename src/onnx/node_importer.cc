@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "onnx/node_importer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "onnx/constant_node.h"
+#include "onnx/graph_importer.h"
+#include "onnx/node_draft.h"
+#include "onnx/op_table.h"
+#include "onnx/support_check.h"
+#include "ops/infer.h"
+
+namespace ingot::onnx {
+namespace {
+
+Result<std::vector<ir::ValueId>> find_inputs(const NodeProto& node, const Scope& scope) {
+  std::vector<ir::ValueId> inputs;
+  for (const std::string& name : node.input()) {
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId value, scope.find(name));
+    inputs.push_back(value);
+  }
+  while (!inputs.empty() && inputs.back() == ir::kNoValue) inputs.pop_back();
+  return inputs;
+}
+
+std::vector<std::string> output_names(const NodeProto& node, const Scope& scope) {
+  std::vector<std::string> names;
+  for (const std::string& name : node.output()) names.push_back(name.empty() ? std::string() : scope.value_name(name));
+  while (!names.empty() && names.back().empty()) names.pop_back();
+  return names;
+}
+
+struct NodeAttributes {
+  Attrs plain;
+  std::vector<std::pair<std::string, const GraphProto*>> bodies;
+};
+
+Result<NodeAttributes> read_attributes(ModelContext& context, const NodeProto& node, const Scope& scope, std::string_view op) {
+  INGOT_ASSIGN_OR_RETURN(const auto resolved, resolve_attributes(node, scope.attributes));
+  NodeAttributes result;
+  for (const auto& [name, proto] : resolved) {
+    INGOT_ASSIGN_OR_RETURN(const AttributeType type, type_of(*proto));
+    if (type == AttributeType::graph) {
+      // The names in such a body would be those of the function's caller.
+      if (std::ranges::none_of(node.attribute(), [&, body = proto](const AttributeProto& own) { return &own == body; }))
+        return unsupported("attribute {} is a graph that was passed to a model function", name);
+      result.bodies.emplace_back(name, &proto->g());
+    } else {
+      INGOT_ASSIGN_OR_RETURN(Attr value, to_attr(*proto, name, op, context.external, context.model));
+      result.plain.set(name, std::move(value));
+    }
+  }
+  return result;
+}
+
+// Binds the ONNX names of the outputs to the values of the last node, or to what was emitted before it.
+Status bind_outputs(const NodeProto& node, const NodeDraft& draft, ir::NodeId last, Scope& scope) {
+  const std::vector<ir::ValueId>& made = scope.graph.node(last).outputs;
+  for (int i = 0; i < node.output_size(); ++i) {
+    if (node.output(i).empty()) continue;
+    const auto index = static_cast<std::size_t>(i);
+    ir::ValueId value = draft.emitted(index);
+    if (value == ir::kNoValue) value = made[index];
+    INGOT_RETURN_IF_ERROR(scope.define(node.output(i), value));
+  }
+  return Status::ok();
+}
+
+// What the bodies take from outside, each once.
+Result<std::vector<Capture>> find_captures(const NodeAttributes& attributes, const Scope& scope) {
+  std::vector<Capture> captures;
+  for (const auto& [attribute, body] : attributes.bodies) {
+    for (const std::string& name : free_names(*body)) {
+      if (std::ranges::any_of(captures, [&](const Capture& capture) { return capture.name == name; })) continue;
+      INGOT_ASSIGN_OR_RETURN(const ir::ValueId value, scope.find(name));
+      captures.push_back({name, value});
+    }
+  }
+  return captures;
+}
+
+// What the own inputs of a body are known to be from the node's operands alone.
+Result<std::vector<ir::Type>> body_operands(const NodeDraft& draft) {
+  std::vector<ir::Type> types;
+  if (draft.op == "Loop") {
+    types = {ir::Type::tensor(DType::i64, SymShape{}), ir::Type::tensor(DType::boolean, SymShape{})};
+    for (std::size_t i = 2; i < draft.inputs.size(); ++i) {
+      ir::Type type = draft.has_input(i) ? draft.input_type(i) : ir::Type{};
+      type.shape.reset();  // may change from one iteration to the next
+      types.push_back(std::move(type));
+    }
+  }
+  if (draft.op == "Scan") {
+    INGOT_ASSIGN_OR_RETURN(const std::int64_t scanned, draft.read_or<std::int64_t>("num_scan_inputs", 0));
+    const auto count = static_cast<std::int64_t>(draft.inputs.size());
+    if (scanned < 1 || scanned > count) return invalid_argument("num_scan_inputs is {}, with {} inputs", scanned, count);
+    for (std::size_t i = 0; i < draft.inputs.size(); ++i) {
+      ir::Type type = draft.has_input(i) ? draft.input_type(i) : ir::Type{};
+      if (static_cast<std::int64_t>(i) >= count - scanned) type.shape.reset();  // one slice of it
+      types.push_back(std::move(type));
+    }
+  }
+  return types;
+}
+
+Status import_with_bodies(ModelContext& context, const NodeProto& node, const NodeAttributes& attributes, NodeDraft& draft,
+                          Scope& scope) {
+  INGOT_ASSIGN_OR_RETURN(const std::vector<Capture> captures, find_captures(attributes, scope));
+  INGOT_ASSIGN_OR_RETURN(const std::vector<ir::Type> operands, body_operands(draft));
+  std::vector<std::pair<std::string, std::shared_ptr<ir::Graph>>> bodies;
+  for (const auto& [name, proto] : attributes.bodies) {
+    auto body = import_body(context, *proto, scope, operands, captures);
+    if (!body.is_ok()) return std::move(body).status().annotate(name);
+    bodies.emplace_back(name, std::move(*body));
+  }
+  if (draft.op == "Loop") draft.inputs.resize(std::max<std::size_t>(draft.inputs.size(), 2), ir::kNoValue);
+  for (const Capture& capture : captures) {
+    const bool is_input = capture.outer != ir::kNoValue && scope.graph.constant(capture.outer) == nullptr;
+    if (is_input) draft.inputs.push_back(capture.outer);
+  }
+  INGOT_ASSIGN_OR_RETURN(std::vector<ops::InferredOutput> inferred,
+                         ops::infer(scope.graph, draft.op, draft.attrs, draft.inputs, draft.outputs.size(), bodies));
+  std::vector<ir::Graph::NewOutput> outputs;
+  for (std::size_t i = 0; i < inferred.size(); ++i)
+    outputs.push_back({draft.outputs[i], std::move(inferred[i].type), draft.has_output(i)});
+  INGOT_ASSIGN_OR_RETURN(const ir::NodeId id, scope.graph.add_node(draft.op, draft.name, draft.inputs, draft.attrs, std::move(outputs)));
+  scope.graph.node(id).subgraphs = std::move(bodies);
+  return bind_outputs(node, draft, id, scope);
+}
+
+Status import_by_row(ModelContext& context, const NodeProto& node, const OpRow& row, std::int64_t opset, Scope& scope) {
+  NodeDraft draft(scope.graph, row.name(), scope.prefix + display_name(node), opset);
+  INGOT_ASSIGN_OR_RETURN(draft.inputs, find_inputs(node, scope));
+  draft.outputs = output_names(node, scope);
+  if (draft.outputs.empty()) return invalid_argument("the node has no outputs");
+  INGOT_ASSIGN_OR_RETURN(NodeAttributes attributes, read_attributes(context, node, scope, row.name()));
+  draft.attrs = std::move(attributes.plain);
+  if (row.is_value()) {
+    INGOT_ASSIGN_OR_RETURN(TensorPtr value, constant_value(draft.attrs));
+    return scope.define(node.output(0), scope.graph.add_constant(draft.outputs[0], std::move(value)));
+  }
+  if (row.upgrade != nullptr) INGOT_RETURN_IF_ERROR(row.upgrade(draft));
+  if (!attributes.bodies.empty()) return import_with_bodies(context, node, attributes, draft, scope);
+  INGOT_ASSIGN_OR_RETURN(const ir::NodeId id, ops::add_node(scope.graph, draft.op, draft.name, std::move(draft.inputs),
+                                                            std::move(draft.attrs), draft.outputs));
+  return bind_outputs(node, draft, id, scope);
+}
+
+Result<AttributeBindings> bind_attributes(const NodeProto& node, const FunctionProto& function, const Scope& scope) {
+  INGOT_ASSIGN_OR_RETURN(const auto given, resolve_attributes(node, scope.attributes));
+  AttributeBindings bindings;
+  for (const AttributeProto& with_default : function.attribute_proto()) bindings[with_default.name()] = &with_default;
+  for (const auto& [name, proto] : given) {
+    const bool declared = std::ranges::find(function.attribute(), name) != function.attribute().end() || bindings.contains(name);
+    if (!declared) return invalid_argument("function {} has no attribute {}", function.name(), name);
+    bindings[name] = proto;
+  }
+  return bindings;
+}
+
+Status import_call(ModelContext& context, const NodeProto& node, const ModelFunction& callee, Scope& scope) {
+  const FunctionProto& function = *callee.proto;
+  if (node.input_size() > function.input_size() || node.output_size() > function.output_size())
+    return invalid_argument("the call has {} inputs and {} outputs, the function {} and {}", node.input_size(), node.output_size(),
+                            function.input_size(), function.output_size());
+  Scope inner{scope.graph, callee.opsets};
+  inner.prefix = fmt::format("{}{}/", scope.prefix, display_name(node));
+  INGOT_ASSIGN_OR_RETURN(inner.attributes, bind_attributes(node, function, scope));
+  for (int i = 0; i < function.input_size(); ++i) {
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId value, scope.find(i < node.input_size() ? node.input(i) : std::string()));
+    INGOT_RETURN_IF_ERROR(inner.define(function.input(i), value));
+  }
+  for (int i = 0; i < node.output_size(); ++i) {
+    if (!node.output(i).empty()) inner.renamed.emplace(function.output(i), scope.value_name(node.output(i)));
+  }
+  INGOT_RETURN_IF_ERROR(import_nodes(context, function.node(), inner));
+  for (int i = 0; i < node.output_size(); ++i) {
+    if (node.output(i).empty()) continue;
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId value, inner.find(function.output(i)));
+    INGOT_RETURN_IF_ERROR(scope.define(node.output(i), value));
+  }
+  return Status::ok();
+}
+
+Status annotate_once(Status status, const std::string& name, const std::string& op) {
+  // The innermost node is the one at fault; ops::add_node() has named it already.
+  if (status.is_ok() || status.message().starts_with("node \"")) return status;
+  return std::move(status).annotate(fmt::format("node \"{}\" ({})", name, op));
+}
+
+}  // namespace
+
+Status import_node(ModelContext& context, const NodeProto& node, Scope& scope) {
+  const OpRow* row = supported_row(node, scope.opsets);
+  const ModelFunction* function = row == nullptr ? context.function(node) : nullptr;
+  INGOT_CHECK(row != nullptr || function != nullptr, "{} passed the support check", node.op_type());
+  if (--context.nodes_left < 0) return resource_exhausted("the model's functions expand to too many nodes");
+  Status status = row != nullptr ? import_by_row(context, node, *row, *scope.opsets.version(node.domain()), scope)
+                                 : import_call(context, node, *function, scope);
+  return annotate_once(std::move(status), scope.prefix + display_name(node), node.op_type());
+}
+
+}  // namespace ingot::onnx

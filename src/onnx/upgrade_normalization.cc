@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "onnx/upgrades.h"
+
+namespace ingot::onnx {
+namespace {
+
+// Whether normalising over the one axis is the same as over all from it on: nothing of any size follows it.
+bool nothing_follows(const std::optional<SymShape>& shape, std::int64_t axis) {
+  if (!shape) return axis == -1;
+  const auto rank = static_cast<std::int64_t>(shape->size());
+  const std::int64_t first = axis < 0 ? axis + rank : axis;
+  if (first < 0 || first >= rank) return true;  // out of range, which inference reports
+  return std::all_of(shape->begin() + first + 1, shape->end(), [](const Dim& dim) { return dim.constant() == 1; });
+}
+
+}  // namespace
+
+Status upgrade_batch_normalization(NodeDraft& draft) {
+  INGOT_ASSIGN_OR_RETURN(const std::optional<std::int64_t> spatial, draft.take<std::int64_t>("spatial"));
+  INGOT_ASSIGN_OR_RETURN(const std::optional<std::int64_t> training, draft.take<std::int64_t>("training_mode"));
+  if (spatial.value_or(1) == 0) return unsupported("spatial=0 (statistics for each element) is not supported");
+  if (training.value_or(0) != 0 || draft.outputs.size() > 1)
+    return unsupported("batch normalization in training mode; export the model in evaluation mode");
+  INGOT_RETURN_IF_ERROR(draft.take<double>("momentum").status());  // moves the running statistics in training only
+  return Status::ok();
+}
+
+// Until opset 20, scale and bias were given for each group, since then for each channel.
+Status upgrade_group_normalization(NodeDraft& draft) {
+  if (draft.opset >= 21) return Status::ok();
+  for (std::size_t i = 0; i < 3; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
+  INGOT_ASSIGN_OR_RETURN(const std::int64_t groups, draft.read_or<std::int64_t>("num_groups", 0));
+  const auto& shape = draft.input_type(0).shape;
+  const auto channels = shape && shape->size() > 1 ? (*shape)[1].constant() : std::nullopt;
+  if (groups < 1 || !channels || *channels % groups != 0)
+    return unsupported("opset {} needs a known channel count that num_groups divides", draft.opset);
+  for (std::size_t i = 1; i < 3; ++i) {
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId column, draft.emit("Reshape", {draft.inputs[i], draft.add_ints("column", {groups, 1})}));
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId wide, draft.emit("Expand", {column, draft.add_ints("wide", {groups, *channels / groups})}));
+    INGOT_ASSIGN_OR_RETURN(draft.inputs[i], draft.emit("Reshape", {wide, draft.add_ints("channels", {*channels})}));
+  }
+  return Status::ok();
+}
+
+// Until opset 12 the input was seen as a matrix, cut at the axis, and a whole row was normalised.
+Status upgrade_softmax(NodeDraft& draft) {
+  if (draft.opset >= 13) return Status::ok();
+  INGOT_RETURN_IF_ERROR(draft.require_input(0));
+  INGOT_ASSIGN_OR_RETURN(const std::int64_t axis, draft.read_or<std::int64_t>("axis", 1));
+  if (nothing_follows(draft.input_type(0).shape, axis)) {
+    draft.attrs.set("axis", axis);
+    return Status::ok();
+  }
+  const ir::ValueId x = draft.inputs[0];
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId flat, draft.emit("Flatten", {x}, {{"axis", axis}}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId normal, draft.emit(draft.op, {flat}, {{"axis", std::int64_t{-1}}}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId shape, draft.emit("Shape", {x}));
+  draft.op = "Reshape";
+  draft.inputs = {normal, shape};
+  draft.attrs = {};
+  return Status::ok();
+}
+
+}  // namespace ingot::onnx

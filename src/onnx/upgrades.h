@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The upgrade functions of the operator table (see UpgradeFn in op_table.h), one file for each family.
+#pragma once
+
+#include "onnx/node_draft.h"
+
+namespace ingot::onnx {
+
+// upgrade_attributes.cc: attributes that became inputs or changed their meaning
+Status upgrade_axes(NodeDraft& draft);        // Squeeze, Unsqueeze, reductions: axes is input 1
+Status upgrade_clip(NodeDraft& draft);
+Status upgrade_dft(NodeDraft& draft);
+Status upgrade_grid_sample(NodeDraft& draft);
+Status upgrade_pad(NodeDraft& draft);
+Status upgrade_roi_align(NodeDraft& draft);
+Status upgrade_slice(NodeDraft& draft);
+Status upgrade_split(NodeDraft& draft);
+Status upgrade_top_k(NodeDraft& draft);
+
+// upgrade_lowering.cc: operators that become others
+Status upgrade_cast_like(NodeDraft& draft);
+Status upgrade_dropout(NodeDraft& draft);
+Status upgrade_gemm(NodeDraft& draft);
+
+// upgrade_normalization.cc
+Status upgrade_batch_normalization(NodeDraft& draft);
+Status upgrade_group_normalization(NodeDraft& draft);
+Status upgrade_softmax(NodeDraft& draft);     // LogSoftmax and Hardmax too
+
+// upgrade_resize.cc
+Status upgrade_resize(NodeDraft& draft);
+Status upgrade_upsample(NodeDraft& draft);
+
+// upgrade_window.cc: auto_pad becomes pads wherever the sizes are known
+Status upgrade_pool(NodeDraft& draft);
+Status upgrade_conv(NodeDraft& draft);
+Status upgrade_qlinear_conv(NodeDraft& draft);
+Status upgrade_conv_transpose(NodeDraft& draft);
+
+}  // namespace ingot::onnx
