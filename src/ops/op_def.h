@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -41,6 +42,8 @@ class InferContext {
   // The elements of a small integer input as expressions (constants included), when known.
   [[nodiscard]] virtual std::optional<std::vector<Dim>> symbolic_value(std::size_t input) const = 0;
   [[nodiscard]] virtual const ir::Graph* subgraph(std::string_view attribute) const = 0;
+  // For messages: "input 1 (W)".
+  [[nodiscard]] virtual std::string input_name(std::size_t input) const = 0;
 
   virtual void set_type(std::size_t output, ir::Type type) = 0;
   virtual void set_symbolic_value(std::size_t output, std::vector<Dim> value) = 0;
@@ -57,6 +60,17 @@ class InferContext {
 
 using InferFn = Status (*)(InferContext&);
 
+// One operand of a signature such as "X:F W:F B?:F".
+struct OperandSpec {
+  std::string_view name;
+  // What the element type must be. Empty: any tensor. "any": any type, tensor or not. A lower-case name: that DType.
+  // An upper-case word: operands with the same word have one type, of the class that its first letter names: T any,
+  // F floating, N number, Q integer, I i32 or i64.
+  std::string_view type;
+  bool optional = false;
+  bool repeated = false;  // only the last one
+};
+
 struct OpDef {
   std::string_view name;
   int min_inputs = 0;
@@ -65,9 +79,14 @@ struct OpDef {
   int max_outputs = 1;  // -1: variadic
   InferFn infer = nullptr;
   std::vector<AttrSpec> attrs;
-  // Set when the operator is pointwise: its expression over operands of these types (nullopt: not expressible, e.g. strings).
+  // Set when the operator is pointwise: its expression over operands of these types (nullopt: not expressible, e.g.
+  // strings). An absent optional operand is DType::undefined here and no input of the expression, which takes the present
+  // operands in order.
   std::optional<Expr> (*expression)(const Attrs& attrs, std::span<const DType> inputs, std::span<const DType> outputs) = nullptr;
   bool pure = true;     // same inputs, same outputs: may be folded and merged
+  std::vector<OperandSpec> inputs, outputs;
+  // Takes the attributes epilogue and epilogue_inputs; min_inputs and max_inputs do not count those trailing operands.
+  bool epilogue = false;
 };
 
 // nullptr when unknown.
