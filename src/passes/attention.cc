@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attention: softmax(scale * Q K^T + mask) V with Q [B, H, S, D], K and V [B, H, T, D], or without the axis B.
+//
+// The scale may stand on Q, on K, on both, or on the scores, as a product or a quotient; the mask may be a sum of several
+// operands, a Where over a large negative number, or the shifted-window form of Swin, where the scores are viewed as
+// [1, windows, H, S, S] for a moment. Transposes [B, S, H, D] -> [B, H, S, D] of Q, K and V and the inverse of the
+// result are absorbed: the node then has bshd=1.
+#include <algorithm>
+#include <cmath>
+
+#include "passes/build.h"
+#include "passes/rules.h"
+
+namespace ingot::passes {
+namespace {
+
+const Ints kSwapHeads{0, 2, 1, 3};
+
+struct Mask {
+  ValueId value = kNoValue;
+  bool drop_first = false;                   // a leading extent of 1 goes away (Swin)
+  std::optional<double> otherwise;           // value is a condition: 0 where it holds, else this
+  bool inverted = false;                     // 0 where the condition does not hold
+};
+
+struct Found {
+  ValueId q = kNoValue, k = kNoValue, v = kNoValue;
+  double scale = 1;
+  std::vector<Mask> masks;
+  bool k_transposed = false;  // k is [.., D, T]
+};
+
+// Mul or Div by a number: that factor and the other operand.
+std::optional<ScalarOperand> scaled(const Graph& graph, ValueId value) {
+  const Node* node = graph.producer(value);
+  if (node == nullptr || (node->op != "Mul" && node->op != "Div")) return std::nullopt;
+  auto operand = scalar_operand(graph, *node);
+  if (!operand || !same_shape(graph, operand->other, value)) return std::nullopt;
+  if (node->op == "Div") {
+    if (node->inputs[0] != operand->other) return std::nullopt;
+    operand->value = 1.0 / operand->value;
+  }
+  return operand;
+}
+
+ValueId strip_scale(const Graph& graph, ValueId value, double& scale) {
+  while (const auto operand = scaled(graph, value)) {
+    scale *= operand->value;
+    value = operand->other;
+  }
+  return value;
+}
+
+// The product behind the scores comes through these.
+bool is_score_step(const Graph& graph, ValueId value) {
+  const Node* node = graph.producer(value);
+  if (node == nullptr) return false;
+  static constexpr std::string_view kSteps[] = {"MatMul", "Add", "Mul", "Div", "Where", "Reshape"};
+  return std::find(std::begin(kSteps), std::end(kSteps), node->op) != std::end(kSteps);
+}
+
+// Walks from the softmax's operand to the product Q K^T, collecting scale and masks.
+bool walk_scores(const Graph& graph, ValueId value, Found& found, int depth = 0) {
+  const Node* node = graph.producer(value);
+  if (node == nullptr || depth > 8 || (!used_once(graph, value))) return false;
+  if (node->op == "MatMul") {
+    if (input(*node, 2) != kNoValue || node->attrs.has("epilogue") || node->attrs.get_int("transA", 0) != 0) return false;
+    found.q = node->inputs[0];
+    found.k = node->inputs[1];
+    found.k_transposed = node->attrs.get_int("transB", 0) == 0;
+    found.scale *= node->attrs.get_float("alpha", 1.0);
+    return true;
+  }
+  if (const auto operand = scaled(graph, value)) {
+    if (!found.masks.empty()) return false;  // the masks would have to be scaled as well
+    found.scale *= operand->value;
+    return walk_scores(graph, operand->other, found, depth + 1);
+  }
+  if (node->op == "Add") {
+    for (std::size_t i : {std::size_t{0}, std::size_t{1}}) {
+      const ValueId scores = node->inputs[i], mask = node->inputs[1 - i];
+      if (!is_score_step(graph, scores) || !same_shape(graph, scores, value)) continue;
+      Found attempt = found;
+      attempt.masks.push_back({mask, false, std::nullopt, false});
+      if (!walk_scores(graph, scores, attempt, depth + 1)) continue;
+      found = attempt;
+      return true;
+    }
+    return false;
+  }
+  if (node->op == "Where") {
+    for (std::size_t i : {std::size_t{1}, std::size_t{2}}) {
+      const ValueId scores = node->inputs[i];
+      const auto number = splat(graph, node->inputs[3 - i]);
+      if (!number || *number > -1e4 || !same_shape(graph, scores, value)) continue;
+      found.masks.push_back({node->inputs[0], false, *number, i == 2});
+      return walk_scores(graph, scores, found, depth + 1);
+    }
+    return false;
+  }
+  if (node->op != "Reshape") return false;
+  // [W, H, S, S] <- [1, W, H, S, S] + mask <- [W, H, S, S]
+  const Node* sum = sole_producer(graph, node->inputs[0], "Add");
+  if (sum == nullptr) return false;
+  for (std::size_t i : {std::size_t{0}, std::size_t{1}}) {
+    const Node* view = sole_producer(graph, sum->inputs[i], "Reshape");
+    const SymShape* windows = shape_of(graph, sum->inputs[i]);
+    const ValueId mask = sum->inputs[1 - i];
+    if (view == nullptr || windows == nullptr || windows->size() != 5 || !((*windows)[0] == Dim(1))) continue;
+    if (!same_shape(graph, view->inputs[0], value) || !same_shape(graph, sum->inputs[i], node->inputs[0])) continue;
+    if (rank_of(graph, mask) != 5) continue;
+    found.masks.push_back({mask, true, std::nullopt, false});
+    return walk_scores(graph, view->inputs[0], found, depth + 1);
+  }
+  return false;
+}
+
+// softmax(scores) behind the left operand of the second product: PyTorch may guard rows that are masked entirely.
+const Node* find_softmax(const Graph& graph, ValueId weights) {
+  if (const Node* guard = sole_producer(graph, weights, "Where")) {
+    const Node* test = sole_producer(graph, guard->inputs[0], "IsNaN");
+    const ValueId guarded = guard->inputs[2];
+    if (test == nullptr || test->inputs[0] != guarded || splat(graph, guard->inputs[1]) != 0.0) return nullptr;
+    if (graph.value(guarded).uses.size() != 2 || graph.is_output(guarded)) return nullptr;
+    return producer(graph, guarded, "Softmax");
+  }
+  return sole_producer(graph, weights, "Softmax");
+}
+
+// A constant mask that lets row i see columns up to i.
+bool is_causal_mask(const Graph& graph, const Mask& mask) {
+  const HostTensor* tensor = graph.constant(mask.value);
+  if (tensor == nullptr || tensor->rank() < 2) return false;
+  const auto rank = static_cast<std::size_t>(tensor->rank());
+  const std::int64_t size = tensor->shape()[rank - 1];
+  if (size < 2 || tensor->shape()[rank - 2] != size || tensor->elements() != size * size) return false;
+  for (std::int64_t e = 0; e < size * size; ++e) {
+    double value = tensor->as_double(e);
+    if (mask.otherwise) value = (value != 0) != mask.inverted ? 0.0 : *mask.otherwise;
+    if (e % size <= e / size ? value != 0.0 : value > -1e4) return false;
+  }
+  return true;
+}
+
+// One additive operand of rank 4 and the type of the scores.
+Result<ValueId> additive(ir::Patch& patch, const Graph& graph, const Mask& mask, DType dtype, int score_rank, ir::NodeId origin) {
+  ValueId value = mask.value;
+  if (mask.otherwise) {
+    const ValueId zero = scalar_constant(patch, dtype, 0.0), big = scalar_constant(patch, dtype, *mask.otherwise);
+    std::vector<ValueId> operands{value, zero, big};
+    if (mask.inverted) std::swap(operands[1], operands[2]);
+    INGOT_ASSIGN_OR_RETURN(value, patch.add("Where", operands, {}, origin));
+  }
+  SymShape shape = *shape_of(graph, mask.value);
+  if (mask.drop_first) shape.erase(shape.begin());
+  if (score_rank == 3) shape.insert(shape.end() - std::min<std::ptrdiff_t>(2, std::ssize(shape)), Dim(1));
+  shape.insert(shape.begin(), 4 - std::min<std::size_t>(4, shape.size()), Dim(1));
+  return reshape(patch, value, shape, origin);
+}
+
+// The operand as [B, S, H, D] when `bshd`, else [B, H, S, D]; `perm` brings the value to [B, H, S, D].
+Result<ValueId> arranged(ir::Patch& patch, ValueId value, Ints perm, bool bshd, ir::NodeId origin) {
+  return transpose(patch, value, bshd ? compose_perms(perm, kSwapHeads) : perm, origin);
+}
+
+struct Source {
+  ValueId value;
+  Ints perm;
+};
+// Looks through a transpose.
+Source source_of(const Graph& graph, ValueId value, const Ints& then) {
+  const Node* node = producer(graph, value, "Transpose");
+  if (node == nullptr) return {value, then};
+  return {node->inputs[0], compose_perms(perm_of(graph, *node), then)};
+}
+
+bool shapes_fit(const SymShape& q, const SymShape& k, const SymShape& v) {
+  // [B, H, S, D], [B, H, T, D], [B, H, T, E]
+  for (std::size_t i = 0; i + 2 < q.size(); ++i)
+    if (!(q[i] == k[i]) || !(q[i] == v[i])) return false;
+  return q[q.size() - 1] == k[k.size() - 1] && k[k.size() - 2] == v[v.size() - 2];
+}
+
+Match attention(const Graph& graph, const Node& root) {
+  const int rank = rank_of(graph, root.outputs[0]);
+  if ((rank != 3 && rank != 4) || input(root, 2) != kNoValue || !root.attrs.empty()) return no_match();
+  const Node* softmax = find_softmax(graph, root.inputs[0]);
+  if (softmax == nullptr || normal_axis(softmax->attrs.get_int("axis", -1), rank) != rank - 1) return no_match();
+  if (softmax->attrs.has("epilogue") || rank_of(graph, softmax->inputs[0]) != rank) return no_match();
+  Found found;
+  found.v = root.inputs[1];
+  if (!walk_scores(graph, softmax->inputs[0], found)) return no_match();
+  for (ValueId value : {found.q, found.k, found.v})
+    if (rank_of(graph, value) != rank) return no_match();
+  for (const Mask& mask : found.masks)
+    if (shape_of(graph, mask.value) == nullptr || rank_of(graph, mask.value) > rank + (mask.drop_first ? 1 : 0)) return no_match();
+
+  Ints plain(static_cast<std::size_t>(rank));
+  for (std::size_t i = 0; i < plain.size(); ++i) plain[i] = static_cast<std::int64_t>(i);
+  Ints swapped = plain;
+  if (found.k_transposed) std::swap(swapped[plain.size() - 1], swapped[plain.size() - 2]);
+  // A scale may stand on either side of a transpose.
+  const auto resolve = [&](ValueId value, const Ints& then) {
+    Source source = source_of(graph, strip_scale(graph, value, found.scale), then);
+    const ValueId inner = strip_scale(graph, source.value, found.scale);
+    return inner == source.value ? source : source_of(graph, inner, source.perm);
+  };
+  Source q = resolve(found.q, plain), k = resolve(found.k, swapped);
+  Source v = source_of(graph, found.v, plain);
+  const auto shape_as = [&](const Source& source) { return permuted(*shape_of(graph, source.value), source.perm); };
+  for (const Source& source : {q, k, v})
+    if (rank_of(graph, source.value) != rank) return no_match();
+  if (!shapes_fit(shape_as(q), shape_as(k), shape_as(v))) return no_match();
+
+  const DType dtype = dtype_of(graph, root.outputs[0]);
+  if (!is_float(dtype)) return no_match();
+  ir::Patch patch = new_patch(graph, "attention");
+  Attrs attrs{{"scale", found.scale}};
+  bool bshd = false;
+  std::vector<ValueId> operands;
+  if (rank == 4) {
+    const Node* user = sole_user(graph, root.outputs[0]);
+    int gain = user != nullptr && user->op == "Transpose" && perm_of(graph, *user) == kSwapHeads ? 1 : 0;
+    for (const Source& source : {q, k, v}) gain += source.perm == kSwapHeads ? 1 : 0;
+    bshd = gain >= 3;
+    if (bshd) attrs.set("bshd", std::int64_t{1});
+    for (const Source& source : {q, k, v}) {
+      INGOT_ASSIGN_OR_RETURN(const ValueId operand, arranged(patch, source.value, source.perm, bshd, root.id));
+      operands.push_back(operand);
+    }
+  } else {
+    for (const Source& source : {q, k, v}) {
+      INGOT_ASSIGN_OR_RETURN(const ValueId operand, transpose(patch, source.value, source.perm, root.id));
+      SymShape shape = shape_as(source);
+      shape.insert(shape.begin() + 1, Dim(1));
+      if (!is_reshape_target(graph, shape)) return no_match();
+      INGOT_ASSIGN_OR_RETURN(const ValueId view, reshape(patch, operand, shape, root.id));
+      operands.push_back(view);
+    }
+  }
+  ValueId mask = kNoValue;
+  for (const Mask& one : found.masks) {
+    if (found.masks.size() == 1 && !one.drop_first && is_causal_mask(graph, one)) {
+      attrs.set("is_causal", std::int64_t{1});
+      break;
+    }
+    INGOT_ASSIGN_OR_RETURN(const ValueId summand, additive(patch, graph, one, dtype, rank, root.id));
+    if (mask == kNoValue) {
+      mask = summand;
+    } else {
+      INGOT_ASSIGN_OR_RETURN(mask, patch.add("Add", {summand, mask}, {}, root.id));
+    }
+  }
+  if (mask != kNoValue) operands.push_back(mask);
+  INGOT_ASSIGN_OR_RETURN(ValueId y, patch.add("Attention", operands, attrs, root.id));
+  if (bshd) {
+    INGOT_ASSIGN_OR_RETURN(y, transpose(patch, y, kSwapHeads, root.id));
+  } else if (rank == 3) {
+    INGOT_ASSIGN_OR_RETURN(y, reshape(patch, y, *shape_of(graph, root.outputs[0]), root.id));
+  }
+  return replace(std::move(patch), root.outputs[0], y);
+}
+
+}  // namespace
+
+Rules attention_rules() { return {{"attention", {"MatMul"}, attention}}; }
+
+}  // namespace ingot::passes

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Image operators compute in [N, spatial..., C]: each gets channels_last=1 between two transposes. Sinking the transposes
+// (transpose_sinking.cc) then makes neighbours meet and cancel.
+#include "passes/build.h"
+#include "passes/rules.h"
+
+namespace ingot::passes {
+namespace {
+
+Match convert(const Graph& graph, const Node& root) {
+  if (root.attrs.get_int("channels_last", 0) != 0 || root.attrs.has("epilogue")) return no_match();
+  const int rank = rank_of(graph, root.inputs[0]);
+  if (rank < 3 || rank > 5 || rank_of(graph, root.outputs[0]) != rank) return no_match();
+  for (std::size_t i = 1; i < root.outputs.size(); ++i)  // indices of a maximum count elements of the ONNX layout
+    if (root.outputs[i] != kNoValue) return no_match();
+  Ints to_last{0};
+  for (int i = 2; i < rank; ++i) to_last.push_back(i);
+  to_last.push_back(1);
+  ir::Patch patch = new_patch(graph, "channels_last");
+  std::vector<ValueId> operands = root.inputs;
+  INGOT_ASSIGN_OR_RETURN(operands[0], transpose(patch, operands[0], to_last, root.id));
+  Attrs attrs = root.attrs;
+  attrs.set("channels_last", std::int64_t{1});
+  INGOT_ASSIGN_OR_RETURN(ValueId y, rebuild(patch, root, operands, attrs));
+  INGOT_ASSIGN_OR_RETURN(y, transpose(patch, y, inverse_perm(to_last), root.id));
+  return replace(std::move(patch), root.outputs[0], y);
+}
+
+}  // namespace
+
+Rules channels_last_rules() {
+  return {{"channels_last",
+           {"Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool",
+            "InstanceNormalization", "GroupNormalization", "BatchNormalization", "DepthToSpace"},
+           convert}};
+}
+
+}  // namespace ingot::passes

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Epilogue fusion: a Pointwise that alone reads the result of a convolution, product, reduction, normalisation, pool or
+// softmax, and has its shape, is computed while that result is still in registers. Where several operands could take it
+// (the two branches of a residual sum), the later one does: the others are then ready as its extra operands.
+#include <algorithm>
+
+#include "passes/pointwise.h"
+#include "passes/rules.h"
+
+namespace ingot::passes {
+namespace {
+
+// Operand `index` of the root may run the root as its epilogue.
+bool can_take(const Graph& graph, const Node& root, std::size_t index) {
+  const ValueId value = root.inputs[index];
+  const Node* host = graph.producer(value);
+  if (host == nullptr || !used_once(graph, value) || host->outputs[0] != value) return false;
+  const ops::OpDef* def = ops::find_op(host->op);
+  if (def == nullptr || !def->epilogue) return false;
+  for (std::size_t i = 1; i < host->outputs.size(); ++i)
+    if (host->outputs[i] != kNoValue) return false;
+  return same_shape(graph, value, root.outputs[0]) && dtype_of(graph, value) == dtype_of(graph, root.outputs[0]) &&
+         is_float(dtype_of(graph, value));
+}
+
+Match fuse(const Graph& graph, const Node& root) {
+  const Node* host = nullptr;
+  std::size_t chosen = 0;
+  for (std::size_t i = 0; i < root.inputs.size(); ++i) {
+    if (is_integer(dtype_of(graph, root.inputs[i]))) return no_match();
+    if (!can_take(graph, root, i)) continue;
+    const Node* candidate = graph.producer(root.inputs[i]);
+    if (host == nullptr || graph.is_before(host->id, candidate->id)) {
+      host = candidate;
+      chosen = i;
+    }
+  }
+  const auto expr = host != nullptr ? expr_of(root) : std::nullopt;
+  if (!expr) return no_match();
+  PointwiseForm form = tidy(graph, *expr, root.inputs, static_cast<int>(chosen));
+  const auto earlier = static_cast<std::size_t>(host->attrs.get_int("epilogue_inputs", 0));
+  const std::size_t own = host->inputs.size() - earlier;
+  if (host->attrs.has("epilogue")) {
+    auto first = Expr::parse(host->attrs.get_string("epilogue", ""));
+    if (!first.is_ok()) return no_match();
+    // x0, the extra operands of the earlier epilogue, then those of this one.
+    std::vector<ValueId> operands{root.inputs[chosen]};
+    operands.insert(operands.end(), host->inputs.begin() + static_cast<std::ptrdiff_t>(own), host->inputs.end());
+    operands.insert(operands.end(), form.operands.begin() + 1, form.operands.end());
+    form = tidy(graph, form.expr.compose(0, *first), operands, 0);
+  }
+  if (form.operands.size() > kMaxPointwiseOperands || form.expr.instrs().size() > kMaxPointwiseInstrs) return no_match();
+  std::vector<ValueId> operands(host->inputs.begin(), host->inputs.begin() + static_cast<std::ptrdiff_t>(own));
+  operands.insert(operands.end(), form.operands.begin() + 1, form.operands.end());
+  Attrs attrs = host->attrs;
+  attrs.set("epilogue", form.expr.to_string());
+  attrs.set("epilogue_inputs", static_cast<std::int64_t>(form.operands.size() - 1));
+  ir::Patch patch = new_patch(graph, "fuse_epilogue");
+  INGOT_ASSIGN_OR_RETURN(const ValueId y, patch.add(host->op, operands, std::move(attrs), host->id));
+  patch.also_from(y, root.id);
+  return replace(std::move(patch), root.outputs[0], y);
+}
+
+}  // namespace
+
+Rules epilogue_rules() { return {{"fuse_epilogue", {"Pointwise"}, fuse}}; }
+
+}  // namespace ingot::passes
