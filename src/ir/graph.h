@@ -45,7 +45,7 @@ struct Value {
   NodeId producer = kNoNode;        // kNoNode for graph inputs and constants
   int producer_output = 0;
   TensorPtr constant;               // set for constants (initialisers and folded values)
-  // For small integer tensors (rank 0 or 1) whose elements are known as expressions over dimensions.
+  // For small integer or boolean tensors (rank 0 or 1) whose elements are known as expressions over dimensions.
   std::optional<std::vector<Dim>> symbolic_value;
   std::vector<Use> uses;            // by nodes; being a graph output is not a use
 };

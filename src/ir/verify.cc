@@ -101,7 +101,7 @@ class Verifier {
       return internal("value '{}': its type {} is not its constant's", value.name, type.to_string());
     if (!value.symbolic_value) return Status::ok();
     const std::size_t known = value.symbolic_value->size();
-    const bool fits = type.is_tensor() && is_integer(type.dtype) &&
+    const bool fits = type.is_tensor() && (is_integer(type.dtype) || type.dtype == DType::boolean) &&
                       (!type.shape || (type.shape->empty() && known == 1) ||
                        (type.shape->size() == 1 &&
                         (!type.shape->front().is_constant() || type.shape->front() == Dim(static_cast<std::int64_t>(known)))));
