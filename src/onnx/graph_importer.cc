@@ -37,20 +37,14 @@ std::vector<const ValueInfoProto*> free_inputs(const GraphProto& proto) {
   return inputs;
 }
 
-Status declare_replacements(const SymShape& declared, const SymShape& given, SymbolNames& symbols) {
-  for (std::size_t i = 0; i < declared.size(); ++i) {
-    if (!declared[i].is_constant()) INGOT_RETURN_IF_ERROR(symbols.replace(declared[i], given[i]));
-  }
-  return Status::ok();
-}
-
 using Overrides = std::map<std::string, SymShape>;
 
 Result<Overrides> check_overrides(const std::vector<const ValueInfoProto*>& inputs, const ImportOptions& options,
                                   SymbolNames& symbols) {
   Overrides overrides;
+  std::vector<std::pair<Dim, Dim>> replacements;  // applied last: until then the declared symbols count
   for (const auto& [name, shape] : options.input_shapes) {
-    const auto input = std::ranges::find_if(inputs, [&](const auto* info) { return info->name() == name; });
+    const auto input = std::ranges::find_if(inputs, [&, &wanted = name](const auto* info) { return info->name() == wanted; });
     if (input == inputs.end()) {
       std::vector<std::string> names;
       for (const auto* info : inputs) names.push_back(info->name());
@@ -60,9 +54,10 @@ Result<Overrides> check_overrides(const std::vector<const ValueInfoProto*>& inpu
     if (!type.is_tensor()) return invalid_argument("a shape is given for input \"{}\", which is no tensor", name);
     if (type.shape && type.shape->size() != shape.size())
       return invalid_argument("input \"{}\" has rank {}, the shape given for it is {}", name, type.shape->size(), to_string(shape));
-    if (type.shape) INGOT_RETURN_IF_ERROR(declare_replacements(*type.shape, shape, symbols));
+    for (std::size_t i = 0; type.shape && i < shape.size(); ++i) replacements.emplace_back((*type.shape)[i], shape[i]);
     if (!overrides.emplace(name, shape).second) return invalid_argument("two shapes are given for input \"{}\"", name);
   }
+  for (const auto& [declared, given] : replacements) INGOT_RETURN_IF_ERROR(symbols.replace(declared, given));
   return overrides;
 }
 

@@ -115,9 +115,18 @@ Status import_with_bodies(ModelContext& context, const NodeProto& node, const No
     bodies.emplace_back(name, std::move(*body));
   }
   if (draft.op == "Loop") draft.inputs.resize(std::max<std::size_t>(draft.inputs.size(), 2), ir::kNoValue);
+  std::int64_t captured = 0;
   for (const Capture& capture : captures) {
-    const bool is_input = capture.outer != ir::kNoValue && scope.graph.constant(capture.outer) == nullptr;
-    if (is_input) draft.inputs.push_back(capture.outer);
+    if (capture.outer == ir::kNoValue || scope.graph.constant(capture.outer) != nullptr) continue;
+    draft.inputs.push_back(capture.outer);
+    ++captured;
+  }
+  if (captured > 0 && draft.op != "If") draft.attrs.set("captures", captured);
+  if (!bodies.empty()) {
+    // The body's first output is Loop's condition.
+    const std::size_t body_outputs = bodies.front().second->outputs().size();
+    const std::size_t wanted = draft.op == "Loop" ? std::max<std::size_t>(body_outputs, 1) - 1 : body_outputs;
+    draft.outputs.resize(std::max(draft.outputs.size(), wanted));
   }
   INGOT_ASSIGN_OR_RETURN(std::vector<ops::InferredOutput> inferred,
                          ops::infer(scope.graph, draft.op, draft.attrs, draft.inputs, draft.outputs.size(), bodies));
