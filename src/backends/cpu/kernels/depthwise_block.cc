@@ -8,6 +8,8 @@
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 #include <hwy/highway.h>
 
+#include "backends/cpu/kernels/simd_clamp-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace ingot::cpu {
 namespace HWY_NAMESPACE {
@@ -69,11 +71,8 @@ HWY_INLINE void vector_of_channels(const DepthwiseBlock& b, const Epilogue& e, s
     }
   }
 
-  if (e.clamps()) {
-    const V lo = hn::Set(d, e.clamp_min);
-    const V hi = hn::Set(d, e.clamp_max);
-    for (int j = 0; j < W; ++j) acc[j] = hn::Min(hi, hn::Max(lo, acc[j]));
-  }
+  if (e.clamps())
+    for (int j = 0; j < W; ++j) acc[j] = clamp(d, acc[j], e.clamp_min, e.clamp_max);
   for (int j = 0; j < W; ++j) lanes.store(acc[j], b.out + j * b.out_ld + c);
 }
 

@@ -7,15 +7,6 @@
 namespace ingot::cpu {
 namespace {
 
-class PointerRows final : public CopyableRows {
- public:
-  PointerRows(const float* const* rows, const KSplit& k, bool copies) : CopyableRows(k, copies), rows_(rows) {}
-
- private:
-  [[nodiscard]] const float* row(std::int64_t index) const override { return rows_[index]; }
-  const float* const* rows_;
-};
-
 KSplit split_of(std::int64_t k) { return {1, k, kBlockK}; }
 
 void run(const CoreArgs& args, const Epilogue& epilogue, std::byte* scratch, Parallel& parallel) {
@@ -29,6 +20,11 @@ void run(const CoreArgs& args, const Epilogue& epilogue, std::byte* scratch, Par
 }
 
 std::int64_t product(const std::array<std::int64_t, 2>& batch) { return batch[0] * batch[1]; }
+
+// Copying pays when a row conflicts with its neighbours in the cache and is read for several panels.
+bool copies_rows(const GemmShape& shape, std::int64_t lda, int panel) {
+  return stride_conflicts(lda) && shape.m > 1 && shape.n >= 2 * panel;
+}
 
 // A thread packs for itself when there are enough products to go round; otherwise all pack first, then all multiply.
 bool packs_per_thread(const BatchGemmShape& shape, int threads) {
@@ -46,14 +42,14 @@ std::size_t gemm_scratch_bytes(const GemmShape& shape, int /*panel*/, int thread
 void gemm(const GemmShape& shape, const float* a, std::int64_t lda, const float* packed_b, int panel, float* c,
           std::int64_t ldc, const Epilogue& epilogue, std::byte* scratch, Parallel& parallel) {
   const KSplit k = split_of(shape.k);
-  const StridedRows rows(a, lda, k, stride_conflicts(lda) && shape.m > 1 && shape.n >= 2 * panel);
+  const MatrixRows rows(StridedMatrix{a, lda}, k, copies_rows(shape, lda, panel));
   run({shape.m, shape.n, k, &rows, packed_b, panel, c, ldc, 0, 0}, epilogue, scratch, parallel);
 }
 
 void gemm_rows(const GemmShape& shape, const float* const* a_rows, const float* packed_b, int panel, float* c,
                std::int64_t ldc, const Epilogue& epilogue, std::byte* scratch, Parallel& parallel) {
   const KSplit k = split_of(shape.k);
-  const PointerRows rows(a_rows, k, shape.m > 1 && shape.n >= 2 * panel);
+  const MatrixRows rows(PointerMatrix{a_rows}, k, shape.m > 1 && shape.n >= 2 * panel);
   run({shape.m, shape.n, k, &rows, packed_b, panel, c, ldc, 0, 0}, epilogue, scratch, parallel);
 }
 
@@ -78,8 +74,8 @@ void batch_gemm(const BatchGemmShape& shape, const BatchMatrix<const float>& a, 
     pack_b(shape.k, shape.n, b.data + offset(b, index), b.ld, shape.b_transposed, panel, out);
   };
   const auto multiply = [&](std::int64_t index, const TaskGrid::Part& part, const float* packed_b, int thread) {
-    const StridedRows rows(a.data + offset(a, index), a.ld, k,
-                           stride_conflicts(a.ld) && shape.m > 1 && shape.n >= 2 * panel);
+    const MatrixRows rows(StridedMatrix{a.data + offset(a, index), a.ld}, k,
+                          copies_rows({shape.m, shape.n, shape.k}, a.ld, panel));
     const CoreArgs args{shape.m,    shape.n, k, &rows, packed_b, panel, c.data + offset(c, index), c.ld,
                         index * shape.m, 0};
     core_block(args, epilogue, part.m_begin, part.m_end, part.n_begin, part.n_end,

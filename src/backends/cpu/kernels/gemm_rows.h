@@ -17,39 +17,37 @@ constexpr bool stride_conflicts(std::int64_t stride) { return stride % 512 == 0;
 inline std::int64_t copy_pitch(const KSplit& k) { return round_up(k.max_block_k(), 16) + 16; }
 inline std::int64_t copy_floats(const KSplit& k) { return copy_pitch(k) * kMaxTileRows; }
 
-// Rows of one tap that are read where they lie, or copied to a dense tile when the layout is bad for the cache.
-class CopyableRows : public RowSource {
- public:
-  CopyableRows(const KSplit& k, bool copies) : pitch_(copy_pitch(k)), copies_(copies) {}
+struct StridedMatrix {
+  const float* data;
+  std::int64_t ld;
+  [[nodiscard]] const float* row(std::int64_t index) const { return data + index * ld; }
+};
 
-  void fill(std::int64_t first, int rows, const KBlock& block, const float** table, float* copy) const final {
-    for (int i = 0; i < rows; ++i) {
-      const float* source = row(first + i) + block.offset;
-      if (copies_) {
-        float* out = copy + i * pitch_;
-        std::memcpy(out, source, static_cast<std::size_t>(block.k) * sizeof(float));
-        source = out;
-      }
-      table[i] = source;
+struct PointerMatrix {
+  const float* const* rows;
+  [[nodiscard]] const float* row(std::int64_t index) const { return rows[index]; }
+};
+
+// Rows of one tap that are read where they lie, or copied to a dense tile when the layout is bad for the cache.
+template <typename Matrix>
+class MatrixRows final : public RowSource {
+ public:
+  MatrixRows(const Matrix& matrix, const KSplit& k, bool copies)
+      : matrix_(matrix), pitch_(copy_pitch(k)), copies_(copies) {}
+
+  void fill(std::int64_t first, int rows, const KBlock& block, const float** table, float* copy) const override {
+    for (int i = 0; i < rows; ++i) table[i] = matrix_.row(first + i) + block.offset;
+    if (!copies_) return;
+    for (int i = 0; i < rows; ++i, copy += pitch_) {
+      std::memcpy(copy, table[i], static_cast<std::size_t>(block.k) * sizeof(float));
+      table[i] = copy;
     }
   }
 
  private:
-  [[nodiscard]] virtual const float* row(std::int64_t index) const = 0;
+  Matrix matrix_;
   std::int64_t pitch_;
   bool copies_;
-};
-
-// Rows at a constant stride.
-class StridedRows final : public CopyableRows {
- public:
-  StridedRows(const float* a, std::int64_t lda, const KSplit& k, bool copies)
-      : CopyableRows(k, copies), a_(a), lda_(lda) {}
-
- private:
-  [[nodiscard]] const float* row(std::int64_t index) const override { return a_ + index * lda_; }
-  const float* a_;
-  std::int64_t lda_;
 };
 
 }  // namespace ingot::cpu

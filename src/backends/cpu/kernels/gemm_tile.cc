@@ -10,6 +10,8 @@
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 #include <hwy/highway.h>
 
+#include "backends/cpu/kernels/simd_clamp-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace ingot::cpu {
 namespace HWY_NAMESPACE {
@@ -99,8 +101,7 @@ void tile_kernel(const GemmTile& t, const Epilogue& e) {
       } else {
         x = hn::Add(x, edge.load(c, v));
       }
-      // Operand order: a NaN in the accumulator survives both.
-      if (clamps) x = hn::Min(hn::Set(d, e.clamp_max), hn::Max(hn::Set(d, e.clamp_min), x));
+      if (clamps) x = clamp(d, x, e.clamp_min, e.clamp_max);
       edge.store(x, c, v);
     }
   }

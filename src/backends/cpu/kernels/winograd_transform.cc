@@ -8,6 +8,8 @@
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 #include <hwy/highway.h>
 
+#include "backends/cpu/kernels/simd_clamp-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace ingot::cpu {
 namespace HWY_NAMESPACE {
@@ -132,15 +134,13 @@ HWY_INLINE void output_vector(const WinogradOutput& t, const Epilogue& e, std::i
     Transform<Tile>::output(line, result[y]);
   }
   const V bias = e.bias != nullptr ? load(e.bias + t.col_index + c) : hn::Zero(d);
-  const V lo = hn::Set(d, e.clamp_min);
-  const V hi = hn::Set(d, e.clamp_max);
   for (int y = 0; y < t.height; ++y) {
     for (int x = 0; x < t.width; ++x) {
       V v = hn::Add(result[y][x], bias);
       const std::int64_t row = t.row_index + y * t.rows_per_line + x;
       if (e.row_bias != nullptr) v = hn::Add(v, hn::Set(d, e.row_bias[row]));
       if (e.residual != nullptr) v = hn::Add(v, load(e.residual + row * e.residual_stride + t.col_index + c));
-      v = hn::Min(hi, hn::Max(lo, v));
+      v = clamp(d, v, e.clamp_min, e.clamp_max);
       float* out = t.out + y * t.out_line + x * t.out_ld + c;
       if (Tail) {
         hn::BlendedStore(v, mask, d, out);
