@@ -2,6 +2,7 @@
 #include "runtime/context.h"
 
 #include <chrono>
+#include <cstring>
 
 #include "base/thread_pool.h"
 
@@ -235,6 +236,15 @@ Status Context::run() {
     }
   }
   return Status::ok();
+}
+
+Result<HostTensor> Context::snapshot(std::int32_t tensor) const {
+  const TensorState& state = tensors_[static_cast<std::size_t>(tensor)];
+  const void* data = address_of(tensor);
+  if (!state.resolved || data == nullptr) return failed_precondition("'{}' has not been computed", engine_->tensor(tensor).name);
+  INGOT_ASSIGN_OR_RETURN(HostTensor copy, HostTensor::create(engine_->tensor(tensor).dtype, state.shape));
+  if (state.bytes != 0) std::memcpy(copy.mutable_bytes().data(), data, static_cast<std::size_t>(state.bytes));
+  return copy;
 }
 
 std::size_t Context::memory_bytes() const {

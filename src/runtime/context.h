@@ -51,6 +51,10 @@ class Context {
   // After a run.
   [[nodiscard]] const void* output_data(std::size_t output) const;
 
+  // A copy of any tensor of the plan that the last launch left in memory. Meant for Profiler::on_step, right after the step
+  // that wrote it: later steps reuse the memory.
+  [[nodiscard]] Result<HostTensor> snapshot(std::int32_t tensor) const;
+
   // nullptr detaches.
   void set_profiler(Profiler* profiler) { profiler_ = profiler; }
   // Bytes of activations and workspace that the context holds.

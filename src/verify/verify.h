@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// verify: does an engine compute what the model says?
+//
+// Whole network: the engine's outputs against the reference evaluator's on the graph as imported (no rewrite), or against
+// outputs that something else computed. Per layer: every step of the engine, as it really runs, fused and tuned, against
+// the reference evaluation of the same rewritten graph; nothing is rebuilt or marked, so looking does not change results.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "builder/build.h"
+#include "runtime/engine.h"
+#include "verify/compare.h"
+#include "verify/run_graph.h"
+
+namespace ingot::verify {
+
+struct OutputReport {
+  std::string name;
+  Comparison comparison;
+  std::string error;  // not comparable: why
+  [[nodiscard]] bool passed(double tolerance) const { return error.empty() && comparison.within(tolerance); }
+};
+
+struct LayerReport {
+  std::string step, tactic, tensor, problem;
+  Comparison comparison;
+  std::string error;
+};
+
+// Runs the engine on `inputs`; `layers` not null: also captures every step output.
+Result<TensorMap> run_engine(const std::shared_ptr<const Engine>& engine, const TensorMap& inputs, int threads,
+                             std::vector<std::pair<std::size_t, std::pair<std::string, HostTensor>>>* layers = nullptr);
+
+std::vector<OutputReport> compare_outputs(const TensorMap& results, const TensorMap& reference);
+
+// `canonical` is the rewritten graph that the engine was built from (builder::make_canonical with the same options).
+Result<std::vector<LayerReport>> compare_layers(const std::shared_ptr<const Engine>& engine, const ir::Graph& canonical,
+                                                const TensorMap& inputs, int threads);
+
+}  // namespace ingot::verify

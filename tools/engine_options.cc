@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine_options.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "base/mapped_file.h"
+#include "builder/shape_options.h"
+#include "plan/reader.h"
+#include "plan/writer.h"
+
+namespace ingot::tools {
+namespace {
+
+// One line that redraws itself on a terminal; nothing elsewhere.
+void draw_progress(std::size_t done, std::size_t total, const std::string& what) {
+  constexpr std::size_t kWidth = 30;
+  const std::size_t filled = total == 0 ? kWidth : done * kWidth / total;
+  const std::string name = what.size() > 40 ? what.substr(0, 37) + "..." : what;
+  std::fprintf(stderr, "\r\033[Ktuning [%s%s] %zu/%zu %s", std::string(filled, '=').c_str(), std::string(kWidth - filled, ' ').c_str(),
+               done, total, name.c_str());
+  if (done == total) std::fprintf(stderr, "\r\033[K");
+}
+
+}  // namespace
+
+void EngineOptions::add_to(CLI::App& command) {
+  command.add_option("--device", device, "Where to run: cpu")->capture_default_str();
+  command.add_option("--precision", precision, "Arithmetic: fp32")->capture_default_str();
+  command.add_option("--shapes", shapes,
+                     "Sizes of symbolic dimensions: NAME:MINxOPTxMAX or NAME:SIZE; or of a whole input: INPUT:1x3x224x224, "
+                     "INPUT:MIN:OPT:MAX. Repeatable")
+      ->allow_extra_args(true);
+  command.add_option("--timing-cache", timing_cache, "File of measured times, read and extended");
+  command.add_option("--workspace", workspace_mib, "Scratch memory that one step may use, in MiB (0: no limit)")->check(CLI::NonNegativeNumber);
+  command.add_option("--time-budget", time_budget, "Seconds to spend on timing candidates")->capture_default_str()->check(CLI::NonNegativeNumber);
+  command.add_option("--threads", threads, "Threads (0: all processors that this process may use)")->check(CLI::NonNegativeNumber);
+  command.add_option("--disable-tactic", disabled_tactics, "Leave out a tactic, or all with a prefix: 'onednn.*'. Repeatable");
+  command.add_option("--disable-pass", disabled_passes, "Leave out a pass or rule by name. Repeatable");
+  command.add_option("--stop-after-patch", stop_after_patch, "Apply only the first N rewrites, to find a wrong one by bisection");
+  command.add_flag("--trace-passes", trace_passes, "Print every rewrite with its number");
+  command.add_flag("--quiet", quiet, "No progress bar");
+}
+
+Result<bool> is_plan_file(const std::string& path) {
+  INGOT_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::open(path));
+  return plan::looks_like_plan(file.bytes());
+}
+
+Result<Model> load_model(const std::string& path) {
+  Model model;
+  Result<std::shared_ptr<ir::Graph>> graph = onnx::import_file(path, {}, &model.info);
+  if (!graph.is_ok()) {
+    Status status = std::move(graph).status();
+    return status.message().find(path) == std::string::npos ? std::move(status).annotate(path) : status;
+  }
+  model.graph = std::move(graph).value();
+  return model;
+}
+
+Result<builder::BuildOptions> build_options(const EngineOptions& options, const Model& model, const std::string& path) {
+  if (options.device != "cpu") return unsupported("device '{}': this build has cpu", options.device);
+  if (options.precision != "fp32") return unsupported("precision '{}': this build has fp32", options.precision);
+  builder::BuildOptions out;
+  out.threads = options.threads;
+  INGOT_ASSIGN_OR_RETURN(out.shapes, builder::parse_shapes(*model.graph, options.shapes));
+  out.timing_cache = options.timing_cache;
+  if (options.workspace_mib > 0) out.workspace_limit = static_cast<std::size_t>(options.workspace_mib * 1024 * 1024);
+  out.time_budget_seconds = options.time_budget;
+  out.disabled_tactics = options.disabled_tactics;
+  out.passes.disabled = options.disabled_passes;
+  out.passes.stop_after = options.stop_after_patch;
+  if (options.trace_passes)
+    out.passes.trace = [](const passes::TraceEvent& event) {
+      std::fprintf(stderr, "%d %.*s/%.*s %.*s\n", event.number, static_cast<int>(event.pass.size()), event.pass.data(),
+                   static_cast<int>(event.rule.size()), event.rule.data(), static_cast<int>(event.nodes.size()), event.nodes.data());
+    };
+  if (!options.quiet && isatty(STDERR_FILENO) != 0) out.progress = draw_progress;
+  out.provenance = {{"model", path.substr(path.rfind('/') + 1)},
+                    {"producer", fmt::format("{} {}", model.info.producer_name, model.info.producer_version)},
+                    {"precision", options.precision}};
+  for (const auto& [domain, version] : model.info.opsets)
+    out.provenance.emplace_back(fmt::format("opset {}", domain.empty() ? "ai.onnx" : domain), std::to_string(version));
+  return out;
+}
+
+Result<builder::BuiltPlan> build_model(const EngineOptions& options, const std::string& path) {
+  INGOT_ASSIGN_OR_RETURN(const Model model, load_model(path));
+  for (const std::string& warning : model.info.warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  INGOT_ASSIGN_OR_RETURN(const builder::BuildOptions build_with, build_options(options, model, path));
+  return builder::build(*model.graph, build_with);
+}
+
+Result<std::shared_ptr<const Engine>> load_engine(const EngineOptions& options, const std::string& path) {
+  INGOT_ASSIGN_OR_RETURN(const bool is_plan, is_plan_file(path));
+  if (is_plan) return Engine::load_file(path);
+  // A file named like a plan is meant as one, so that a damaged plan is not reported as a damaged model.
+  if (path.ends_with(".plan") || path.ends_with(".engine")) return Engine::load_file(path);
+  INGOT_ASSIGN_OR_RETURN(const builder::BuiltPlan built, build_model(options, path));
+  INGOT_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, plan::write(built.plan));
+  return Engine::load_bytes(bytes);
+}
+
+}  // namespace ingot::tools

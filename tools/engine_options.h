@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options that several commands share, and what they lead to: a model file becomes a graph or an engine.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "base/status.h"
+#include "builder/build.h"
+#include "onnx/import.h"
+#include "runtime/engine.h"
+
+namespace ingot::tools {
+
+struct EngineOptions {
+  std::string device = "cpu";
+  std::string precision = "fp32";
+  std::vector<std::string> shapes;
+  std::string timing_cache;
+  double workspace_mib = 0;       // 0: no limit
+  double time_budget = 60;
+  int threads = 0;
+  std::vector<std::string> disabled_tactics, disabled_passes;
+  int stop_after_patch = -1;
+  bool trace_passes = false;
+  bool quiet = false;
+
+  void add_to(CLI::App& command);
+};
+
+struct Model {
+  std::shared_ptr<ir::Graph> graph;
+  onnx::ModelInfo info;
+};
+
+Result<bool> is_plan_file(const std::string& path);
+Result<Model> load_model(const std::string& path);
+// Checks the options against the model.
+Result<builder::BuildOptions> build_options(const EngineOptions& options, const Model& model, const std::string& path);
+Result<builder::BuiltPlan> build_model(const EngineOptions& options, const std::string& path);
+// From a plan, or from a model by building it in memory.
+Result<std::shared_ptr<const Engine>> load_engine(const EngineOptions& options, const std::string& path);
+
+}  // namespace ingot::tools

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "feed.h"
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+
+namespace ingot::tools {
+
+Result<NamedTensors> read_feed(const Engine& engine, const std::vector<std::string>& pairs, const std::string& npz) {
+  NamedTensors feed;
+  if (!npz.empty()) {
+    INGOT_ASSIGN_OR_RETURN(feed, read_npz(npz));
+  }
+  for (const std::string& pair : pairs) {
+    // Input names hold no equals sign in practice; the first one separates.
+    std::string name;
+    std::string file = pair;
+    if (const std::size_t equals = pair.find('='); equals != std::string::npos) {
+      name = pair.substr(0, equals);
+      file = pair.substr(equals + 1);
+    } else if (engine.input_count() == 1) {
+      name = engine.input(0).name;
+    } else {
+      return invalid_argument("--input {}: the engine has {} inputs; write NAME=FILE", pair, engine.input_count());
+    }
+    INGOT_ASSIGN_OR_RETURN(HostTensor tensor, read_tensor(file));
+    feed.emplace_back(std::move(name), std::move(tensor));
+  }
+  return feed;
+}
+
+Result<NamedTensors> random_feed(const Engine& engine, std::uint32_t seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<double> normal;
+  NamedTensors feed;
+  for (std::size_t i = 0; i < engine.input_count(); ++i) {
+    const plan::Tensor& input = engine.input(i);
+    Shape shape;
+    for (const Dim& dim : input.shape) shape.push_back(dim.constant().value_or(1));
+    for (const plan::Profile& profile : engine.plan().profiles)
+      for (const plan::ProfileRange& range : profile)
+        if (range.input == engine.plan().inputs[i]) shape = range.opt;
+    INGOT_ASSIGN_OR_RETURN(HostTensor tensor, HostTensor::create(input.dtype, std::move(shape)));
+    if (is_float(input.dtype))
+      for (std::int64_t e = 0; e < tensor.elements(); ++e) tensor.set_double(e, normal(random));
+    if (input.dtype == DType::boolean || (is_integer(input.dtype) && input.name.find("mask") != std::string::npos))
+      for (std::int64_t e = 0; e < tensor.elements(); ++e) tensor.set_int(e, 1);
+    feed.emplace_back(input.name, std::move(tensor));
+  }
+  return feed;
+}
+
+Status bind_feed(Context& context, const NamedTensors& feed) {
+  for (const auto& [name, tensor] : feed) {
+    INGOT_ASSIGN_OR_RETURN(const std::size_t input, context.engine().find_input(name));
+    const DType wanted = context.engine().input(input).dtype;
+    if (tensor.dtype() != wanted)
+      return invalid_argument("input '{}' takes {}, given was {}", name, to_string(wanted), to_string(tensor.dtype()));
+    INGOT_RETURN_IF_ERROR(context.set_input_shape(input, tensor.shape()));
+    INGOT_RETURN_IF_ERROR(context.bind_input(input, tensor.bytes().data(), tensor.bytes().size()));
+  }
+  for (std::size_t i = 0; i < context.engine().input_count(); ++i) {
+    const std::string& name = context.engine().input(i).name;
+    if (std::none_of(feed.begin(), feed.end(), [&](const auto& given) { return given.first == name; }))
+      return failed_precondition("input '{}' is not given (use --input {}=FILE.npy)", name, name);
+  }
+  return Status::ok();
+}
+
+Result<NamedTensors> collect_outputs(Context& context) {
+  NamedTensors outputs;
+  for (std::size_t i = 0; i < context.engine().output_count(); ++i) {
+    const plan::Tensor& output = context.engine().output(i);
+    INGOT_ASSIGN_OR_RETURN(Shape shape, context.output_shape(i));
+    INGOT_ASSIGN_OR_RETURN(HostTensor tensor, HostTensor::create(output.dtype, std::move(shape)));
+    if (!tensor.bytes().empty()) std::memcpy(tensor.mutable_bytes().data(), context.output_data(i), tensor.bytes().size());
+    outputs.emplace_back(output.name, std::move(tensor));
+  }
+  return outputs;
+}
+
+}  // namespace ingot::tools
