@@ -27,13 +27,17 @@ struct Heads {
 Result<Heads> read_heads(const Call& call, std::size_t index, std::string_view name, std::string_view heads_attribute) {
   INGOT_ASSIGN_OR_RETURN(const HostTensor* operand, numeric_operand(call, index, name, 3));
   const Shape& shape = operand->shape();
+  constexpr std::size_t kPerm[] = {0, 2, 1, 3};
+  if (shape.size() == 4 && call.attrs->get_int("bshd", 0) != 0) {
+    INGOT_ASSIGN_OR_RETURN(const HostTensor turned, transpose(*operand, kPerm));
+    return Heads{shape[0], shape[2], shape[1], shape[3], to_numbers<double>(turned)};
+  }
   if (shape.size() == 4) return Heads{shape[0], shape[1], shape[2], shape[3], to_numbers<double>(*operand)};
   const std::int64_t heads = call.attrs->get_int(heads_attribute, 0);
   if (shape.size() != 3 || heads < 1 || shape[2] % heads != 0)
     return invalid_argument("operand {} ({}) of shape {} does not split into {} of {} heads", index, name,
                             to_string(shape), heads_attribute, heads);
   INGOT_ASSIGN_OR_RETURN(const HostTensor split, operand->reshaped({shape[0], shape[1], heads, shape[2] / heads}));
-  constexpr std::size_t kPerm[] = {0, 2, 1, 3};
   INGOT_ASSIGN_OR_RETURN(const HostTensor turned, transpose(split, kPerm));
   return Heads{shape[0], heads, shape[1], shape[2] / heads, to_numbers<double>(turned)};
 }
@@ -148,8 +152,10 @@ Result<Outputs> evaluate_attention(const Call& call) {
   const std::int64_t mode = call.attrs->get_int("qk_matmul_output_mode", 0);
   const std::int64_t repeats = q.heads / k.heads;
 
-  // Y is [batch, sequence, heads * size] when Q was of rank 3: the order of the loops below is then another one.
-  const bool flat = q_tensor->rank() == 3;
+  // Y is [batch, sequence, heads * size] when Q was of rank 3, [batch, sequence, heads, size] with bshd=1: either way the
+  // heads of one position stand together.
+  const bool bshd = call.attrs->get_int("bshd", 0) != 0;
+  const bool flat = q_tensor->rank() == 3 || bshd;
   std::vector<double> y(to_size(q.batch * q.heads * q.length * v.size), 0);
   std::vector<double> qk;
   std::vector<double> scores(to_size(k.length));
@@ -187,8 +193,8 @@ Result<Outputs> evaluate_attention(const Call& call) {
     }
   }
   const DType dtype = q_tensor->dtype();
-  const Shape shape =
-      flat ? Shape{q.batch, q.length, q.heads * v.size} : Shape{q.batch, q.heads, q.length, v.size};
+  Shape shape{q.batch, q.heads, q.length, v.size};
+  if (flat) shape = bshd ? Shape{q.batch, q.length, q.heads, v.size} : Shape{q.batch, q.length, q.heads * v.size};
   INGOT_ASSIGN_OR_RETURN(Outputs outputs, single_output(output_type(call, 0, dtype), shape, y));
   const std::vector<double>* more[] = {&k.values, &v.values, &qk};
   const Shape shapes[] = {k.shape(), v.shape(), {q.batch, q.heads, q.length, k.length}};

@@ -106,6 +106,13 @@ Result<HostTensor> cast(const HostTensor& in, DType to, const CastRules& rules) 
       out.mutable_data<std::uint8_t>()[i] = to_float8(to, values[i], rules);
     return out;
   }
+  if (to == DType::f4e2m1) {
+    // A type without NaN: it becomes a negative zero, as ONNX's own conversion does.
+    std::vector<double> values = to_numbers<double>(in);
+    for (double& value : values)
+      if (std::isnan(value)) value = -0.0;
+    return from_numbers(to, in.shape(), values);
+  }
   return with_number_type(in.dtype(), [&](auto zero) {
     return from_numbers(to, in.shape(), to_numbers<decltype(zero)>(in));
   });

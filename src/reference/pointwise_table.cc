@@ -45,8 +45,8 @@ template <typename T>
 T modulo(T a, T b, bool fmod) {
   if constexpr (std::is_same_v<T, double>) {
     const double rest = std::fmod(a, b);
-    if (fmod || rest == 0 || (rest < 0) == (b < 0)) return rest;
-    return rest + b;
+    if (!fmod && rest == 0) return std::copysign(rest, b);
+    return fmod || (rest < 0) == (b < 0) ? rest : rest + b;
   } else {
     if (b == 0 || (std::is_signed_v<T> && b == static_cast<T>(-1))) return 0;
     const T rest = a % b;
@@ -66,11 +66,12 @@ T maximum(T a, T b) {
   return a < b || b != b ? b : a;
 }
 
+// Shifting by more than the width leaves what sign extension gives: 0, or -1 for a negative number going right.
 template <typename T>
 T shift(T value, T by, bool left) {
-  if (by < 0 || by >= 64) return 0;
-  const U bits = static_cast<U>(value);
-  return static_cast<T>(left ? bits << by : bits >> by);
+  const bool beyond = by < 0 || by >= 64;
+  if (left) return beyond ? 0 : static_cast<T>(static_cast<U>(value) << by);
+  return beyond ? (value < 0 ? static_cast<T>(-1) : 0) : value >> by;
 }
 
 template <typename T>

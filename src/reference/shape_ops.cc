@@ -28,6 +28,9 @@ Result<Outputs> evaluate_identity(const Call& call) {
 
 // Inference only: the data passes, the mask is all true.
 Result<Outputs> evaluate_dropout(const Call& call) {
+  const HostTensor* training = optional_operand(call, 2);
+  if (training != nullptr && training->elements() == 1 && training->as_int(0) != 0)
+    return unsupported("operand 2 (training_mode) is true; only inference is served");
   INGOT_ASSIGN_OR_RETURN(Outputs outputs, evaluate_identity(call));
   if (call.output_count > 1) {
     const std::vector<std::int64_t> ones(to_size(outputs[0].elements()), 1);
