@@ -10,6 +10,8 @@ namespace ingot {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
+// Refused without asking the system, which may promise memory that it does not have.
+constexpr std::int64_t kMaxBytes = std::int64_t{1} << 39;
 
 // calloc gets zero pages from the system untouched, so a large tensor costs nothing until it is written.
 std::shared_ptr<std::byte> allocate_zeroed(std::size_t bytes) {
@@ -50,7 +52,7 @@ Result<HostTensor> HostTensor::create(DType dtype, Shape shape) {
     }
     return tensor;
   }
-  if (*bytes > PTRDIFF_MAX - static_cast<std::int64_t>(kAlignment)) return short_of_memory();
+  if (*bytes > kMaxBytes) return short_of_memory();
   auto memory = allocate_zeroed(static_cast<std::size_t>(*bytes));
   if (memory == nullptr) return short_of_memory();
   tensor.data_ = memory.get();
