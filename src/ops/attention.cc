@@ -4,14 +4,16 @@
 namespace ingot::ops {
 namespace {
 
-// Q, K or V as [batch, heads, sequence, size]; the 3-D form packs heads and size.
+// Q, K or V as [batch, heads, sequence, size], or [batch, sequence, heads, size] with bshd=1; the 3-D form packs heads
+// and size.
 struct Heads {
   Dim batch, heads, sequence, size;
 };
 
 Result<Heads> heads_of(const InferContext& ctx, std::size_t input, std::string_view count_attribute) {
   const SymShape& shape = *ctx.shape(input);
-  if (shape.size() == 4) return Heads{shape[0], shape[1], shape[2], shape[3]};
+  const std::size_t heads_axis = ctx.attrs().get_int("bshd", 0) != 0 ? 2 : 1;
+  if (shape.size() == 4) return Heads{shape[0], shape[heads_axis], shape[3 - heads_axis], shape[3]};
   const std::int64_t heads = ctx.attrs().get_int(count_attribute, 0);
   if (heads < 1) return invalid_argument("{} has shape {}, so attribute {} is needed", ctx.input_name(input), to_string(shape), count_attribute);
   if (shape[2].is_constant() && shape[2].value() % heads != 0) {
@@ -49,7 +51,13 @@ Status infer_attention(InferContext& ctx) {
     total = total + (ctx.shape(4) ? (*ctx.shape(4))[2] : ctx.unknown_dim());
   }
   const bool packed = ctx.shape(0)->size() == 3;
-  ctx.set_tensor(0, ctx.dtype(0), packed ? SymShape{q.batch, q.sequence, q.heads * v.size} : SymShape{q.batch, q.heads, q.sequence, v.size});
+  SymShape y{q.batch, q.heads, q.sequence, v.size};
+  if (packed) y = {q.batch, q.sequence, q.heads * v.size};
+  if (ctx.attrs().get_int("bshd", 0) != 0) {
+    if (packed || ctx.present(4)) return invalid_argument("bshd=1 is for Q, K and V of rank 4 without a past");
+    y = {q.batch, q.sequence, q.heads, v.size};
+  }
+  ctx.set_tensor(0, ctx.dtype(0), std::move(y));
   ctx.set_tensor(1, ctx.dtype(1), SymShape{q.batch, k.heads, total, k.size});
   ctx.set_tensor(2, ctx.dtype(2), SymShape{q.batch, v.heads, total, v.size});
   SymShape scores{q.batch, q.heads, q.sequence, total};
@@ -78,6 +86,7 @@ void add_attention_ops(Table& table) {
   table.push_back(make_op("Attention", "Q:F K:F V:F1 attn_mask? past_key?:F past_value?:F1 nonpad_kv_seqlen?:i64",
                           "Y present_key? present_value? qk_matmul_output?", infer_attention,
                           {{"is_causal", AttrKind::integer},
+                           {"bshd", AttrKind::integer},
                            {"scale", AttrKind::number},
                            {"softcap", AttrKind::number},
                            {"q_num_heads", AttrKind::integer},

@@ -35,7 +35,7 @@ Status infer_range(InferContext& ctx) {
     Dim count = ceil_div(span, Dim(step > 0 ? step : -step));
     if (count.is_constant()) {
       count = Dim(std::max<std::int64_t>(0, count.value()));
-    } else if (!surely_positive(span)) {
+    } else if (!surely_not_negative(span)) {
       count = max(count, Dim(0));
     }
     set_count(count);

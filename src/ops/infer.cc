@@ -28,7 +28,7 @@ class Context final : public InferContext {
  public:
   Context(const OpDef& def, const Attrs& attrs, std::span<const Operand> operands, std::size_t outputs, Subgraphs subgraphs,
           std::string symbol_prefix)
-      : def_(def), attrs_(attrs), operands_(operands), subgraphs_(subgraphs), prefix_(std::move(symbol_prefix)), results_(outputs) {}
+      : def_(def), attrs_(attrs), operands_(operands), own_inputs_(operands.size()), subgraphs_(subgraphs), prefix_(std::move(symbol_prefix)), results_(outputs) {}
 
   [[nodiscard]] std::string_view op() const override { return def_.name; }
   [[nodiscard]] const Attrs& attrs() const override { return attrs_; }
@@ -60,7 +60,8 @@ class Context final : public InferContext {
   }
   [[nodiscard]] std::string input_name(std::size_t input) const override {
     const OperandSpec* spec = operand_spec(def_.inputs, input);
-    return spec == nullptr ? fmt::format("epilogue input {}", input) : fmt::format("input {} ({})", input, spec->name);
+    return input >= own_inputs_ || spec == nullptr ? fmt::format("epilogue input {}", input)
+                                                   : fmt::format("input {} ({})", input, spec->name);
   }
 
   void set_type(std::size_t output, ir::Type type) override {
@@ -71,13 +72,15 @@ class Context final : public InferContext {
   }
   Dim unknown_dim() override { return Dim::symbol(fmt::format("{}.{}", prefix_, unknown_count_++)); }
 
-  void set_operands(std::span<const Operand> operands) { operands_ = operands; }
+  // What the rule did not see: its own operands and those of the epilogue.
+  void show_all(std::span<const Operand> operands) { operands_ = operands; }
   [[nodiscard]] std::vector<InferredOutput>& results() { return results_; }
 
  private:
   const OpDef& def_;
   const Attrs& attrs_;
   std::span<const Operand> operands_;
+  std::size_t own_inputs_;
   Subgraphs subgraphs_;
   std::string prefix_;
   int unknown_count_ = 0;
@@ -149,7 +152,7 @@ Result<std::vector<InferredOutput>> run(const std::string& op, const Attrs& attr
   INGOT_RETURN_IF_ERROR(check_types(*def, ctx));
   INGOT_RETURN_IF_ERROR(def->infer(ctx));
   if (has_epilogue) {
-    ctx.set_operands(operands);
+    ctx.show_all(operands);
     INGOT_RETURN_IF_ERROR(apply_epilogue(ctx, attrs.get_string("epilogue", ""), own_inputs));
   }
   INGOT_RETURN_IF_ERROR(check_results(ctx));

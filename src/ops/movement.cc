@@ -126,20 +126,23 @@ Dim slice_bound(const Dim& bound, const Dim& size, std::int64_t low, std::int64_
   if (size.is_constant()) {
     return Dim(std::clamp(value < 0 ? value + size.value() : value, low, std::max(low, top.value())));
   }
-  if (value < 0) return max(size + bound, Dim(low));
-  return value == 0 ? Dim(std::max<std::int64_t>(0, low)) : min(bound, top);
+  if (value < 0) return surely_not_negative(size + bound) ? size + bound : max(size + bound, Dim(low));
+  return surely_not_negative(top - bound) ? bound : min(bound, top);
 }
 
 Result<Dim> slice_length(const Dim& size, const Dim& start, const Dim& end, std::int64_t step) {
   if (step == 0) return invalid_argument("input 4 (steps) holds a 0");
   if (step == std::numeric_limits<std::int64_t>::min()) return invalid_argument("input 4 (steps) holds {}", step);
-  const Dim first = step > 0 ? slice_bound(start, size, 0, 0) : slice_bound(start, size, 0, -1);
-  const Dim last = step > 0 ? slice_bound(end, size, 0, 0) : slice_bound(end, size, -1, -1);
-  const Dim span = step > 0 ? last - first : first - last;
-  const Dim length = ceil_div(span, Dim(step > 0 ? step : -step));
+  const bool forward = step > 0;
+  const Dim first = forward ? slice_bound(start, size, 0, 0) : slice_bound(start, size, 0, -1);
+  const Dim last = forward ? slice_bound(end, size, 0, 0) : slice_bound(end, size, -1, -1);
+  const Dim span = forward ? last - first : first - last;
+  const Dim length = ceil_div(span, Dim(forward ? step : -step));
   if (length.is_constant()) return Dim(std::max<std::int64_t>(0, length.value()));
-  // The whole or a remainder that is a size itself needs no guard.
-  return surely_positive(span) || span == size ? length : max(length, Dim(0));
+  // From the beginning or to the end, bounds that are within the tensor cannot cross.
+  const bool from_edge = first == (forward ? Dim(0) : size - Dim(1));
+  const bool to_edge = last == (forward ? size : Dim(-1));
+  return from_edge || to_edge || surely_not_negative(span) ? length : max(length, Dim(0));
 }
 
 Status infer_slice(InferContext& ctx) {

@@ -44,6 +44,8 @@ bool surely_positive(const Dim& dim) {
   return !contains(dim, {"/", "%", "div", "mod"}) || !contains(dim - Dim(1), {"-"});
 }
 
+bool surely_not_negative(const Dim& dim) { return dim == Dim(0) || surely_positive(dim) || surely_positive(dim + Dim(1)); }
+
 bool may_equal(const Dim& a, const Dim& b) {
   const Dim difference = a - b;
   if (const auto value = difference.constant()) return *value == 0;
@@ -56,7 +58,8 @@ std::optional<Dim> broadcast_dim(const Dim& a, const Dim& b) {
   if (a.is_constant() && b.is_constant()) return std::nullopt;
   if (a.is_constant()) return a;
   if (b.is_constant()) return b;
-  return max(a, b);
+  // The same text whichever operand came first.
+  return a.to_string() < b.to_string() ? max(a, b) : max(b, a);
 }
 
 std::optional<SymShape> broadcast(const SymShape& a, const SymShape& b) {

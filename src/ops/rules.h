@@ -54,6 +54,7 @@ Dim product(std::span<const Dim> dims);
 bool may_equal(const Dim& a, const Dim& b);
 // True when the value is positive for all positive symbols; false when not or not known.
 bool surely_positive(const Dim& dim);
+bool surely_not_negative(const Dim& dim);
 
 // nullopt: constants that cannot broadcast together.
 std::optional<Dim> broadcast_dim(const Dim& a, const Dim& b);

@@ -10,8 +10,6 @@ namespace {
 
 bool exact(DType type) { return type == DType::i32 || type == DType::i64 || type == DType::boolean; }
 
-bool surely_not_negative(const Dim& dim) { return dim == Dim(0) || surely_positive(dim) || surely_positive(dim + Dim(1)); }
-
 std::optional<Dim> known(bool value) { return Dim(value ? 1 : 0); }
 
 std::optional<Dim> less(const Dim& a, const Dim& b) {
