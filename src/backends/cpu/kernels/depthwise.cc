@@ -146,7 +146,7 @@ void run_pixel(const ConvShape& shape, const float* in, std::int64_t in_ld, cons
     for (std::int64_t c = 0; c < shape.in_channels; ++c)
       for (std::int64_t j = 0; j < multiplier; ++j) out[c * multiplier + j] += pixel[c] * weights[c * multiplier + j];
   }
-  if (e.clamps())
+  if (e.clamps_low() || e.clamps_high())
     for (std::int64_t c = 0; c < outputs; ++c) out[c] = std::min(std::max(out[c], e.clamp_min), e.clamp_max);
   if (e.row_fn != nullptr) e.row_fn(e.row_ctx, out, outputs, row, 0);
 }

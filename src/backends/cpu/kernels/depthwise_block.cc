@@ -71,8 +71,10 @@ HWY_INLINE void vector_of_channels(const DepthwiseBlock& b, const Epilogue& e, s
     }
   }
 
-  if (e.clamps())
-    for (int j = 0; j < W; ++j) acc[j] = clamp(d, acc[j], e.clamp_min, e.clamp_max);
+  if (e.clamps_low())
+    for (int j = 0; j < W; ++j) acc[j] = at_least(d, acc[j], e.clamp_min);
+  if (e.clamps_high())
+    for (int j = 0; j < W; ++j) acc[j] = at_most(d, acc[j], e.clamp_max);
   for (int j = 0; j < W; ++j) lanes.store(acc[j], b.out + j * b.out_ld + c);
 }
 

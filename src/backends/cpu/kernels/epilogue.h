@@ -30,9 +30,8 @@ struct Epilogue {
   RowFn row_fn = nullptr;
   const void* row_ctx = nullptr;
 
-  [[nodiscard]] bool clamps() const {
-    return clamp_min != -std::numeric_limits<float>::infinity() || clamp_max != std::numeric_limits<float>::infinity();
-  }
+  [[nodiscard]] bool clamps_low() const { return clamp_min != -std::numeric_limits<float>::infinity(); }
+  [[nodiscard]] bool clamps_high() const { return clamp_max != std::numeric_limits<float>::infinity(); }
 };
 
 }  // namespace ingot::cpu

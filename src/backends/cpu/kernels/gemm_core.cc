@@ -12,6 +12,7 @@ namespace {
 constexpr std::int64_t kBlockBytesB = 448 << 10;
 // Multiply-adds below which a task is not worth handing out (about 10 us).
 constexpr std::int64_t kMinTaskWork = 512 << 10;
+constexpr std::int64_t kMinTaskColumns = 128;
 
 std::int64_t table_entries(const KSplit& k) { return round_up(k.max_block_taps() * kMaxTileRows, 8); }
 
@@ -102,17 +103,19 @@ void core_block(const CoreArgs& args, const Epilogue& epilogue, std::int64_t m_b
 
 TaskGrid::TaskGrid(std::int64_t rows, std::int64_t cols, std::int64_t k, std::int64_t batch, int panel_width,
                    int threads)
-    : tile_rows(gemm_kernels(panel_width).rows), panel(panel_width), m(rows), n(cols) {
-  const std::int64_t tiles = std::max<std::int64_t>(1, ceil_div(m, tile_rows));
+    : panel(panel_width), m(rows), n(cols) {
+  const std::int64_t tiles = std::max<std::int64_t>(1, ceil_div(m, gemm_kernels(panel).rows));
   const std::int64_t panels = std::max<std::int64_t>(1, ceil_div(n, panel));
   if (threads <= 1) return;
   const std::int64_t work = m * n * std::max<std::int64_t>(k, 1);
   // A few tasks per thread so that an interrupted thread does not hold up the others.
   const std::int64_t wanted = std::min(ceil_div(4 * threads, batch), std::max<std::int64_t>(1, work / kMinTaskWork));
-  // Every m chunk reads all of B's chunk, every n chunk all of A's: cut the longer side first.
+  // Every m chunk reads all of B's chunk, every n chunk all of A's: cut the longer side first, but leave enough columns
+  // for a copied tile of A to pay.
   if (n > m) {
-    n_chunks = std::min(panels, wanted);
+    n_chunks = std::min(wanted, std::max<std::int64_t>(1, n / kMinTaskColumns));
     m_chunks = std::min(tiles, ceil_div(wanted, n_chunks));
+    n_chunks = std::min(panels, std::max(n_chunks, ceil_div(std::min<std::int64_t>(wanted, threads), m_chunks)));
   } else {
     m_chunks = std::min(tiles, wanted);
     n_chunks = std::min(panels, ceil_div(wanted, m_chunks));
@@ -120,12 +123,11 @@ TaskGrid::TaskGrid(std::int64_t rows, std::int64_t cols, std::int64_t k, std::in
 }
 
 TaskGrid::Part TaskGrid::part(std::int64_t task) const {
-  const std::int64_t tiles = ceil_div(m, tile_rows);
   const std::int64_t panels = ceil_div(n, panel);
   const std::int64_t mi = task % m_chunks;
   const std::int64_t ni = task / m_chunks;
-  return {std::min(m, mi * tiles / m_chunks * tile_rows), std::min(m, (mi + 1) * tiles / m_chunks * tile_rows),
-          std::min(n, ni * panels / n_chunks * panel), std::min(n, (ni + 1) * panels / n_chunks * panel)};
+  return {mi * m / m_chunks, (mi + 1) * m / m_chunks, std::min(n, ni * panels / n_chunks * panel),
+          std::min(n, (ni + 1) * panels / n_chunks * panel)};
 }
 
 }  // namespace ingot::cpu

@@ -78,7 +78,6 @@ void core_block(const CoreArgs& args, const Epilogue& epilogue, std::int64_t m_b
 struct TaskGrid {
   std::int64_t m_chunks = 1;
   std::int64_t n_chunks = 1;
-  std::int64_t tile_rows = 1;
   int panel = 8;
   std::int64_t m = 0;
   std::int64_t n = 0;

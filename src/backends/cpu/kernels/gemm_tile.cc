@@ -47,7 +47,13 @@ void tile_kernel(const GemmTile& t, const Epilogue& e) {
   // Small tiles keep several partial sums so that enough multiply-adds are in flight.
   constexpr int kSplit = MR * NV >= 8 ? 1 : MR * NV >= 4 ? 2 : 4;
   V acc[kSplit][MR][NV];
-  for (int s = 0; s < kSplit; ++s)
+  const bool biased = t.first && e.bias != nullptr;
+#pragma GCC unroll 2
+  for (int v = 0; v < NV; ++v) {
+    const V start = biased ? edge.load(e.bias + t.col_index, v) : hn::Zero(d);
+    for (int i = 0; i < MR; ++i) acc[0][i][v] = start;
+  }
+  for (int s = 1; s < kSplit; ++s)
     for (int i = 0; i < MR; ++i)
       for (int v = 0; v < NV; ++v) acc[s][i][v] = hn::Zero(d);
 
@@ -86,7 +92,8 @@ void tile_kernel(const GemmTile& t, const Epilogue& e) {
       for (int v = 0; v < NV; ++v) acc[0][i][v] = hn::Add(acc[0][i][v], acc[s][i][v]);
 
   // Row by row, with the conditions inside: all accumulators are live, so there are no registers to hoist into.
-  const bool clamps = t.last && e.clamps();
+  const bool clamps_low = t.last && e.clamps_low();
+  const bool clamps_high = t.last && e.clamps_high();
   const float* residual = e.residual + t.row_index * e.residual_stride + t.col_index;
   float* c = t.c;
 #pragma GCC unroll 16
@@ -95,13 +102,13 @@ void tile_kernel(const GemmTile& t, const Epilogue& e) {
     for (int v = 0; v < NV; ++v) {
       V x = acc[0][i][v];
       if (t.first) {
-        if (e.bias != nullptr) x = hn::Add(x, edge.load(e.bias + t.col_index, v));
         if (e.row_bias != nullptr) x = hn::Add(x, hn::Set(d, e.row_bias[t.row_index + i]));
         if (e.residual != nullptr) x = hn::Add(x, edge.load(residual, v));
       } else {
         x = hn::Add(x, edge.load(c, v));
       }
-      if (clamps) x = clamp(d, x, e.clamp_min, e.clamp_max);
+      if (clamps_low) x = at_least(d, x, e.clamp_min);
+      if (clamps_high) x = at_most(d, x, e.clamp_max);
       edge.store(x, c, v);
     }
   }

@@ -13,18 +13,25 @@ HWY_BEFORE_NAMESPACE();
 namespace ingot::cpu {
 namespace HWY_NAMESPACE {
 
-// min(max(x, low), high), where a NaN in x stays one.
+// max(x, limit) and min(x, limit), where a NaN in x stays one: the x86 instructions give their second operand when
+// either is a NaN.
 template <class D>
-HWY_INLINE hwy::HWY_NAMESPACE::Vec<D> clamp(D d, hwy::HWY_NAMESPACE::Vec<D> x, float low, float high) {
+HWY_INLINE hwy::HWY_NAMESPACE::Vec<D> at_least(D d, hwy::HWY_NAMESPACE::Vec<D> x, float limit) {
   namespace hn = hwy::HWY_NAMESPACE;
-  const auto lo = hn::Set(d, low);
-  const auto hi = hn::Set(d, high);
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
-  // The instructions give their second operand when either is a NaN.
-  return hn::Min(hi, hn::Max(lo, x));
+  return hn::Max(hn::Set(d, limit), x);
 #else
-  x = hn::IfThenElse(hn::Lt(x, lo), lo, x);
-  return hn::IfThenElse(hn::Lt(hi, x), hi, x);
+  return hn::IfThenElse(hn::Lt(x, hn::Set(d, limit)), hn::Set(d, limit), x);
+#endif
+}
+
+template <class D>
+HWY_INLINE hwy::HWY_NAMESPACE::Vec<D> at_most(D d, hwy::HWY_NAMESPACE::Vec<D> x, float limit) {
+  namespace hn = hwy::HWY_NAMESPACE;
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+  return hn::Min(hn::Set(d, limit), x);
+#else
+  return hn::IfThenElse(hn::Lt(hn::Set(d, limit), x), hn::Set(d, limit), x);
 #endif
 }
 

@@ -140,7 +140,7 @@ HWY_INLINE void output_vector(const WinogradOutput& t, const Epilogue& e, std::i
       const std::int64_t row = t.row_index + y * t.rows_per_line + x;
       if (e.row_bias != nullptr) v = hn::Add(v, hn::Set(d, e.row_bias[row]));
       if (e.residual != nullptr) v = hn::Add(v, load(e.residual + row * e.residual_stride + t.col_index + c));
-      v = clamp(d, v, e.clamp_min, e.clamp_max);
+      v = at_most(d, at_least(d, v, e.clamp_min), e.clamp_max);
       float* out = t.out + y * t.out_line + x * t.out_ld + c;
       if (Tail) {
         hn::BlendedStore(v, mask, d, out);
