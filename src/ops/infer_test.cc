@@ -257,6 +257,7 @@ TEST(Infer, Shapes) {
            {"DepthToSpace", "{blocksize=2, channels_last=1}", {"f32[N, H, W, 12]"}, "f32[N, 2*H, 2*W, 3]"},
            {"SpaceToDepth", "{blocksize=2}", {"f32[N, 3, 8, 6]"}, "f32[N, 12, 4, 3]"},
            {"Resize", "{mode=\"nearest\"}", {"f32[N, 3, H, W]", "-", "~[1.0, 1.0, 2.0, 2.0]"}, "f32[N, 3, 2*H, 2*W]"},
+           {"Resize", "", {"f32[N, H, 10, W]", "-", "~[1.0, 0.5, 0.7, 0.6]"}, "f32[N, floordiv(H, 2), 7, floordiv(3*W, 5)]"},
            {"Resize", "{axes=[2, 3]}", {"f32[N, 3, H, W]", "-", "-", "$[2*H, 7]"}, "f32[N, 3, 2*H, 7]"},
            {"Resize", "", {"f32[N, 3, 8, 8]"}, "!exactly one of"},
        }) {
@@ -283,6 +284,8 @@ TEST(Infer, GatherGenerateQuantizeAttend) {
            {"ConstantOfShape", "", {"i64[2]"}, "f32[_ConstantOfShape.0.0, _ConstantOfShape.0.1]"},
            {"QuantizeLinear", "{axis=1}", {"f32[N, 8, H]", "f32[8]", "i8[8]"}, "i8[N, 8, H]"},
            {"QuantizeLinear", "", {"f32[N, 8]", "f32[]"}, "u8[N, 8]"},
+           {"DequantizeLinear", "", {"i8[N, 8]", "f32[]", "i8[1]"}, "f32[N, 8]"},
+           {"DequantizeLinear", "", {"i8[N, 8]", "f32[]", "i8[8]"}, "!input 2 (x_zero_point) has shape [8]"},
            {"QuantizeLinear", "{axis=1}", {"f32[N, 8, H]", "f32[7]"}, "!input 1 (y_scale) has shape [7]"},
            {"DequantizeLinear", "{axis=1, block_size=32}", {"i4[64, 128]", "f16[64, 4]", "i4[64, 4]"}, "f16[64, 128]"},
            {"Attention", "", {"f32[N, 8, T, 64]", "f32[N, 8, S, 64]", "f32[N, 8, S, 32]"}, "f32[N, 8, T, 32]"},

@@ -12,8 +12,9 @@ Status check_scale(const InferContext& ctx) {
   if (!ctx.shape(0) || !ctx.shape(1)) return Status::ok();
   const SymShape& x = *ctx.shape(0);
   const SymShape& scale = *ctx.shape(1);
+  // One number for the whole tensor may have rank 0 or be a vector of one, each of the two for itself.
+  if (scale.empty() || (block == 0 && scale.size() == 1 && scale[0] == Dim(1))) return expect_broadcasts_to(ctx, 2, {Dim(1)});
   if (ctx.present(2)) INGOT_RETURN_IF_ERROR(expect_shape(ctx, 2, scale, "the shape of the scale"));
-  if (scale.empty() || (block == 0 && scale.size() == 1 && scale[0] == Dim(1))) return Status::ok();
   INGOT_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(ctx.attrs().get_int("axis", 1), x.size()));
   if (block == 0) return expect_shape(ctx, 1, {x[axis]}, "one scale per index of the axis");
   SymShape blocks = x;

@@ -6,13 +6,17 @@
 namespace ingot::ops {
 namespace {
 
-// floor(size * scale). A factor that is a whole number, or one over such, keeps symbols exact.
+// floor(size * scale), the product in float as exporters and other engines take it. For a symbolic size, the scale that is
+// the float nearest to a small fraction stands for that fraction.
 Dim scaled(InferContext& ctx, const Dim& size, double scale) {
-  if (size.is_constant()) return Dim(static_cast<std::int64_t>(std::floor(static_cast<double>(size.value()) * scale)));
-  if (scale == std::floor(scale) && scale < 1e6) return size * Dim(static_cast<std::int64_t>(scale));
-  const double inverse = std::round(1.0 / scale);
-  // The float nearest to 1/n.
-  if (inverse < 1e6 && static_cast<float>(1.0 / inverse) == static_cast<float>(scale)) return floor_div(size, Dim(static_cast<std::int64_t>(inverse)));
+  if (size.is_constant()) {
+    return Dim(static_cast<std::int64_t>(std::floor(static_cast<float>(size.value()) * static_cast<float>(scale))));
+  }
+  for (std::int64_t below = 1; below <= 64; ++below) {
+    const auto above = std::llround(scale * static_cast<double>(below));
+    const float nearest = static_cast<float>(static_cast<double>(above) / static_cast<double>(below));
+    if (above > 0 && nearest == static_cast<float>(scale)) return floor_div(size * Dim(above), Dim(below));
+  }
   return ctx.unknown_dim();
 }
 
