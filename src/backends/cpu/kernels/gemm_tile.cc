@@ -92,6 +92,7 @@ void tile_kernel(const GemmTile& t, const Epilogue& e) {
       for (int v = 0; v < NV; ++v) acc[0][i][v] = hn::Add(acc[0][i][v], acc[s][i][v]);
 
   // Row by row, with the conditions inside: all accumulators are live, so there are no registers to hoist into.
+  const bool adds = !t.first || e.row_bias != nullptr || e.residual != nullptr;
   const bool clamps_low = t.last && e.clamps_low();
   const bool clamps_high = t.last && e.clamps_high();
   const float* residual = e.residual + t.row_index * e.residual_stride + t.col_index;
@@ -101,11 +102,13 @@ void tile_kernel(const GemmTile& t, const Epilogue& e) {
 #pragma GCC unroll 2
     for (int v = 0; v < NV; ++v) {
       V x = acc[0][i][v];
-      if (t.first) {
-        if (e.row_bias != nullptr) x = hn::Add(x, hn::Set(d, e.row_bias[t.row_index + i]));
-        if (e.residual != nullptr) x = hn::Add(x, edge.load(residual, v));
-      } else {
-        x = hn::Add(x, edge.load(c, v));
+      if (adds) [[unlikely]] {
+        if (!t.first) {
+          x = hn::Add(x, edge.load(c, v));
+        } else {
+          if (e.row_bias != nullptr) x = hn::Add(x, hn::Set(d, e.row_bias[t.row_index + i]));
+          if (e.residual != nullptr) x = hn::Add(x, edge.load(residual, v));
+        }
       }
       if (clamps_low) x = at_least(d, x, e.clamp_min);
       if (clamps_high) x = at_most(d, x, e.clamp_max);
