@@ -22,7 +22,7 @@ const Row* find_row(std::string_view op) {
           einsum_rows(),    expression_rows(), gather_rows(),      generator_rows(),  matmul_rows(),
           movement_rows(),  normalization_rows(), pointwise_rows(), pooling_rows(),   quantize_rows(),
           reduce_rows(),    resize_rows(),     scatter_rows(),     selection_rows(),  shape_rows(),
-          softmax_rows()})
+          softmax_rows(),   grid_sample_rows(), integer_rows(), recurrent_rows(),   sequence_rows()})
       for (const Row& row : family) rows.emplace(row.op, row);
     return rows;
   }();
