@@ -24,6 +24,10 @@ constexpr int kLanes = HWY_MAX_BYTES / static_cast<int>(sizeof(float));
 // The tile fills the register file: rows * 2 accumulators, 2 of B, 1 or 2 of A.
 constexpr int kRows = kLanes == 16 ? 14 : 6;
 
+// How many steps of K ahead B is fetched: hides the latency of the last-level cache. Low tiles only stream, which the
+// processor foresees by itself.
+constexpr int kAheadB = 24;
+
 // Loads and stores vector `v` of NV; with Tail, the last one is cut at the tile's right edge.
 template <int NV, bool Tail>
 struct Edge {
@@ -72,7 +76,10 @@ void tile_kernel(const GemmTile& t, const Epilogue& e) {
 #pragma GCC unroll 4
       for (int s = 0; s < kSplit; ++s, b += 2 * kLanes) {
         V bv[NV];
-        for (int v = 0; v < NV; ++v) bv[v] = hn::Load(d, b + v * kLanes);
+        for (int v = 0; v < NV; ++v) {
+          bv[v] = hn::Load(d, b + v * kLanes);
+          if (MR >= 4) __builtin_prefetch(b + kAheadB * 2 * kLanes + v * kLanes);
+        }
 #pragma GCC unroll 16
         for (int i = 0; i < MR; ++i) {
           const V av = hn::Set(d, a[i][k + s]);

@@ -14,8 +14,10 @@ namespace {
 
 // What the transformed tiles of a block, their products included, may take of the second-level cache.
 constexpr std::int64_t kBlockBytes = 640 << 10;
-// Fewer rows than this make the products wait for the weights; more do not help.
-constexpr std::int64_t kMinBlockTiles = 12;
+// Rows of a product: fewer make it wait for the weights, more do not help. A block has at least kMinBlockTiles, and
+// threads get blocks of their own only when each has kMinOwnTiles.
+constexpr std::int64_t kMinBlockTiles = 16;
+constexpr std::int64_t kMinOwnTiles = 12;
 constexpr std::int64_t kMaxBlockTiles = 4 * kMaxTileRows;
 // Output channels of one round of products.
 constexpr std::int64_t kMaxColumns = 64;
@@ -40,7 +42,7 @@ struct Plan {
     const std::int64_t tile_bytes = points * (v_ld + columns) * 4;
     const std::int64_t fit = std::clamp<std::int64_t>(kBlockBytes / tile_bytes, kMinBlockTiles, kMaxBlockTiles);
     const std::int64_t balanced = round_up(ceil_div(tiles, fit), threads);
-    shared = threads > 1 && tiles < balanced * kMinBlockTiles;
+    shared = threads > 1 && tiles < balanced * kMinOwnTiles;
     blocks = std::max<std::int64_t>(1, shared ? ceil_div(tiles, kMaxBlockTiles) : balanced);
     block_tiles = std::max<std::int64_t>(1, ceil_div(tiles, blocks));
     // A round of one panel keeps more threads busy when they share the output channels.
