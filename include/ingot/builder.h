@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The C API of the builder: ONNX in, a plan out. In libingot only; the runtime library does not have it.
  * Rules as in ingot/ingot.h. */
-#ifndef INGOT_BUILDER_H
-#define INGOT_BUILDER_H
+#pragma once
 
 #include "ingot/ingot.h"
 
@@ -10,6 +9,7 @@
 extern "C" {
 #endif
 
+/* The sizes that an input may take; or, with rank 1, a symbolic dimension of the model ("batch") wherever it occurs. */
 typedef struct ingot_shape_range {
   const char* input;
   int32_t rank;
@@ -20,24 +20,26 @@ typedef struct ingot_shape_range {
 
 typedef struct ingot_build_options {
   size_t size;
-  int32_t threads;                /* to tune for; <= 0: all */
+  int32_t threads; /* to tune for; <= 0: all; at most 1024 */
   const ingot_shape_range* shapes;
   size_t shape_count;
-  const char* timing_cache;       /* file; NULL: none */
-  uint64_t workspace_bytes;       /* per step; 0: no limit */
-  double time_budget_seconds;     /* for tuning; 0: the default (60) */
+  const char* timing_cache;   /* file; NULL: none */
+  uint64_t workspace_bytes;   /* per step; 0: no limit */
+  double time_budget_seconds; /* for tuning; 0: the default (60); negative: take the first guess everywhere */
+  /* Called on the building thread. */
   void (*progress)(void* user, size_t done, size_t total, const char* what);
   void* progress_user;
 } ingot_build_options;
 
 /* options may be NULL. The engine can be run at once; ingot_engine_serialise (ingot.h) gives its plan. */
-INGOT_API ingot_status ingot_build_file(const char* onnx_path, const ingot_build_options* options, ingot_engine** engine);
+INGOT_API ingot_status ingot_build_file(const char* onnx_path, const ingot_build_options* options,
+                                        ingot_engine** engine);
 INGOT_API ingot_status ingot_build_bytes(const void* onnx, size_t byte_count, const ingot_build_options* options,
                                          ingot_engine** engine);
 /* Builds and writes the plan file. */
-INGOT_API ingot_status ingot_build_to_file(const char* onnx_path, const ingot_build_options* options, const char* plan_path);
+INGOT_API ingot_status ingot_build_to_file(const char* onnx_path, const ingot_build_options* options,
+                                           const char* plan_path);
 
 #ifdef __cplusplus
 }
-#endif
 #endif

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The C API of the runtime: load a plan, make contexts, run. Building plans is in ingot/builder.h.
  *
- * Stability: functions are only added; structs that callers fill begin with `size` (set it to sizeof the struct), so a
- * program built against an older header works with a newer library.
- * Errors: every function that can fail returns an ingot_status; the message of the last failure on this thread is
- * ingot_last_error(). No call aborts on bad input and none throws.
- * Threads: an engine may be used from any number of threads; a context, from one at a time.
- * Ownership: what ..._create or ..._load gives, the matching ..._destroy takes; destroy accepts NULL. A context keeps its
- * engine alive. Strings and arrays returned live as long as the object they came from.
+ * Stability: functions are only added. Option structs begin with `size` (set it to sizeof the struct, zero what you do
+ * not use) and may grow at the end, so a program built against an older header works with a newer library. A newer
+ * program works with an older library as long as it leaves the fields that the library does not know zero. The other
+ * structs never change. Errors: every function that can fail returns an ingot_status; the message of the last failure
+ * on this thread is ingot_last_error(). No call aborts on bad input and none throws. Threads: an engine may be used
+ * from any number of threads; a context, from one at a time. Ownership: what ..._create or ..._load gives, the matching
+ * ..._destroy takes; destroy accepts NULL. A context keeps its engine alive. Strings and arrays returned live as long
+ * as the object they came from.
  */
-#ifndef INGOT_INGOT_H
-#define INGOT_INGOT_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -63,7 +63,8 @@ INGOT_API const char* ingot_last_error(void);
 INGOT_API const char* ingot_status_name(ingot_status status);
 INGOT_API const char* ingot_dtype_name(ingot_dtype dtype);
 
-/* ---- engine ------------------------------------------------------------------------------------------------------- */
+/* ---- engine -------------------------------------------------------------------------------------------------------
+ */
 typedef struct ingot_engine ingot_engine;
 
 typedef struct ingot_load_options {
@@ -81,13 +82,13 @@ INGOT_API void ingot_engine_destroy(ingot_engine* engine);
 INGOT_API void ingot_engine_serialise(const ingot_engine* engine, const void** bytes, size_t* byte_count);
 
 typedef struct ingot_tensor_info {
-  const char* name;         /* the ONNX name */
+  const char* name; /* the ONNX name */
   ingot_dtype dtype;
   int32_t rank;
-  const int64_t* dims;      /* -1 where the size is not fixed */
+  const int64_t* dims;          /* -1 where the size is not fixed */
   const char* const* dim_names; /* per axis: "" or the symbol or expression, e.g. "N" */
-  int32_t has_range;        /* inputs: the profile limits the sizes */
-  const int64_t* min_dims;  /* rank entries each; NULL without range */
+  int32_t has_range;            /* inputs: the profile limits the sizes */
+  const int64_t* min_dims;      /* rank entries each; NULL without range */
   const int64_t* opt_dims;
   const int64_t* max_dims;
 } ingot_tensor_info;
@@ -100,7 +101,7 @@ INGOT_API ingot_status ingot_engine_find_input(const ingot_engine* engine, const
 INGOT_API ingot_status ingot_engine_find_output(const ingot_engine* engine, const char* name, size_t* index);
 
 typedef struct ingot_step_info {
-  const char* name;    /* ONNX node name(s) */
+  const char* name; /* ONNX node name(s) */
   const char* tactic;
   const char* config;
   const char* problem; /* one line of text, reproduces the step */
@@ -110,7 +111,8 @@ INGOT_API size_t ingot_engine_step_count(const ingot_engine* engine);
 INGOT_API ingot_status ingot_engine_step(const ingot_engine* engine, size_t index, ingot_step_info* info);
 INGOT_API size_t ingot_engine_weight_bytes(const ingot_engine* engine);
 
-/* ---- context ------------------------------------------------------------------------------------------------------ */
+/* ---- context ------------------------------------------------------------------------------------------------------
+ */
 typedef struct ingot_context ingot_context;
 
 /* Memory for activations; must be thread-safe when contexts on several threads share it. */
@@ -120,8 +122,8 @@ typedef struct ingot_allocator {
   void (*deallocate)(void* user, void* memory, size_t bytes);
 } ingot_allocator;
 
-/* The caller's thread pool: run() calls task(task_user, i, thread) for every i in [0, count) with thread in [0, threads),
- * never two at once with the same thread, and returns when all have returned. */
+/* The caller's thread pool: run() calls task(task_user, i, thread) for every i in [0, count) with thread in [0,
+ * threads), never two at once with the same thread, and returns when all have returned. */
 typedef struct ingot_thread_pool {
   void* user;
   int32_t threads;
@@ -130,7 +132,7 @@ typedef struct ingot_thread_pool {
 
 typedef struct ingot_context_options {
   size_t size;
-  int32_t threads;                      /* <= 0: all processors that the process may use */
+  int32_t threads;                      /* <= 0: all processors that the process may use; at most 1024 */
   const ingot_thread_pool* thread_pool; /* NULL: the context's own; copied */
   const ingot_allocator* allocator;     /* NULL: the heap; copied */
 } ingot_context_options;
@@ -140,14 +142,16 @@ INGOT_API ingot_status ingot_context_create(ingot_engine* engine, const ingot_co
 INGOT_API void ingot_context_destroy(ingot_context* context);
 
 /* Needed for inputs with symbolic sizes. */
-INGOT_API ingot_status ingot_context_set_input_shape(ingot_context* context, size_t input, const int64_t* dims, int32_t rank);
+INGOT_API ingot_status ingot_context_set_input_shape(ingot_context* context, size_t input, const int64_t* dims,
+                                                     int32_t rank);
 /* The memory stays the caller's and must live until it is bound anew or the context is destroyed. */
 INGOT_API ingot_status ingot_context_bind_input(ingot_context* context, size_t input, const void* data, size_t bytes);
 /* Optional: an output that is not bound lives in the context until the next run. NULL unbinds. */
 INGOT_API ingot_status ingot_context_bind_output(ingot_context* context, size_t output, void* data, size_t bytes);
-/* Before a run: from the input shapes; INGOT_FAILED_PRECONDITION where only the data decide. `dims` lives until the next
- * call on the context. */
-INGOT_API ingot_status ingot_context_output_shape(ingot_context* context, size_t output, const int64_t** dims, int32_t* rank);
+/* Before a run: from the input shapes; INGOT_FAILED_PRECONDITION where only the data decide. `dims` lives until the
+ * next call on the context. */
+INGOT_API ingot_status ingot_context_output_shape(ingot_context* context, size_t output, const int64_t** dims,
+                                                  int32_t* rank);
 INGOT_API ingot_status ingot_context_run(ingot_context* context);
 INGOT_API ingot_status ingot_context_output_data(ingot_context* context, size_t output, const void** data);
 
@@ -159,5 +163,4 @@ INGOT_API int32_t ingot_context_threads(const ingot_context* context);
 
 #ifdef __cplusplus
 }
-#endif
 #endif

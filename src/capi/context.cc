@@ -6,7 +6,9 @@ namespace {
 class CallbackAllocator final : public ingot::Allocator {
  public:
   explicit CallbackAllocator(const ingot_allocator& hooks) : hooks_(hooks) {}
-  void* allocate(std::size_t bytes, std::size_t alignment) override { return hooks_.allocate(hooks_.user, bytes, alignment); }
+  void* allocate(std::size_t bytes, std::size_t alignment) override {
+    return hooks_.allocate(hooks_.user, bytes, alignment);
+  }
   void deallocate(void* memory, std::size_t bytes) override { hooks_.deallocate(hooks_.user, memory, bytes); }
 
  private:
@@ -52,27 +54,41 @@ struct ingot_context {
 
 using ingot::Status;
 using ingot::capi::guard;
+using ingot::capi::require;
+
+namespace {
+
+Status use_hooks(const ingot_context_options& given, ingot_context& handle, ingot::ContextOptions& out) {
+  if (given.threads > ingot::capi::kMaxThreads)
+    return ingot::invalid_argument("{} threads: at most {}", given.threads, ingot::capi::kMaxThreads);
+  out.threads = given.threads;
+  if (given.allocator != nullptr) {
+    if (given.allocator->allocate == nullptr || given.allocator->deallocate == nullptr)
+      return ingot::invalid_argument("an allocator needs both functions");
+    handle.allocator = std::make_unique<CallbackAllocator>(*given.allocator);
+    out.allocator = handle.allocator.get();
+  }
+  if (given.thread_pool != nullptr) {
+    if (given.thread_pool->threads < 1 || given.thread_pool->run == nullptr)
+      return ingot::invalid_argument("a thread pool needs at least 1 thread and a function");
+    handle.pool = std::make_unique<CallbackPool>(*given.thread_pool);
+    out.parallel = handle.pool.get();
+  }
+  return Status::ok();
+}
+
+}  // namespace
 
 extern "C" {
 
 ingot_status ingot_context_create(ingot_engine* engine, const ingot_context_options* options, ingot_context** context) {
   return guard([&]() -> Status {
-    if (engine == nullptr || context == nullptr) return ingot::invalid_argument("engine or context is NULL");
+    INGOT_RETURN_IF_ERROR(require("engine, context", engine, context));
+    ingot_context_options given{};
+    INGOT_RETURN_IF_ERROR(ingot::capi::read_options(options, "ingot_context_options", given));
     auto handle = std::make_unique<ingot_context>();
     ingot::ContextOptions context_options;
-    if (options != nullptr) {
-      if (options->size < sizeof(ingot_context_options)) return ingot::invalid_argument("ingot_context_options.size is not set");
-      context_options.threads = options->threads;
-      if (options->allocator != nullptr) {
-        handle->allocator = std::make_unique<CallbackAllocator>(*options->allocator);
-        context_options.allocator = handle->allocator.get();
-      }
-      if (options->thread_pool != nullptr) {
-        if (options->thread_pool->threads < 1) return ingot::invalid_argument("a thread pool needs at least 1 thread");
-        handle->pool = std::make_unique<CallbackPool>(*options->thread_pool);
-        context_options.parallel = handle->pool.get();
-      }
-    }
+    INGOT_RETURN_IF_ERROR(use_hooks(given, *handle, context_options));
     INGOT_ASSIGN_OR_RETURN(handle->context, ingot::Context::create(engine->engine, context_options));
     *context = handle.release();
     return Status::ok();
@@ -83,21 +99,30 @@ void ingot_context_destroy(ingot_context* context) { delete context; }
 
 ingot_status ingot_context_set_input_shape(ingot_context* context, size_t input, const int64_t* dims, int32_t rank) {
   return guard([&]() -> Status {
-    if (rank < 0 || (rank > 0 && dims == nullptr)) return ingot::invalid_argument("rank {} with dims {}", rank, fmt::ptr(dims));
+    INGOT_RETURN_IF_ERROR(require("context", context));
+    if (rank < 0 || (rank > 0 && dims == nullptr))
+      return ingot::invalid_argument("rank {} with dims {}", rank, fmt::ptr(dims));
     return context->context->set_input_shape(input, ingot::Shape(dims, dims + rank));
   });
 }
 
 ingot_status ingot_context_bind_input(ingot_context* context, size_t input, const void* data, size_t bytes) {
-  return guard([&] { return context->context->bind_input(input, data, bytes); });
+  return guard([&]() -> Status {
+    INGOT_RETURN_IF_ERROR(require("context", context));
+    return context->context->bind_input(input, data, bytes);
+  });
 }
 
 ingot_status ingot_context_bind_output(ingot_context* context, size_t output, void* data, size_t bytes) {
-  return guard([&] { return context->context->bind_output(output, data, bytes); });
+  return guard([&]() -> Status {
+    INGOT_RETURN_IF_ERROR(require("context", context));
+    return context->context->bind_output(output, data, bytes);
+  });
 }
 
 ingot_status ingot_context_output_shape(ingot_context* context, size_t output, const int64_t** dims, int32_t* rank) {
   return guard([&]() -> Status {
+    INGOT_RETURN_IF_ERROR(require("context, dims, rank", context, dims, rank));
     INGOT_ASSIGN_OR_RETURN(context->queried_shape, context->context->output_shape(output));
     *dims = context->queried_shape.data();
     *rank = static_cast<std::int32_t>(context->queried_shape.size());
@@ -106,25 +131,34 @@ ingot_status ingot_context_output_shape(ingot_context* context, size_t output, c
 }
 
 ingot_status ingot_context_run(ingot_context* context) {
-  return guard([&] { return context->context->run(); });
+  return guard([&]() -> Status {
+    INGOT_RETURN_IF_ERROR(require("context", context));
+    return context->context->run();
+  });
 }
 
 ingot_status ingot_context_output_data(ingot_context* context, size_t output, const void** data) {
   return guard([&]() -> Status {
-    if (output >= context->context->engine().output_count())
-      return ingot::invalid_argument("output {} of {}", output, context->context->engine().output_count());
+    INGOT_RETURN_IF_ERROR(require("context, data", context, data));
+    const std::size_t count = context->context->engine().output_count();
+    if (output >= count) return ingot::invalid_argument("output {} of {}", output, count);
     *data = context->context->output_data(output);
     return Status::ok();
   });
 }
 
 void ingot_context_set_profiler(ingot_context* context, ingot_profiler profiler, void* user) {
+  if (context == nullptr) return;
   context->profiler.callback = profiler;
   context->profiler.user = user;
   context->context->set_profiler(profiler != nullptr ? &context->profiler : nullptr);
 }
 
-size_t ingot_context_memory_bytes(const ingot_context* context) { return context->context->memory_bytes(); }
-int32_t ingot_context_threads(const ingot_context* context) { return context->context->threads(); }
+size_t ingot_context_memory_bytes(const ingot_context* context) {
+  return context != nullptr ? context->context->memory_bytes() : 0;
+}
+int32_t ingot_context_threads(const ingot_context* context) {
+  return context != nullptr ? context->context->threads() : 0;
+}
 
 }  // extern "C"

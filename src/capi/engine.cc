@@ -49,24 +49,34 @@ ingot_status report(const Status& status) {
   return static_cast<ingot_status>(status.code());
 }
 
-namespace {
-
-LoadOptions load_options(const ingot_load_options* options) {
-  LoadOptions out;
-  if (options != nullptr && options->size >= sizeof(ingot_load_options)) out.verify_weights = options->skip_weight_verification == 0;
-  return out;
-}
-
-Status finish_load(Result<std::shared_ptr<const Engine>> loaded, ingot_engine** engine) {
+Status make_handle(Result<std::shared_ptr<const Engine>> loaded, ingot_engine** engine) {
   if (!loaded.is_ok()) return std::move(loaded).status();
   *engine = new ingot_engine(std::move(loaded).value());
   return Status::ok();
 }
 
-Status tensor_info(const std::deque<ingot_engine::Info>& list, std::size_t index, ingot_tensor_info* info) {
-  if (info == nullptr) return invalid_argument("info is NULL");
-  if (index >= list.size()) return invalid_argument("index {} of {}", index, list.size());
-  *info = list[index].info;
+namespace {
+
+Result<LoadOptions> load_options(const ingot_load_options* given) {
+  ingot_load_options options{};
+  INGOT_RETURN_IF_ERROR(read_options(given, "ingot_load_options", options));
+  LoadOptions out;
+  out.verify_weights = options.skip_weight_verification == 0;
+  return out;
+}
+
+Status tensor_info(const ingot_engine* engine, std::deque<ingot_engine::Info> ingot_engine::*list, std::size_t index,
+                   ingot_tensor_info* info) {
+  INGOT_RETURN_IF_ERROR(require("engine, info", engine, info));
+  if (index >= (engine->*list).size()) return invalid_argument("index {} of {}", index, (engine->*list).size());
+  *info = (engine->*list)[index].info;
+  return Status::ok();
+}
+
+using Find = Result<std::size_t> (Engine::*)(std::string_view) const;
+Status find_tensor(const ingot_engine* engine, Find find, const char* name, std::size_t* index) {
+  INGOT_RETURN_IF_ERROR(require("engine, name, index", engine, name, index));
+  INGOT_ASSIGN_OR_RETURN(*index, ((*engine->engine).*find)(name));
   return Status::ok();
 }
 
@@ -75,64 +85,68 @@ Status tensor_info(const std::deque<ingot_engine::Info>& list, std::size_t index
 
 using ingot::Status;
 using ingot::capi::guard;
+using ingot::capi::require;
 
 extern "C" {
 
 const char* ingot_version(void) { return INGOT_VERSION; }
 const char* ingot_last_error(void) { return last_error.c_str(); }
-const char* ingot_status_name(ingot_status status) { return ingot::to_string(static_cast<ingot::StatusCode>(status)).data(); }
+const char* ingot_status_name(ingot_status status) {
+  return ingot::to_string(static_cast<ingot::StatusCode>(status)).data();
+}
 const char* ingot_dtype_name(ingot_dtype dtype) {
   return ingot::to_string(ingot::dtype_from_number(dtype).value_or(ingot::DType::undefined)).data();
 }
 
 ingot_status ingot_engine_load(const char* path, const ingot_load_options* options, ingot_engine** engine) {
   return guard([&]() -> Status {
-    if (path == nullptr || engine == nullptr) return ingot::invalid_argument("path or engine is NULL");
-    return ingot::capi::finish_load(ingot::Engine::load_file(path, ingot::capi::load_options(options)), engine);
+    INGOT_RETURN_IF_ERROR(require("path, engine", path, engine));
+    INGOT_ASSIGN_OR_RETURN(const ingot::LoadOptions load, ingot::capi::load_options(options));
+    return ingot::capi::make_handle(ingot::Engine::load_file(path, load), engine);
   });
 }
 
-ingot_status ingot_engine_load_bytes(const void* bytes, size_t byte_count, const ingot_load_options* options, ingot_engine** engine) {
+ingot_status ingot_engine_load_bytes(const void* bytes, size_t byte_count, const ingot_load_options* options,
+                                     ingot_engine** engine) {
   return guard([&]() -> Status {
-    if (bytes == nullptr || engine == nullptr) return ingot::invalid_argument("bytes or engine is NULL");
+    INGOT_RETURN_IF_ERROR(require("bytes, engine", static_cast<const std::byte*>(bytes), engine));
+    INGOT_ASSIGN_OR_RETURN(const ingot::LoadOptions load, ingot::capi::load_options(options));
     const std::span<const std::byte> span(static_cast<const std::byte*>(bytes), byte_count);
-    return ingot::capi::finish_load(ingot::Engine::load_bytes(span, ingot::capi::load_options(options)), engine);
+    return ingot::capi::make_handle(ingot::Engine::load_bytes(span, load), engine);
   });
 }
 
 void ingot_engine_destroy(ingot_engine* engine) { delete engine; }
 
 void ingot_engine_serialise(const ingot_engine* engine, const void** bytes, size_t* byte_count) {
-  *bytes = engine->engine->bytes().data();
-  *byte_count = engine->engine->bytes().size();
+  const std::span<const std::byte> plan = engine != nullptr ? engine->engine->bytes() : std::span<const std::byte>();
+  if (bytes != nullptr) *bytes = plan.data();
+  if (byte_count != nullptr) *byte_count = plan.size();
 }
 
-size_t ingot_engine_input_count(const ingot_engine* engine) { return engine->inputs.size(); }
-size_t ingot_engine_output_count(const ingot_engine* engine) { return engine->outputs.size(); }
+size_t ingot_engine_input_count(const ingot_engine* engine) { return engine != nullptr ? engine->inputs.size() : 0; }
+size_t ingot_engine_output_count(const ingot_engine* engine) { return engine != nullptr ? engine->outputs.size() : 0; }
 
 ingot_status ingot_engine_input(const ingot_engine* engine, size_t index, ingot_tensor_info* info) {
-  return guard([&] { return ingot::capi::tensor_info(engine->inputs, index, info); });
+  return guard([&] { return ingot::capi::tensor_info(engine, &ingot_engine::inputs, index, info); });
 }
 ingot_status ingot_engine_output(const ingot_engine* engine, size_t index, ingot_tensor_info* info) {
-  return guard([&] { return ingot::capi::tensor_info(engine->outputs, index, info); });
+  return guard([&] { return ingot::capi::tensor_info(engine, &ingot_engine::outputs, index, info); });
 }
 
 ingot_status ingot_engine_find_input(const ingot_engine* engine, const char* name, size_t* index) {
-  return guard([&]() -> Status {
-    INGOT_ASSIGN_OR_RETURN(*index, engine->engine->find_input(name));
-    return Status::ok();
-  });
+  return guard([&] { return ingot::capi::find_tensor(engine, &ingot::Engine::find_input, name, index); });
 }
 ingot_status ingot_engine_find_output(const ingot_engine* engine, const char* name, size_t* index) {
-  return guard([&]() -> Status {
-    INGOT_ASSIGN_OR_RETURN(*index, engine->engine->find_output(name));
-    return Status::ok();
-  });
+  return guard([&] { return ingot::capi::find_tensor(engine, &ingot::Engine::find_output, name, index); });
 }
 
-size_t ingot_engine_step_count(const ingot_engine* engine) { return engine->engine->plan().steps.size(); }
+size_t ingot_engine_step_count(const ingot_engine* engine) {
+  return engine != nullptr ? engine->engine->plan().steps.size() : 0;
+}
 ingot_status ingot_engine_step(const ingot_engine* engine, size_t index, ingot_step_info* info) {
   return guard([&]() -> Status {
+    INGOT_RETURN_IF_ERROR(require("engine, info", engine, info));
     const auto& steps = engine->engine->plan().steps;
     if (index >= steps.size()) return ingot::invalid_argument("step {} of {}", index, steps.size());
     const ingot::plan::Step& step = steps[index];
@@ -140,6 +154,8 @@ ingot_status ingot_engine_step(const ingot_engine* engine, size_t index, ingot_s
     return Status::ok();
   });
 }
-size_t ingot_engine_weight_bytes(const ingot_engine* engine) { return engine->engine->weight_bytes(); }
+size_t ingot_engine_weight_bytes(const ingot_engine* engine) {
+  return engine != nullptr ? engine->engine->weight_bytes() : 0;
+}
 
 }  // extern "C"
