@@ -15,10 +15,12 @@ Result<Heads> heads_of(const InferContext& ctx, std::size_t input, std::string_v
   const std::size_t heads_axis = ctx.attrs().get_int("bshd", 0) != 0 ? 2 : 1;
   if (shape.size() == 4) return Heads{shape[0], shape[heads_axis], shape[3 - heads_axis], shape[3]};
   const std::int64_t heads = ctx.attrs().get_int(count_attribute, 0);
-  if (heads < 1) return invalid_argument("{} has shape {}, so attribute {} is needed", ctx.input_name(input), to_string(shape), count_attribute);
+  if (heads < 1)
+    return invalid_argument("{} has shape {}, so attribute {} is needed", ctx.input_name(input), to_string(shape),
+                            count_attribute);
   if (shape[2].is_constant() && shape[2].value() % heads != 0) {
-    return invalid_argument("{} has shape {}, whose last dimension is no multiple of {} {}", ctx.input_name(input), to_string(shape),
-                            count_attribute, heads);
+    return invalid_argument("{} has shape {}, whose last dimension is no multiple of {} {}", ctx.input_name(input),
+                            to_string(shape), count_attribute, heads);
   }
   return Heads{shape[0], Dim(heads), shape[1], floor_div(shape[2], Dim(heads))};
 }
@@ -26,23 +28,26 @@ Result<Heads> heads_of(const InferContext& ctx, std::size_t input, std::string_v
 Status infer_attention(InferContext& ctx) {
   for (std::size_t i = 0; i < ctx.output_count(); ++i) ctx.set_tensor(i, ctx.dtype(i == 2 ? 2 : 0), std::nullopt);
   for (std::size_t i = 0; i < 3; ++i) INGOT_RETURN_IF_ERROR(expect_rank(ctx, i, 3, 4));
-  if (ctx.present(4) != ctx.present(5)) return invalid_argument("input 4 (past_key) and input 5 (past_value) go together");
+  if (ctx.present(4) != ctx.present(5))
+    return invalid_argument("input 4 (past_key) and input 5 (past_value) go together");
   if (!ctx.shape(0) || !ctx.shape(1) || !ctx.shape(2)) return Status::ok();
-  for (std::size_t i = 1; i < 3; ++i) INGOT_RETURN_IF_ERROR(expect_rank(ctx, i, ctx.shape(0)->size(), ctx.shape(0)->size()));
+  for (std::size_t i = 1; i < 3; ++i)
+    INGOT_RETURN_IF_ERROR(expect_rank(ctx, i, ctx.shape(0)->size(), ctx.shape(0)->size()));
   INGOT_ASSIGN_OR_RETURN(const Heads q, heads_of(ctx, 0, "q_num_heads"));
   INGOT_ASSIGN_OR_RETURN(const Heads k, heads_of(ctx, 1, "kv_num_heads"));
   INGOT_ASSIGN_OR_RETURN(const Heads v, heads_of(ctx, 2, "kv_num_heads"));
   const auto agree = [&](const Dim& a, const Dim& b, std::string_view what) -> Status {
     if (!a.is_constant() || !b.is_constant() || a == b) return Status::ok();
-    return invalid_argument("{} disagree: {} and {} (shapes {}, {}, {})", what, a.to_string(), b.to_string(), to_string(*ctx.shape(0)),
-                            to_string(*ctx.shape(1)), to_string(*ctx.shape(2)));
+    return invalid_argument("{} disagree: {} and {} (shapes {}, {}, {})", what, a.to_string(), b.to_string(),
+                            to_string(*ctx.shape(0)), to_string(*ctx.shape(1)), to_string(*ctx.shape(2)));
   };
   INGOT_RETURN_IF_ERROR(agree(q.size, k.size, "the head sizes of Q and K"));
   INGOT_RETURN_IF_ERROR(agree(k.sequence, v.sequence, "the sequences of K and V"));
   INGOT_RETURN_IF_ERROR(agree(k.heads, v.heads, "the heads of K and V"));
   INGOT_RETURN_IF_ERROR(agree(q.batch, k.batch, "the batches of Q and K"));
   if (q.heads.is_constant() && k.heads.is_constant() && (k.heads == Dim(0) || q.heads.value() % k.heads.value() != 0)) {
-    return invalid_argument("the {} heads of Q are no multiple of the {} heads of K", q.heads.to_string(), k.heads.to_string());
+    return invalid_argument("the {} heads of Q are no multiple of the {} heads of K", q.heads.to_string(),
+                            k.heads.to_string());
   }
   Dim total = k.sequence;
   if (ctx.present(4)) {
@@ -96,7 +101,9 @@ void add_attention_ops(Table& table) {
                            {"left_window_size", AttrKind::integer},
                            {"right_window_size", AttrKind::integer}}));
   table.push_back(make_op("RotaryEmbedding", "X:F cos_cache:F sin_cache:F position_ids?:i64", "Y", infer_rotary,
-                          {{"interleaved", AttrKind::integer}, {"num_heads", AttrKind::integer}, {"rotary_embedding_dim", AttrKind::integer}}));
+                          {{"interleaved", AttrKind::integer},
+                           {"num_heads", AttrKind::integer},
+                           {"rotary_embedding_dim", AttrKind::integer}}));
 }
 
 }  // namespace ingot::ops

@@ -24,8 +24,8 @@ Result<ir::Type> join(InferContext& ctx, const ir::Type& a, const ir::Type& b) {
 
 Status expect_counts(const ir::Graph& body, std::string_view what, std::size_t inputs, std::size_t outputs) {
   if (body.inputs().size() == inputs && body.outputs().size() == outputs) return Status::ok();
-  return invalid_argument("{} takes {} inputs and yields {} outputs, but must take {} and yield {}", what, body.inputs().size(),
-                          body.outputs().size(), inputs, outputs);
+  return invalid_argument("{} takes {} inputs and yields {} outputs, but must take {} and yield {}", what,
+                          body.inputs().size(), body.outputs().size(), inputs, outputs);
 }
 
 Status infer_if(InferContext& ctx) {
@@ -51,7 +51,8 @@ Result<std::size_t> state_count(const InferContext& ctx, std::size_t fixed) {
 }
 
 // The type of a carried value: what goes in and what the body makes of it.
-Status set_states(InferContext& ctx, const ir::Graph& body, std::size_t first_input, std::size_t first_output, std::size_t count) {
+Status set_states(InferContext& ctx, const ir::Graph& body, std::size_t first_input, std::size_t first_output,
+                  std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     if (!ctx.present(first_input + i)) return invalid_argument("{} is missing", ctx.input_name(first_input + i));
     INGOT_ASSIGN_OR_RETURN(ir::Type type, join(ctx, ctx.type(first_input + i), output_type(body, first_output + i)));
@@ -73,7 +74,8 @@ Result<ir::Type> stacked(const ir::Type& element, std::int64_t axis, Dim count) 
 Status infer_loop(InferContext& ctx) {
   const ir::Graph& body = *ctx.subgraph("body");
   INGOT_ASSIGN_OR_RETURN(const std::size_t states, state_count(ctx, 2));
-  if (states > ctx.output_count()) return invalid_argument("{} values are carried, but there are only {} outputs", states, ctx.output_count());
+  if (states > ctx.output_count())
+    return invalid_argument("{} values are carried, but there are only {} outputs", states, ctx.output_count());
   INGOT_RETURN_IF_ERROR(expect_counts(body, "body", ctx.input_count(), ctx.output_count() + 1));
   INGOT_RETURN_IF_ERROR(set_states(ctx, body, 2, 1, states));
   // The condition may end the loop before the trip count.
@@ -92,7 +94,8 @@ Status infer_scan(InferContext& ctx) {
     return invalid_argument("attribute num_scan_inputs is {}, which does not fit {} inputs", scans, ctx.input_count());
   }
   INGOT_ASSIGN_OR_RETURN(const std::size_t states, state_count(ctx, static_cast<std::size_t>(scans)));
-  if (states > ctx.output_count()) return invalid_argument("{} values are carried, but there are only {} outputs", states, ctx.output_count());
+  if (states > ctx.output_count())
+    return invalid_argument("{} values are carried, but there are only {} outputs", states, ctx.output_count());
   INGOT_RETURN_IF_ERROR(expect_counts(body, "body", ctx.input_count(), ctx.output_count()));
   INGOT_RETURN_IF_ERROR(set_states(ctx, body, 0, 0, states));
   const Ints in_axes = ctx.attrs().get_ints("scan_input_axes", Ints(static_cast<std::size_t>(scans), 0));
@@ -102,7 +105,8 @@ Status infer_scan(InferContext& ctx) {
   }
   std::optional<Dim> count;
   if (ctx.present(states) && ctx.shape(states)) {
-    INGOT_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(in_axes[0], ctx.shape(states)->size(), "scan input axis"));
+    INGOT_ASSIGN_OR_RETURN(const std::size_t axis,
+                           normalize_axis(in_axes[0], ctx.shape(states)->size(), "scan input axis"));
     count = (*ctx.shape(states))[axis];
   }
   if (!count) count = ctx.unknown_dim();
@@ -120,7 +124,8 @@ void add_control_flow_ops(Table& table) {
   const AttrSpec captures{"captures", AttrKind::integer};
   table.push_back(make_op("If", "cond:boolean captures*?:any", "outputs*", infer_if,
                           {{"then_branch", AttrKind::graph, true}, {"else_branch", AttrKind::graph, true}}));
-  table.push_back(make_op("Loop", "M?:i64 cond?:boolean v_initial*?:any", "v_final_and_scan_outputs*", infer_loop, {body, captures}));
+  table.push_back(make_op("Loop", "M?:i64 cond?:boolean v_initial*?:any", "v_final_and_scan_outputs*", infer_loop,
+                          {body, captures}));
   table.push_back(make_op("Scan", "initial_state_and_scan_inputs*:any", "final_state_and_scan_outputs*", infer_scan,
                           {body,
                            captures,

@@ -24,7 +24,8 @@ Result<Ints> kernel_of(const InferContext& ctx, std::size_t w) {
     }
   }
   if (kernel.size() + 2 != shape->size()) {
-    return invalid_argument("attribute kernel_shape has {} entries, but {} has shape {}", kernel.size(), ctx.input_name(w), to_string(*shape));
+    return invalid_argument("attribute kernel_shape has {} entries, but {} has shape {}", kernel.size(),
+                            ctx.input_name(w), to_string(*shape));
   }
   for (std::size_t i = 0; i < kernel.size(); ++i) {
     INGOT_RETURN_IF_ERROR(expect_dim(ctx, w, i + 2, Dim(kernel[i]), "attribute kernel_shape"));
@@ -43,12 +44,13 @@ Status check_channels(const InferContext& ctx, const ConvOperands& at, std::int6
   const Dim channels = (*ctx.shape(at.x))[map.channel()];
   const SymShape& w = *ctx.shape(at.w);
   if (channels.is_constant() && w[1].is_constant() && channels != w[1] * Dim(group)) {
-    return invalid_argument("{} has {} channels (shape {}), but {} of shape {} with group {} takes {}", ctx.input_name(at.x),
-                            channels.to_string(), to_string(*ctx.shape(at.x)), ctx.input_name(at.w), to_string(w), group,
-                            (w[1] * Dim(group)).to_string());
+    return invalid_argument("{} has {} channels (shape {}), but {} of shape {} with group {} takes {}",
+                            ctx.input_name(at.x), channels.to_string(), to_string(*ctx.shape(at.x)),
+                            ctx.input_name(at.w), to_string(w), group, (w[1] * Dim(group)).to_string());
   }
   if (w[0].is_constant() && w[0].value() % group != 0) {
-    return invalid_argument("{} has shape {}, whose first dimension is no multiple of group {}", ctx.input_name(at.w), to_string(w), group);
+    return invalid_argument("{} has shape {}, whose first dimension is no multiple of group {}", ctx.input_name(at.w),
+                            to_string(w), group);
   }
   if (ctx.present(at.bias)) INGOT_RETURN_IF_ERROR(expect_shape(ctx, at.bias, {w[0]}, "the output channels"));
   return Status::ok();
@@ -70,7 +72,8 @@ Status infer_conv_like(InferContext& ctx, const ConvOperands& at, DType result) 
     for (std::size_t i = 0; i < map.spatial_count(); ++i) shape[map.spatial(i)] = ctx.unknown_dim();
   } else {
     INGOT_ASSIGN_OR_RETURN(const Windows windows, Windows::read(ctx, std::move(kernel)));
-    for (std::size_t i = 0; i < map.spatial_count(); ++i) shape[map.spatial(i)] = windows.output(shape[map.spatial(i)], i);
+    for (std::size_t i = 0; i < map.spatial_count(); ++i)
+      shape[map.spatial(i)] = windows.output(shape[map.spatial(i)], i);
   }
   ctx.set_tensor(0, result, std::move(shape));
   return Status::ok();
@@ -115,7 +118,8 @@ Status infer_conv_transpose(InferContext& ctx) {
     } else if (windows.auto_pad.starts_with("SAME")) {
       dim = dim * Dim(windows.strides[i]);
     } else {
-      dim = (dim - Dim(1)) * Dim(windows.strides[i]) + Dim(extra[i]) + Dim(extent - windows.pads[i] - windows.pads[i + n]);
+      dim = (dim - Dim(1)) * Dim(windows.strides[i]) + Dim(extra[i]) +
+            Dim(extent - windows.pads[i] - windows.pads[i + n]);
     }
   }
   ctx.set_tensor(0, ctx.dtype(0), std::move(shape));
@@ -130,7 +134,8 @@ Status infer_deform_conv(InferContext& ctx) {
   INGOT_ASSIGN_OR_RETURN(Ints kernel, kernel_of(ctx, 1));
   const SymShape& x = *ctx.shape(0);
   if (x[1].is_constant() && x[1].value() % groups != 0) {
-    return invalid_argument("input 0 (X) has shape {}, whose channels are no multiple of offset_group {}", to_string(x), groups);
+    return invalid_argument("input 0 (X) has shape {}, whose channels are no multiple of offset_group {}", to_string(x),
+                            groups);
   }
   if (kernel.empty()) return Status::ok();
   Dim taps = groups;
@@ -138,7 +143,8 @@ Status infer_deform_conv(InferContext& ctx) {
   INGOT_ASSIGN_OR_RETURN(const Windows windows, Windows::read(ctx, kernel));
   SymShape offset{x[0], taps * Dim(static_cast<std::int64_t>(kernel.size()))};
   for (std::size_t i = 0; i < kernel.size(); ++i) offset.push_back(windows.output(x[i + 2], i));
-  INGOT_RETURN_IF_ERROR(expect_shape(ctx, 2, offset, "one offset per tap and spatial dimension at each output position"));
+  INGOT_RETURN_IF_ERROR(
+      expect_shape(ctx, 2, offset, "one offset per tap and spatial dimension at each output position"));
   offset[1] = taps;
   if (ctx.present(4)) INGOT_RETURN_IF_ERROR(expect_shape(ctx, 4, offset, "one factor per tap at each output position"));
   return Status::ok();
@@ -150,8 +156,10 @@ void add_convolution_ops(Table& table) {
   constexpr AttrSpec group{"group", AttrKind::integer};
   constexpr Traits both{.epilogue = true, .channels_last = true};
   table.push_back(make_op("Conv", "X:F W:F B?:F", "Y", infer_conv, window_attrs(false, {group}), both));
-  table.push_back(make_op("ConvTranspose", "X:F W:F B?:F", "Y", infer_conv_transpose,
-                          window_attrs(false, {group, {"output_padding", AttrKind::integers}, {"output_shape", AttrKind::integers}}), both));
+  table.push_back(make_op(
+      "ConvTranspose", "X:F W:F B?:F", "Y", infer_conv_transpose,
+      window_attrs(false, {group, {"output_padding", AttrKind::integers}, {"output_shape", AttrKind::integers}}),
+      both));
   table.push_back(make_op("DeformConv", "X:F W:F offset:F B?:F mask?:F", "Y", infer_deform_conv,
                           {group,
                            {"offset_group", AttrKind::integer},
@@ -160,10 +168,12 @@ void add_convolution_ops(Table& table) {
                            {"dilations", AttrKind::integers},
                            {"pads", AttrKind::integers}},
                           {.epilogue = true}));
-  table.push_back(make_op("ConvInteger", "x:Q w:Q1 x_zero_point?:Q w_zero_point?:Q1", "y", infer_conv_integer, window_attrs(false, {group})));
-  table.push_back(make_op("QLinearConv",
-                          "x:Q x_scale:f32 x_zero_point:Q w:Q1 w_scale:f32 w_zero_point:Q1 y_scale:f32 y_zero_point:Q2 B?:i32", "y",
-                          infer_qlinear_conv, window_attrs(false, {group})));
+  table.push_back(make_op("ConvInteger", "x:Q w:Q1 x_zero_point?:Q w_zero_point?:Q1", "y", infer_conv_integer,
+                          window_attrs(false, {group})));
+  table.push_back(
+      make_op("QLinearConv",
+              "x:Q x_scale:f32 x_zero_point:Q w:Q1 w_scale:f32 w_zero_point:Q1 y_scale:f32 y_zero_point:Q2 B?:i32", "y",
+              infer_qlinear_conv, window_attrs(false, {group})));
 }
 
 }  // namespace ingot::ops

@@ -9,8 +9,8 @@ namespace ingot::ops {
 namespace {
 
 struct Equation {
-  std::vector<std::string> terms;      // one per input; '.' stands for the ellipsis
-  std::optional<std::string> result;   // absent in the implicit form
+  std::vector<std::string> terms;     // one per input; '.' stands for the ellipsis
+  std::optional<std::string> result;  // absent in the implicit form
 };
 
 Result<Equation> parse(const std::string& text) {
@@ -54,7 +54,8 @@ Status infer_einsum(InferContext& ctx) {
   ctx.set_tensor(0, ctx.dtype(0), std::nullopt);
   INGOT_ASSIGN_OR_RETURN(Equation equation, parse(ctx.attrs().get_string("equation", "")));
   if (equation.terms.size() != ctx.input_count()) {
-    return invalid_argument("attribute equation has {} terms, but {} inputs are given", equation.terms.size(), ctx.input_count());
+    return invalid_argument("attribute equation has {} terms, but {} inputs are given", equation.terms.size(),
+                            ctx.input_count());
   }
   std::map<char, Dim> sizes;
   SymShape ellipsis;
@@ -71,7 +72,9 @@ Status infer_einsum(InferContext& ctx) {
       if (c == '.') {
         const auto first = shape.begin() + static_cast<std::ptrdiff_t>(dim);
         auto joined = broadcast(ellipsis, SymShape(first, first + static_cast<std::ptrdiff_t>(extra)));
-        if (!joined) return invalid_argument("{} has shape {}, whose \"...\" does not broadcast with the others", ctx.input_name(i), to_string(shape));
+        if (!joined)
+          return invalid_argument("{} has shape {}, whose \"...\" does not broadcast with the others",
+                                  ctx.input_name(i), to_string(shape));
         ellipsis = *std::move(joined);
         dim += extra;
         continue;
@@ -80,8 +83,8 @@ Status infer_einsum(InferContext& ctx) {
       if (!fresh) {
         auto joined = broadcast_dim(at->second, shape[dim]);
         if (!joined) {
-          return invalid_argument("{} has shape {}, whose dimension {} ('{}') must be {}", ctx.input_name(i), to_string(shape), dim, c,
-                                  at->second.to_string());
+          return invalid_argument("{} has shape {}, whose dimension {} ('{}') must be {}", ctx.input_name(i),
+                                  to_string(shape), dim, c, at->second.to_string());
         }
         // One letter means one size, so of two symbols either will do.
         if (at->second == Dim(1) || shape[dim].is_constant()) at->second = *std::move(joined);

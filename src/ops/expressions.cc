@@ -6,8 +6,8 @@
 
 namespace ingot::ops {
 
-#define INGOT_EXPRESSION(name)                                                                       \
-  std::optional<Expr> name([[maybe_unused]] const Attrs& attrs, std::span<const DType> inputs,       \
+#define INGOT_EXPRESSION(name)                                                                 \
+  std::optional<Expr> name([[maybe_unused]] const Attrs& attrs, std::span<const DType> inputs, \
                            [[maybe_unused]] std::span<const DType> outputs)
 
 bool expressible(DType type) {
@@ -42,7 +42,8 @@ INGOT_EXPRESSION(express_bit_shift) {
 INGOT_EXPRESSION(express_cast) {
   // fp8 without saturation and the rounding modes of f8e8m0 have no instruction.
   const DType to = outputs[0];
-  if (is_float(to) && bits_of(to) == 8 && (attrs.get_int("saturate", 1) == 0 || to == DType::f8e8m0)) return std::nullopt;
+  if (is_float(to) && bits_of(to) == 8 && (attrs.get_int("saturate", 1) == 0 || to == DType::f8e8m0))
+    return std::nullopt;
   ExprBuilder b(inputs.first(1));
   b.as(to, b.x(0));
   return b.done();

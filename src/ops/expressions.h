@@ -10,7 +10,8 @@
 
 namespace ingot::ops {
 
-using ExpressionFn = std::optional<Expr> (*)(const Attrs& attrs, std::span<const DType> inputs, std::span<const DType> outputs);
+using ExpressionFn = std::optional<Expr> (*)(const Attrs& attrs, std::span<const DType> inputs,
+                                             std::span<const DType> outputs);
 
 // Types that expressions compute on: numbers and booleans of whole bytes.
 bool expressible(DType type);

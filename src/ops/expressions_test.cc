@@ -29,7 +29,8 @@ TEST(Expressions, AllAreValidForTheirTypes) {
       inputs.push_back(kind == 'b' ? DType::boolean : kind == 'Q' ? DType::i32 : DType::f32);
       logical = kind == 'b' && def.name != "Where";
     }
-    for (const std::string_view name : {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "IsNaN", "IsInf"}) {
+    for (const std::string_view name :
+         {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "IsNaN", "IsInf"}) {
       logical = logical || def.name == name;
     }
     const DType output = logical ? DType::boolean : def.name == "Where" ? DType::f32 : inputs[0];

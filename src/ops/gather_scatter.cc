@@ -17,7 +17,8 @@ Status infer_gather(InferContext& ctx) {
     const std::int64_t size = data[axis].value();
     for (const std::int64_t index : *indices) {
       if (index < -size || index >= size) {
-        return invalid_argument("input 1 (indices) holds {}, but dimension {} of {} has {} entries", index, axis, to_string(data), size);
+        return invalid_argument("input 1 (indices) holds {}, but dimension {} of {} has {} entries", index, axis,
+                                to_string(data), size);
       }
     }
   }
@@ -28,10 +29,12 @@ Status infer_gather(InferContext& ctx) {
   shape.insert(shape.end(), data.begin() + at + 1, data.end());
   ctx.set_tensor(0, ctx.dtype(0), std::move(shape));
   const auto value = ctx.symbolic_value(0);
-  if (value && data.size() == 1 && indices && ctx.shape(1)->size() <= 1) {
+  if (value && data.size() == 1 && data[0] == Dim(static_cast<std::int64_t>(value->size())) && indices &&
+      ctx.shape(1)->size() <= 1) {
     const auto size = static_cast<std::int64_t>(value->size());
     std::vector<Dim> picked;
-    for (const std::int64_t index : *indices) picked.push_back((*value)[static_cast<std::size_t>(index < 0 ? index + size : index)]);
+    for (const std::int64_t index : *indices)
+      picked.push_back((*value)[static_cast<std::size_t>(index < 0 ? index + size : index)]);
     ctx.set_symbolic_value(0, std::move(picked));
   }
   return Status::ok();
@@ -48,7 +51,8 @@ Status check_parallel(const InferContext& ctx) {
   const SymShape& indices = *ctx.shape(1);
   for (std::size_t i = 0; i < data.size(); ++i) {
     if (i != axis && data[i].is_constant() && indices[i].is_constant() && indices[i].value() > data[i].value()) {
-      return invalid_argument("input 1 (indices) has shape {}, which is larger than {} in dimension {}", to_string(indices), to_string(data), i);
+      return invalid_argument("input 1 (indices) has shape {}, which is larger than {} in dimension {}",
+                              to_string(indices), to_string(data), i);
     }
   }
   return Status::ok();
@@ -67,18 +71,20 @@ Status infer_scatter_elements(InferContext& ctx) {
   return infer_like_first(ctx);
 }
 
-// The shape of the slices that the tuples in the last dimension of the indices name: leading index dimensions, then what
-// the tuples leave of the data. nullopt when the tuple length is not known.
+// The shape of the slices that the tuples in the last dimension of the indices name: leading index dimensions, then
+// what the tuples leave of the data. nullopt when the tuple length is not known.
 Result<std::optional<SymShape>> tuple_slices(const InferContext& ctx, std::size_t batch) {
   const SymShape& data = *ctx.shape(0);
   const SymShape& indices = *ctx.shape(1);
   if (!indices.back().is_constant()) return std::optional<SymShape>();
   const std::int64_t length = indices.back().value();
   if (length < 0 || length > static_cast<std::int64_t>(data.size() - batch)) {
-    return invalid_argument("input 1 (indices) has shape {}: tuples of {} do not index a tensor of shape {}", to_string(indices), length, to_string(data));
+    return invalid_argument("input 1 (indices) has shape {}: tuples of {} do not index a tensor of shape {}",
+                            to_string(indices), length, to_string(data));
   }
   SymShape shape(indices.begin(), indices.end() - 1);
-  shape.insert(shape.end(), data.begin() + static_cast<std::ptrdiff_t>(batch) + static_cast<std::ptrdiff_t>(length), data.end());
+  shape.insert(shape.end(), data.begin() + static_cast<std::ptrdiff_t>(batch) + static_cast<std::ptrdiff_t>(length),
+               data.end());
   return std::optional<SymShape>(std::move(shape));
 }
 
@@ -89,7 +95,8 @@ Status infer_gather_nd(InferContext& ctx) {
   if (!ctx.shape(0) || !ctx.shape(1)) return Status::ok();
   const std::int64_t batch = ctx.attrs().get_int("batch_dims", 0);
   const auto limit = static_cast<std::int64_t>(std::min(ctx.shape(0)->size(), ctx.shape(1)->size()));
-  if (batch < 0 || batch >= limit) return invalid_argument("attribute batch_dims is {}, but must be in [0, {}]", batch, limit - 1);
+  if (batch < 0 || batch >= limit)
+    return invalid_argument("attribute batch_dims is {}, but must be in [0, {}]", batch, limit - 1);
   for (std::int64_t i = 0; i < batch; ++i) {
     const auto dim = static_cast<std::size_t>(i);
     INGOT_RETURN_IF_ERROR(expect_dim(ctx, 1, dim, (*ctx.shape(0))[dim], "a batch dimension"));
@@ -130,11 +137,13 @@ void add_gather_scatter_ops(Table& table) {
   const AttrSpec reduction{"reduction", AttrKind::text};
   table.push_back(make_op("Gather", "data indices:I", "output", infer_gather, {axis}));
   table.push_back(make_op("GatherElements", "data indices:I", "output", infer_gather_elements, {axis}));
-  table.push_back(make_op("GatherND", "data indices:i64", "output", infer_gather_nd, {{"batch_dims", AttrKind::integer}}));
-  table.push_back(make_op("ScatterElements", "data:T indices:I updates:T", "output", infer_scatter_elements, {axis, reduction}));
+  table.push_back(
+      make_op("GatherND", "data indices:i64", "output", infer_gather_nd, {{"batch_dims", AttrKind::integer}}));
+  table.push_back(
+      make_op("ScatterElements", "data:T indices:I updates:T", "output", infer_scatter_elements, {axis, reduction}));
   table.push_back(make_op("ScatterND", "data:T indices:i64 updates:T", "output", infer_scatter_nd, {reduction}));
-  table.push_back(make_op("TensorScatter", "past_cache:T update:T write_indices?:i64", "present_cache", infer_tensor_scatter,
-                          {axis, {"mode", AttrKind::text}}));
+  table.push_back(make_op("TensorScatter", "past_cache:T update:T write_indices?:i64", "present_cache",
+                          infer_tensor_scatter, {axis, {"mode", AttrKind::text}}));
 }
 
 }  // namespace ingot::ops

@@ -25,12 +25,13 @@ Status infer_range(InferContext& ctx) {
     if (ctx.shape(i) && !ctx.shape(i)->empty()) INGOT_RETURN_IF_ERROR(expect_shape(ctx, i, {Dim(1)}, "it is a scalar"));
   }
   const DType type = ctx.dtype(0);
-  const auto start = ctx.symbolic_value(0), limit = ctx.symbolic_value(1), delta = constant_ints(ctx, 2)
-                         ? ctx.symbolic_value(2) : std::nullopt;
+  const auto start = ctx.symbolic_value(0), limit = ctx.symbolic_value(1),
+             delta = constant_ints(ctx, 2) ? ctx.symbolic_value(2) : std::nullopt;
   const auto set_count = [&](Dim count) { ctx.set_tensor(0, type, SymShape{std::move(count)}); };
   if (is_integer(type) && start && limit && delta && start->size() == 1 && limit->size() == 1 && delta->size() == 1) {
     const std::int64_t step = delta->front().value();
-    if (step == 0 || step < -std::numeric_limits<std::int64_t>::max()) return invalid_argument("input 2 (delta) must not be {}", step);
+    if (step == 0 || step < -std::numeric_limits<std::int64_t>::max())
+      return invalid_argument("input 2 (delta) must not be {}", step);
     const Dim span = step > 0 ? limit->front() - start->front() : start->front() - limit->front();
     Dim count = ceil_div(span, Dim(step > 0 ? step : -step));
     if (count.is_constant()) {
@@ -61,7 +62,8 @@ std::optional<SymShape> shape_from(InferContext& ctx, std::size_t input) {
 Status infer_constant_of_shape(InferContext& ctx) {
   INGOT_RETURN_IF_ERROR(expect_rank(ctx, 0, 1, 1));
   const TensorPtr value = ctx.attrs().get_tensor("value");
-  if (value && value->elements() != 1) return invalid_argument("attribute value must hold one element, not {}", value->elements());
+  if (value && value->elements() != 1)
+    return invalid_argument("attribute value must hold one element, not {}", value->elements());
   const DType type = value ? value->dtype() : DType::f32;
   auto shape = shape_from(ctx, 0);
   ctx.set_tensor(0, type, shape);
@@ -93,7 +95,8 @@ Status infer_random_like(InferContext& ctx) {
 Status infer_multinomial(InferContext& ctx) {
   INGOT_RETURN_IF_ERROR(expect_rank(ctx, 0, 2, 2));
   const Dim batch = ctx.shape(0) ? (*ctx.shape(0))[0] : ctx.unknown_dim();
-  ctx.set_tensor(0, ctx.attrs().get_dtype("dtype", DType::i32), SymShape{batch, Dim(ctx.attrs().get_int("sample_size", 1))});
+  ctx.set_tensor(0, ctx.attrs().get_dtype("dtype", DType::i32),
+                 SymShape{batch, Dim(ctx.attrs().get_int("sample_size", 1))});
   return Status::ok();
 }
 
@@ -101,7 +104,8 @@ Status infer_multinomial(InferContext& ctx) {
 Status infer_window(InferContext& ctx) {
   const auto size = ctx.symbolic_value(0);
   if (size && size->size() != 1) return invalid_argument("input 0 (size) must hold one element, not {}", size->size());
-  ctx.set_tensor(0, ctx.attrs().get_dtype("output_datatype", DType::f32), SymShape{size ? size->front() : ctx.unknown_dim()});
+  ctx.set_tensor(0, ctx.attrs().get_dtype("output_datatype", DType::f32),
+                 SymShape{size ? size->front() : ctx.unknown_dim()});
   return Status::ok();
 }
 
@@ -118,17 +122,21 @@ void add_generator_ops(Table& table) {
     return attrs;
   };
   constexpr Traits impure{.pure = false};
-  table.push_back(make_op("Range", "start:N limit:N delta:N", "output", infer_range, {{"stash_type", AttrKind::dtype}}));
-  table.push_back(make_op("ConstantOfShape", "input:i64", "output", infer_constant_of_shape, {{"value", AttrKind::tensor}}));
+  table.push_back(
+      make_op("Range", "start:N limit:N delta:N", "output", infer_range, {{"stash_type", AttrKind::dtype}}));
+  table.push_back(
+      make_op("ConstantOfShape", "input:i64", "output", infer_constant_of_shape, {{"value", AttrKind::tensor}}));
   table.push_back(make_op("EyeLike", "input", "output", infer_eye_like, {dtype, {"k", AttrKind::integer}}));
   table.push_back(make_op("RandomNormal", "", "output", infer_random, with_shape(normal), impure));
   table.push_back(make_op("RandomUniform", "", "output", infer_random, with_shape(uniform), impure));
   table.push_back(make_op("RandomNormalLike", "input", "output", infer_random_like, normal, impure));
   table.push_back(make_op("RandomUniformLike", "input", "output", infer_random_like, uniform, impure));
   table.push_back(make_op("Bernoulli", "input:F", "output", infer_random_like, {dtype, seed}, impure));
-  table.push_back(make_op("Multinomial", "input:F", "output", infer_multinomial, {dtype, seed, {"sample_size", AttrKind::integer}}, impure));
+  table.push_back(make_op("Multinomial", "input:F", "output", infer_multinomial,
+                          {dtype, seed, {"sample_size", AttrKind::integer}}, impure));
   for (const std::string_view name : {"HannWindow", "HammingWindow", "BlackmanWindow"}) {
-    table.push_back(make_op(name, "size:I", "output", infer_window, {{"output_datatype", AttrKind::dtype}, {"periodic", AttrKind::integer}}));
+    table.push_back(make_op(name, "size:I", "output", infer_window,
+                            {{"output_datatype", AttrKind::dtype}, {"periodic", AttrKind::integer}}));
   }
 }
 

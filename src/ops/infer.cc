@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The inference driver: table row, operands, attributes -> types. Knows no operator, but does epilogues for all of them.
+// The inference driver: table row, operands, attributes -> types. Knows no operator, but does epilogues for all of
+// them.
 #include "ops/infer.h"
 
 #include <algorithm>
@@ -26,15 +27,23 @@ bool holds_symbols(DType type) { return is_integer(type) || type == DType::boole
 
 class Context final : public InferContext {
  public:
-  Context(const OpDef& def, const Attrs& attrs, std::span<const Operand> operands, std::size_t outputs, Subgraphs subgraphs,
-          std::string symbol_prefix)
-      : def_(def), attrs_(attrs), operands_(operands), own_inputs_(operands.size()), subgraphs_(subgraphs), prefix_(std::move(symbol_prefix)), results_(outputs) {}
+  Context(const OpDef& def, const Attrs& attrs, std::span<const Operand> operands, std::size_t outputs,
+          Subgraphs subgraphs, std::string symbol_prefix)
+      : def_(def),
+        attrs_(attrs),
+        operands_(operands),
+        own_inputs_(operands.size()),
+        subgraphs_(subgraphs),
+        prefix_(std::move(symbol_prefix)),
+        results_(outputs) {}
 
   [[nodiscard]] std::string_view op() const override { return def_.name; }
   [[nodiscard]] const Attrs& attrs() const override { return attrs_; }
   [[nodiscard]] std::size_t input_count() const override { return operands_.size(); }
   [[nodiscard]] std::size_t output_count() const override { return results_.size(); }
-  [[nodiscard]] bool present(std::size_t input) const override { return input < operands_.size() && operands_[input].present; }
+  [[nodiscard]] bool present(std::size_t input) const override {
+    return input < operands_.size() && operands_[input].present;
+  }
   [[nodiscard]] const ir::Type& type(std::size_t input) const override {
     INGOT_CHECK(present(input), "{} asks for the type of absent input {}", def_.name, input);
     return *operands_[input].type;
@@ -68,7 +77,8 @@ class Context final : public InferContext {
     if (output < results_.size()) results_[output].type = std::move(type);
   }
   void set_symbolic_value(std::size_t output, std::vector<Dim> value) override {
-    if (output < results_.size() && value.size() <= kMaxSymbolicElements) results_[output].symbolic_value = std::move(value);
+    if (output < results_.size() && value.size() <= kMaxSymbolicElements)
+      results_[output].symbolic_value = std::move(value);
   }
   Dim unknown_dim() override { return Dim::symbol(fmt::format("{}.{}", prefix_, unknown_count_++)); }
 
@@ -92,17 +102,21 @@ Status apply_epilogue(Context& ctx, const std::string& text, std::size_t own_inp
   const std::vector<DType>& types = expr.input_types();
   const std::size_t extra = ctx.input_count() - own_inputs;
   if (types.size() != extra + 1) {
-    return invalid_argument("the epilogue has {} inputs, but there are the result and {} operands for it", types.size(), extra);
+    return invalid_argument("the epilogue has {} inputs, but there are the result and {} operands for it", types.size(),
+                            extra);
   }
   ir::Type& result = ctx.results()[0].type;
   if (types[0] != result.dtype) {
-    return invalid_argument("the epilogue takes {} as x0, but the operator's result is {}", to_string(types[0]), to_string(result.dtype));
+    return invalid_argument("the epilogue takes {} as x0, but the operator's result is {}", to_string(types[0]),
+                            to_string(result.dtype));
   }
   for (std::size_t i = 0; i < extra; ++i) {
     const std::size_t input = own_inputs + i;
-    if (!ctx.present(input) || !ctx.type(input).is_tensor()) return invalid_argument("epilogue input {} must be a tensor", input);
+    if (!ctx.present(input) || !ctx.type(input).is_tensor())
+      return invalid_argument("epilogue input {} must be a tensor", input);
     if (ctx.dtype(input) != types[i + 1]) {
-      return invalid_argument("epilogue input {} is {}, but x{} is {}", input, to_string(ctx.dtype(input)), i + 1, to_string(types[i + 1]));
+      return invalid_argument("epilogue input {} is {}, but x{} is {}", input, to_string(ctx.dtype(input)), i + 1,
+                              to_string(types[i + 1]));
     }
     if (result.shape) INGOT_RETURN_IF_ERROR(expect_broadcasts_to(ctx, input, *result.shape));
   }
@@ -118,11 +132,13 @@ Status check_results(Context& ctx) {
     if (output.type.shape) {
       for (const Dim& dim : *output.type.shape) {
         if (dim.is_constant() && dim.value() < 0) {
-          return invalid_argument("output {} would have shape {}: the input is too small", i, to_string(*output.type.shape));
+          return invalid_argument("output {} would have shape {}: the input is too small", i,
+                                  to_string(*output.type.shape));
         }
       }
     }
-    if (output.symbolic_value && (!output.type.shape || output.type.shape->size() > 1 || !holds_symbols(output.type.dtype))) {
+    if (output.symbolic_value &&
+        (!output.type.shape || output.type.shape->size() > 1 || !holds_symbols(output.type.dtype))) {
       output.symbolic_value.reset();
     }
   }
@@ -143,7 +159,8 @@ Result<std::vector<InferredOutput>> run(const std::string& op, const Attrs& attr
   const bool has_epilogue = def->epilogue && attrs.has("epilogue");
   const std::int64_t extra = def->epilogue ? attrs.get_int("epilogue_inputs", 0) : 0;
   if (extra < 0 || static_cast<std::size_t>(extra) > operands.size() || (extra > 0 && !has_epilogue)) {
-    return invalid_argument("epilogue_inputs is {}, which fits neither the {} inputs nor the epilogue", extra, operands.size());
+    return invalid_argument("epilogue_inputs is {}, which fits neither the {} inputs nor the epilogue", extra,
+                            operands.size());
   }
   const std::size_t own_inputs = operands.size() - static_cast<std::size_t>(extra);
   INGOT_RETURN_IF_ERROR(check_arity(*def, own_inputs, output_count));
@@ -177,9 +194,9 @@ Operand operand_of(const ir::Graph& graph, ir::ValueId id) {
 
 }  // namespace
 
-Result<std::vector<InferredOutput>> infer(const ir::Graph& graph, const std::string& op, const Attrs& attrs,
-                                          const std::vector<ir::ValueId>& inputs, std::size_t output_count,
-                                          std::span<const std::pair<std::string, std::shared_ptr<ir::Graph>>> subgraphs) {
+Result<std::vector<InferredOutput>> infer(
+    const ir::Graph& graph, const std::string& op, const Attrs& attrs, const std::vector<ir::ValueId>& inputs,
+    std::size_t output_count, std::span<const std::pair<std::string, std::shared_ptr<ir::Graph>>> subgraphs) {
   std::vector<Operand> operands;
   for (const ir::ValueId id : inputs) {
     if (id != ir::kNoValue && !graph.has(id)) return invalid_argument("input {} does not exist", operands.size());
@@ -188,9 +205,11 @@ Result<std::vector<InferredOutput>> infer(const ir::Graph& graph, const std::str
   return run(op, attrs, operands, output_count, subgraphs, symbol_prefix(op, attrs, inputs));
 }
 
-Result<ir::NodeId> add_node(ir::Graph& graph, std::string op, std::string name, std::vector<ir::ValueId> inputs, Attrs attrs,
-                            std::vector<std::string> output_names) {
-  const auto annotate = [&](Status status) { return std::move(status).annotate(fmt::format("node \"{}\" ({})", name, op)); };
+Result<ir::NodeId> add_node(ir::Graph& graph, std::string op, std::string name, std::vector<ir::ValueId> inputs,
+                            Attrs attrs, std::vector<std::string> output_names) {
+  const auto annotate = [&](Status status) {
+    return std::move(status).annotate(fmt::format("node \"{}\" ({})", name, op));
+  };
   auto inferred = infer(graph, op, attrs, inputs, output_names.size());
   if (!inferred.is_ok()) return annotate(inferred.status());
   std::vector<ir::Graph::NewOutput> outputs;
@@ -201,7 +220,8 @@ Result<ir::NodeId> add_node(ir::Graph& graph, std::string op, std::string name, 
   if (!node.is_ok()) return annotate(node.status());
   const ir::Node& made = graph.node(*node);
   for (std::size_t i = 0; i < made.outputs.size(); ++i) {
-    if (made.outputs[i] != ir::kNoValue) graph.value(made.outputs[i]).symbolic_value = std::move((*inferred)[i].symbolic_value);
+    if (made.outputs[i] != ir::kNoValue)
+      graph.value(made.outputs[i]).symbolic_value = std::move((*inferred)[i].symbolic_value);
   }
   return *node;
 }

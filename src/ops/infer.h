@@ -19,12 +19,13 @@ struct InferredOutput {
 
 // Checks arity and attributes of a node-to-be against its OpDef (unknown attribute: an error that names near matches)
 // and computes the outputs. The values live in `graph`.
-Result<std::vector<InferredOutput>> infer(const ir::Graph& graph, const std::string& op, const Attrs& attrs,
-                                          const std::vector<ir::ValueId>& inputs, std::size_t output_count,
-                                          std::span<const std::pair<std::string, std::shared_ptr<ir::Graph>>> subgraphs = {});
+Result<std::vector<InferredOutput>> infer(
+    const ir::Graph& graph, const std::string& op, const Attrs& attrs, const std::vector<ir::ValueId>& inputs,
+    std::size_t output_count, std::span<const std::pair<std::string, std::shared_ptr<ir::Graph>>> subgraphs = {});
 
 // infer() plus Graph::add_node(). Errors are annotated with the node's name and operator.
-Result<ir::NodeId> add_node(ir::Graph& graph, std::string op, std::string name, std::vector<ir::ValueId> inputs, Attrs attrs,
+Result<ir::NodeId> add_node(ir::Graph& graph, std::string op, std::string name, std::vector<ir::ValueId> inputs,
+                            Attrs attrs,
                             std::vector<std::string> output_names);  // an empty name: an unused optional output
 
 // For ir::Patch.

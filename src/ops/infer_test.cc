@@ -55,8 +55,8 @@ ir::ValueId add_operand(ir::Graph& graph, std::string_view text) {
   if (kind == '~') {
     std::vector<float> values;
     for (const std::string& part : split(inside)) values.push_back(std::stof(part));
-    return graph.add_constant(
-        "", share(HostTensor::of<float>(DType::f32, {static_cast<std::int64_t>(values.size())}, std::span<const float>(values))));
+    return graph.add_constant("", share(HostTensor::of<float>(DType::f32, {static_cast<std::int64_t>(values.size())},
+                                                              std::span<const float>(values))));
   }
   if (kind == '$') {
     const SymShape dims = dims_of(inside);
@@ -96,7 +96,8 @@ void check(const Case& c) {
   SCOPED_TRACE(c.op + c.attrs + "(" + inputs + ")");
   const Outcome outcome = run(c);
   if (c.want.front() == '!') {
-    EXPECT_NE(outcome.error.find(c.want.substr(1)), std::string::npos) << "types: " << outcome.types << "\nerror: " << outcome.error;
+    EXPECT_NE(outcome.error.find(c.want.substr(1)), std::string::npos)
+        << "types: " << outcome.types << "\nerror: " << outcome.error;
   } else {
     EXPECT_EQ(outcome.types, c.want) << outcome.error;
   }
@@ -109,7 +110,10 @@ TEST(Infer, Pointwise) {
            {"Add", "", {"f32[N, 3]", "f32[8, 3]"}, "f32[8, 3]"},
            {"Add", "", {"f32[0, 3]", "f32[1, 3]"}, "f32[0, 3]"},
            {"Add", "", {"f32[?]", "f32[1, 3]"}, "f32[?]"},
-           {"Add", "", {"f32[2, 3]", "f32[4, 3]"}, "!input 1 (B) has shape [4, 3], which does not broadcast with [2, 3]"},
+           {"Add",
+            "",
+            {"f32[2, 3]", "f32[4, 3]"},
+            "!input 1 (B) has shape [4, 3], which does not broadcast with [2, 3]"},
            {"Add", "", {"f32[2]", "f16[2]"}, "!input 1 (B) is f16, but must be f32 as is input 0 (A)"},
            {"Add", "", {"f32[2]"}, "!1 inputs given, but 2 are needed"},
            {"Add", "", {"f32[2]", "-"}, "!input 1 (B) is missing"},
@@ -127,8 +131,14 @@ TEST(Infer, Pointwise) {
            {"Pow", "", {"f32[N]", "i64[]"}, "f32[N]"},
            {"Sum", "", {"f32[N, 1]", "f32[1, 4]", "f32[4]"}, "f32[N, 4]"},
            {"Relu", "", {"string[2]"}, "!input 0 (X) is string, but must be a number type"},
-           {"Pointwise", "{expr=\"(x0:f32, x1:f32) { t0 = add(x0, x1); t1 = cast<i8>(t0) }\"}", {"f32[N, 3]", "f32[3]"}, "i8[N, 3]"},
-           {"Pointwise", "{expr=\"(x0:f32) { t0 = neg(x0) }\"}", {"f16[2]"}, "!input 0 (inputs) is f16, but the expression takes f32"},
+           {"Pointwise",
+            "{expr=\"(x0:f32, x1:f32) { t0 = add(x0, x1); t1 = cast<i8>(t0) }\"}",
+            {"f32[N, 3]", "f32[3]"},
+            "i8[N, 3]"},
+           {"Pointwise",
+            "{expr=\"(x0:f32) { t0 = neg(x0) }\"}",
+            {"f16[2]"},
+            "!input 0 (inputs) is f16, but the expression takes f32"},
            {"Rleu", "", {"f32[2]"}, "!there is no operator Rleu; did you mean \"Elu\", \"Relu\"?"},
        }) {
     check(c);
@@ -137,30 +147,66 @@ TEST(Infer, Pointwise) {
 
 TEST(Infer, ConvolutionAndPooling) {
   for (const Case& c : std::vector<Case>{
-           {"Conv", "{pads=[3, 3, 3, 3], strides=[2, 2]}", {"f32[N, 3, 224, 224]", "f32[64, 3, 7, 7]", "f32[64]"}, "f32[N, 64, 112, 112]"},
+           {"Conv",
+            "{pads=[3, 3, 3, 3], strides=[2, 2]}",
+            {"f32[N, 3, 224, 224]", "f32[64, 3, 7, 7]", "f32[64]"},
+            "f32[N, 64, 112, 112]"},
            {"Conv", "{pads=[1, 1, 1, 1]}", {"f32[1, 8, H, W]", "f32[16, 8, 3, 3]"}, "f32[1, 16, H, W]"},
            {"Conv", "{channels_last=1, group=8}", {"f16[N, H, W, 8]", "f16[8, 1, 3, 3]"}, "f16[N, H - 2, W - 2, 8]"},
-           {"Conv", "{auto_pad=\"SAME_UPPER\", strides=[2]}", {"f32[N, 4, L]", "f32[6, 4, 5]"}, "f32[N, 6, floordiv(L + 1, 2)]"},
+           {"Conv",
+            "{auto_pad=\"SAME_UPPER\", strides=[2]}",
+            {"f32[N, 4, L]", "f32[6, 4, 5]"},
+            "f32[N, 6, floordiv(L + 1, 2)]"},
            {"Conv", "{dilations=[2, 2]}", {"f32[1, 1, 9, 9]", "f32[1, 1, 3, 3]"}, "f32[1, 1, 5, 5]"},
            {"Conv", "", {"f32[0, 3, 5, 5]", "f32[2, 3, 3, 3]"}, "f32[0, 2, 3, 3]"},
            {"Conv", "", {"f32[1, 4, 9, 9]", "f32[2, 3, 3, 3]"}, "!input 0 (X) has 4 channels"},
            {"Conv", "", {"f32[1, 3, 2, 2]", "f32[2, 3, 7, 7]"}, "!too small"},
-           {"Conv", "", {"f32[1, 3, 9, 9]", "f32[2, 3, 3, 3]", "f32[3]"}, "!input 2 (B) has shape [3], but its dimension 0 must be 2"},
-           {"Conv", "{kernel_shape=[3, 4]}", {"f32[1, 3, 9, 9]", "f32[2, 3, 3, 3]"}, "!input 1 (W) has shape [2, 3, 3, 3]"},
+           {"Conv",
+            "",
+            {"f32[1, 3, 9, 9]", "f32[2, 3, 3, 3]", "f32[3]"},
+            "!input 2 (B) has shape [3], but its dimension 0 must be 2"},
+           {"Conv",
+            "{kernel_shape=[3, 4]}",
+            {"f32[1, 3, 9, 9]", "f32[2, 3, 3, 3]"},
+            "!input 1 (W) has shape [2, 3, 3, 3]"},
            {"Conv", "{strides=[0, 1]}", {"f32[1, 3, 9, 9]", "f32[2, 3, 3, 3]"}, "!attribute strides holds 0"},
-           {"Conv", "{epilogue=\"(x0:f32, x1:f32) { t0 = add(x0, x1); t1 = cast<f16>(t0) }\", epilogue_inputs=1}",
-            {"f32[N, 3, 8, 8]", "f32[4, 3, 1, 1]", "f32[N, 4, 8, 8]"}, "f16[N, 4, 8, 8]"},
-           {"Conv", "{epilogue=\"(x0:f32, x1:f32) { t0 = add(x0, x1) }\", epilogue_inputs=1}",
-            {"f32[N, 3, 8, 8]", "f32[4, 3, 1, 1]", "f32[5, 1, 1]"}, "!epilogue input 2 has shape [5, 1, 1], which does not broadcast"},
-           {"Conv", "{epilogue=\"(x0:f16) { t0 = neg(x0) }\"}", {"f32[N, 3, 8, 8]", "f32[4, 3, 1, 1]"}, "!takes f16 as x0"},
-           {"ConvTranspose", "{strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]}", {"f32[N, 8, H, W]", "f32[8, 4, 3, 3]", "f32[4]"},
+           {"Conv",
+            "{epilogue=\"(x0:f32, x1:f32) { t0 = add(x0, x1); t1 = cast<f16>(t0) }\", epilogue_inputs=1}",
+            {"f32[N, 3, 8, 8]", "f32[4, 3, 1, 1]", "f32[N, 4, 8, 8]"},
+            "f16[N, 4, 8, 8]"},
+           {"Conv",
+            "{epilogue=\"(x0:f32, x1:f32) { t0 = add(x0, x1) }\", epilogue_inputs=1}",
+            {"f32[N, 3, 8, 8]", "f32[4, 3, 1, 1]", "f32[5, 1, 1]"},
+            "!epilogue input 2 has shape [5, 1, 1], which does not broadcast"},
+           {"Conv",
+            "{epilogue=\"(x0:f16) { t0 = neg(x0) }\"}",
+            {"f32[N, 3, 8, 8]", "f32[4, 3, 1, 1]"},
+            "!takes f16 as x0"},
+           {"ConvTranspose",
+            "{strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]}",
+            {"f32[N, 8, H, W]", "f32[8, 4, 3, 3]", "f32[4]"},
             "f32[N, 4, 2*H, 2*W]"},
-           {"ConvTranspose", "{output_shape=[10, 12], strides=[2, 2]}", {"f32[1, 8, 5, 6]", "f32[8, 4, 3, 3]"}, "f32[1, 4, 10, 12]"},
-           {"DeformConv", "{pads=[1, 1, 1, 1]}", {"f32[N, 8, H, W]", "f32[4, 8, 3, 3]", "f32[N, 18, H, W]", "-", "f32[N, 9, H, W]"},
+           {"ConvTranspose",
+            "{output_shape=[10, 12], strides=[2, 2]}",
+            {"f32[1, 8, 5, 6]", "f32[8, 4, 3, 3]"},
+            "f32[1, 4, 10, 12]"},
+           {"DeformConv",
+            "{pads=[1, 1, 1, 1]}",
+            {"f32[N, 8, H, W]", "f32[4, 8, 3, 3]", "f32[N, 18, H, W]", "-", "f32[N, 9, H, W]"},
             "f32[N, 4, H, W]"},
-           {"DeformConv", "{offset_group=2}", {"f32[1, 8, 9, 9]", "f32[4, 8, 3, 3]", "f32[1, 18, 7, 7]"}, "!input 2 (offset)"},
-           {"MaxPool", "{kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]}", {"f32[N, 64, 112, 112]"}, "f32[N, 64, 56, 56]; i64[N, 64, 56, 56]", 2},
-           {"MaxPool", "{kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1}", {"f32[1, 1, 5, H]"}, "f32[1, 1, 3, floordiv(H - 1, 2) + 1]"},
+           {"DeformConv",
+            "{offset_group=2}",
+            {"f32[1, 8, 9, 9]", "f32[4, 8, 3, 3]", "f32[1, 18, 7, 7]"},
+            "!input 2 (offset)"},
+           {"MaxPool",
+            "{kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]}",
+            {"f32[N, 64, 112, 112]"},
+            "f32[N, 64, 56, 56]; i64[N, 64, 56, 56]",
+            2},
+           {"MaxPool",
+            "{kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1}",
+            {"f32[1, 1, 5, H]"},
+            "f32[1, 1, 3, floordiv(H - 1, 2) + 1]"},
            {"AveragePool", "{kernel_shape=[1], strides=[2], ceil_mode=1}", {"f32[1, 1, 4]"}, "f32[1, 1, 2]"},
            {"AveragePool", "{kernel_shape=[2, 2], channels_last=1}", {"f32[1, 5, 5, C]"}, "f32[1, 4, 4, C]"},
            {"AveragePool", "", {"f32[1, 5, 5, C]"}, "!attribute kernel_shape (a list of integers) is missing"},
@@ -179,7 +225,10 @@ TEST(Infer, MatMulReduceNormalize) {
            {"MatMul", "{transB=1}", {"f32[N, T, 64]", "f32[100, 64]", "f32[100]"}, "f32[N, T, 100]"},
            {"MatMul", "", {"f32[2, 3]", "f32[4, 5]"}, "!do not multiply: 3 columns meet 4 rows"},
            {"MatMul", "{transB=1}", {"f32[2, 3]", "f32[4, 3]", "f32[3]"}, "!input 2 (bias)"},
-           {"MatMul", "{epilogue=\"(x0:f32, x1:f32) { t0 = mul(x0, x1) }\", epilogue_inputs=1}", {"f32[N, 3]", "f32[3, 5]", "f32[5]"}, "f32[N, 5]"},
+           {"MatMul",
+            "{epilogue=\"(x0:f32, x1:f32) { t0 = mul(x0, x1) }\", epilogue_inputs=1}",
+            {"f32[N, 3]", "f32[3, 5]", "f32[5]"},
+            "f32[N, 5]"},
            {"Gemm", "{transA=1, beta=0.5}", {"f32[8, N]", "f32[8, 4]", "f32[1, 4]"}, "f32[N, 4]"},
            {"Gemm", "", {"f32[2, 8]", "f32[8, 4]", "f32[3, 4]"}, "!input 2 (C)"},
            {"MatMulInteger", "", {"u8[2, 8]", "i8[8, 4]"}, "i32[2, 4]"},
@@ -194,13 +243,23 @@ TEST(Infer, MatMulReduceNormalize) {
            {"CumSum", "", {"f32[N, 10]", "=1"}, "f32[N, 10]"},
            {"Softmax", "{axis=-1}", {"f32[N, 10]"}, "f32[N, 10]"},
            {"Softmax", "{axis=2}", {"f32[N, 10]"}, "!axis 2 is out of range"},
-           {"LayerNormalization", "{axis=-1}", {"f16[N, T, 64]", "f16[64]", "f16[64]"}, "f16[N, T, 64]; f32[N, T, 1]; f32[N, T, 1]", 3},
+           {"LayerNormalization",
+            "{axis=-1}",
+            {"f16[N, T, 64]", "f16[64]", "f16[64]"},
+            "f16[N, T, 64]; f32[N, T, 1]; f32[N, T, 1]",
+            3},
            {"LayerNormalization", "", {"f16[N, T, 64]", "f16[32]"}, "!input 1 (Scale) has shape [32]"},
            {"RMSNormalization", "", {"f32[N, 64]", "f32[64]"}, "f32[N, 64]"},
            {"BatchNormalization", "", {"f32[N, 8, H]", "f32[8]", "f32[8]", "f32[8]", "f32[8]"}, "f32[N, 8, H]"},
-           {"BatchNormalization", "{channels_last=1}", {"f32[N, 8, H]", "f32[8]", "f32[8]", "f32[8]", "f32[8]"}, "f32[N, 8, H]"},
+           {"BatchNormalization",
+            "{channels_last=1}",
+            {"f32[N, 8, H]", "f32[8]", "f32[8]", "f32[8]", "f32[8]"},
+            "f32[N, 8, H]"},
            {"BatchNormalization", "", {"f32[N, 7, H]", "f32[8]", "f32[8]", "f32[8]", "f32[8]"}, "!input 1 (scale)"},
-           {"GroupNormalization", "{num_groups=3}", {"f32[N, 8, H]", "f32[8]", "f32[8]"}, "!no multiple of num_groups 3"},
+           {"GroupNormalization",
+            "{num_groups=3}",
+            {"f32[N, 8, H]", "f32[8]", "f32[8]"},
+            "!no multiple of num_groups 3"},
            {"Dropout", "", {"f32[N, 8]"}, "f32[N, 8]; boolean[N, 8]", 2},
        }) {
     check(c);
@@ -249,6 +308,9 @@ TEST(Infer, Shapes) {
            {"Slice", "", {"f32[N, T]", "=[0]", "$[S]", "=[1]"}, "f32[N, min(S, T)]"},
            {"Slice", "", {"f32[N, T]", "=[-1]", "=[-9223372036854775807]", "=[1]", "=[-1]"}, "f32[N, T]"},
            {"Slice", "", {"f32[N, 10]", "=[20]", "=[30]", "=[1]"}, "f32[N, 0]"},
+           {"Slice", "", {"f32[N, 0]", "=[-1]", "=[-9223372036854775807]", "=[1]", "=[-1]"}, "f32[N, 0]"},
+           {"Slice", "", {"f32[N, 10]", "=[9]", "=[-9223372036854775808]", "=[1]", "=[-3]"}, "f32[N, 4]"},
+           {"Split", "", {"$[N, M]", "=[3, -1]"}, "!too small", 2},
            {"Slice", "", {"f32[N, 10]", "=[0]", "=[3]", "=[2]"}, "!out of range"},
            {"Pad", "", {"f32[N, 3, H]", "=[0, 0, 1, 0, 0, 2]"}, "f32[N, 3, H + 3]"},
            {"Pad", "{mode=\"mirror\"}", {"f32[3]", "=[0, 0]"}, "!must be one of \"constant\", \"reflect\""},
@@ -257,7 +319,10 @@ TEST(Infer, Shapes) {
            {"DepthToSpace", "{blocksize=2, channels_last=1}", {"f32[N, H, W, 12]"}, "f32[N, 2*H, 2*W, 3]"},
            {"SpaceToDepth", "{blocksize=2}", {"f32[N, 3, 8, 6]"}, "f32[N, 12, 4, 3]"},
            {"Resize", "{mode=\"nearest\"}", {"f32[N, 3, H, W]", "-", "~[1.0, 1.0, 2.0, 2.0]"}, "f32[N, 3, 2*H, 2*W]"},
-           {"Resize", "", {"f32[N, H, 10, W]", "-", "~[1.0, 0.5, 0.7, 0.6]"}, "f32[N, floordiv(H, 2), 7, floordiv(3*W, 5)]"},
+           {"Resize",
+            "",
+            {"f32[N, H, 10, W]", "-", "~[1.0, 0.5, 0.7, 0.6]"},
+            "f32[N, floordiv(H, 2), 7, floordiv(3*W, 5)]"},
            {"Resize", "{axes=[2, 3]}", {"f32[N, 3, H, W]", "-", "-", "$[2*H, 7]"}, "f32[N, 3, 2*H, 7]"},
            {"Resize", "", {"f32[N, 3, 8, 8]"}, "!exactly one of"},
        }) {
@@ -289,12 +354,19 @@ TEST(Infer, GatherGenerateQuantizeAttend) {
            {"QuantizeLinear", "{axis=1}", {"f32[N, 8, H]", "f32[7]"}, "!input 1 (y_scale) has shape [7]"},
            {"DequantizeLinear", "{axis=1, block_size=32}", {"i4[64, 128]", "f16[64, 4]", "i4[64, 4]"}, "f16[64, 128]"},
            {"Attention", "", {"f32[N, 8, T, 64]", "f32[N, 8, S, 64]", "f32[N, 8, S, 32]"}, "f32[N, 8, T, 32]"},
-           {"Attention", attention, {"f32[N, T, 256]", "f32[N, S, 128]", "f32[N, S, 64]", "-", "f32[N, 2, P, 64]", "f32[N, 2, P, 32]"},
-            "f32[N, T, 128]; f32[N, 2, P + S, 64]; f32[N, 2, P + S, 32]", 3},
+           {"Attention",
+            attention,
+            {"f32[N, T, 256]", "f32[N, S, 128]", "f32[N, S, 64]", "-", "f32[N, 2, P, 64]", "f32[N, 2, P, 32]"},
+            "f32[N, T, 128]; f32[N, 2, P + S, 64]; f32[N, 2, P + S, 32]",
+            3},
            {"Attention", "", {"f32[N, T, 256]", "f32[N, S, 128]", "f32[N, S, 64]"}, "!attribute q_num_heads is needed"},
            {"Einsum", "{equation=\"bhqd,bhkd->bhqk\"}", {"f32[B, 8, Q, 64]", "f32[B, 8, K, 64]"}, "f32[B, 8, Q, K]"},
            {"Einsum", "{equation=\"...ij,jk\"}", {"f32[N, 3, 4]", "f32[4, 5]"}, "f32[N, 3, 5]"},
-           {"LSTM", "{hidden_size=16}", {"f32[T, N, 8]", "f32[1, 64, 8]", "f32[1, 64, 16]"}, "f32[T, 1, N, 16]; f32[1, N, 16]; f32[1, N, 16]", 3},
+           {"LSTM",
+            "{hidden_size=16}",
+            {"f32[T, N, 8]", "f32[1, 64, 8]", "f32[1, 64, 16]"},
+            "f32[T, 1, N, 16]; f32[1, N, 16]; f32[1, N, 16]",
+            3},
            {"GridSample", "", {"f32[N, 3, H, W]", "f32[N, 5, 6, 2]"}, "f32[N, 3, 5, 6]"},
        }) {
     check(c);
@@ -325,7 +397,9 @@ TEST(Infer, SymbolicValues) {
            {"ReduceProd", "{keepdims=0}", {"$[N, 3]"}, "[3*N]"},
            {"DimTensor", "{dims=($N, $H)}", {}, "[N, H]"},
            {"Split", "", {"$[N, H]", "=[1, 1]"}, "[N][H]", 2},
-           {"Pointwise", "{expr=\"(x0:i64, x1:i64) { t0 = add(x0, x1); t1 = const<i64>(2); t2 = div(t0, t1) }\"}", {"$[N]", "=[1]"},
+           {"Pointwise",
+            "{expr=\"(x0:i64, x1:i64) { t0 = add(x0, x1); t1 = const<i64>(2); t2 = div(t0, t1) }\"}",
+            {"$[N]", "=[1]"},
             "[floordiv(N + 1, 2)]"},
        }) {
     SCOPED_TRACE(c.op + c.attrs);
@@ -361,7 +435,8 @@ TEST(Infer, BranchesJoin) {
   ir::Graph graph;
   const ir::ValueId cond = graph.add_input("c", ir::Type::tensor(DType::boolean, SymShape{}));
   const ir::ValueId x = graph.add_input("x", ir::Type::tensor(DType::f32, dims_of("N, 3")));
-  const std::vector<std::pair<std::string, std::shared_ptr<ir::Graph>>> bodies{{"then_branch", branch("N, 3")}, {"else_branch", branch("M, 3")}};
+  const std::vector<std::pair<std::string, std::shared_ptr<ir::Graph>>> bodies{{"then_branch", branch("N, 3")},
+                                                                               {"else_branch", branch("M, 3")}};
   const auto outputs = infer(graph, "If", {}, {cond, x}, 1, bodies);
   ASSERT_TRUE(outputs.is_ok()) << outputs.status().message();
   EXPECT_EQ((*outputs)[0].type.to_string(), "f32[_If.0.1.0, 3]");

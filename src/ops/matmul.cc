@@ -25,14 +25,16 @@ Status product_shape(InferContext& ctx, std::size_t a_input, std::size_t b_input
   if (row) a.insert(a.begin(), Dim(1));
   if (column) b.emplace_back(1);
   if (a.back().is_constant() && b[b.size() - 2].is_constant() && a.back() != b[b.size() - 2]) {
-    return invalid_argument("{} of shape {} and {} of shape {} do not multiply: {} columns meet {} rows", ctx.input_name(a_input),
-                            to_string(*ctx.shape(a_input)), ctx.input_name(b_input), to_string(*ctx.shape(b_input)),
-                            a.back().to_string(), b[b.size() - 2].to_string());
+    return invalid_argument("{} of shape {} and {} of shape {} do not multiply: {} columns meet {} rows",
+                            ctx.input_name(a_input), to_string(*ctx.shape(a_input)), ctx.input_name(b_input),
+                            to_string(*ctx.shape(b_input)), a.back().to_string(), b[b.size() - 2].to_string());
   }
   auto shape = broadcast({a.begin(), a.end() - 2}, {b.begin(), b.end() - 2});
   if (!shape) {
-    return invalid_argument("{} of shape {} and {} of shape {} do not multiply: the leading dimensions do not broadcast",
-                            ctx.input_name(a_input), to_string(*ctx.shape(a_input)), ctx.input_name(b_input), to_string(*ctx.shape(b_input)));
+    return invalid_argument(
+        "{} of shape {} and {} of shape {} do not multiply: the leading dimensions do not broadcast",
+        ctx.input_name(a_input), to_string(*ctx.shape(a_input)), ctx.input_name(b_input),
+        to_string(*ctx.shape(b_input)));
   }
   if (!row) shape->push_back(a[a.size() - 2]);
   if (!column) shape->push_back(b.back());
@@ -44,7 +46,8 @@ Status infer_matmul(InferContext& ctx) {
   INGOT_RETURN_IF_ERROR(product_shape(ctx, 0, 1, ctx.dtype(0)));
   if (!ctx.present(2) || !ctx.shape(1)) return Status::ok();
   const SymShape& b = *ctx.shape(1);
-  if (b.size() < 2) return invalid_argument("input 2 (bias) needs an input 1 (B) of rank 2 or more, not of shape {}", to_string(b));
+  if (b.size() < 2)
+    return invalid_argument("input 2 (bias) needs an input 1 (B) of rank 2 or more, not of shape {}", to_string(b));
   const Dim& columns = b[b.size() - (ctx.attrs().get_int("transB", 0) != 0 ? 2 : 1)];
   return expect_shape(ctx, 2, {columns}, "the columns of the product");
 }
@@ -66,13 +69,15 @@ Status infer_qlinear_matmul(InferContext& ctx) { return product_shape(ctx, 0, 3,
 }  // namespace
 
 void add_matmul_ops(Table& table) {
-  const std::vector<AttrSpec> transposed{{"transA", AttrKind::integer}, {"transB", AttrKind::integer}, {"alpha", AttrKind::number}};
+  const std::vector<AttrSpec> transposed{
+      {"transA", AttrKind::integer}, {"transB", AttrKind::integer}, {"alpha", AttrKind::number}};
   std::vector<AttrSpec> gemm = transposed;
   gemm.push_back({"beta", AttrKind::number});
   table.push_back(make_op("MatMul", "A:N B:N bias?:N", "Y", infer_matmul, transposed, {.epilogue = true}));
   table.push_back(make_op("Gemm", "A:N B:N C?:N", "Y", infer_gemm, gemm));
   table.push_back(make_op("MatMulInteger", "A:Q B:Q1 a_zero_point?:Q b_zero_point?:Q1", "Y", infer_matmul_integer));
-  table.push_back(make_op("QLinearMatMul", "a:T a_scale:F a_zero_point:T b:T1 b_scale:F b_zero_point:T1 y_scale:F y_zero_point:T2", "y",
+  table.push_back(make_op("QLinearMatMul",
+                          "a:T a_scale:F a_zero_point:T b:T1 b_scale:F b_zero_point:T1 y_scale:F y_zero_point:T2", "y",
                           infer_qlinear_matmul));
 }
 

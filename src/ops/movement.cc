@@ -17,7 +17,8 @@ Status infer_transpose(InferContext& ctx) {
     for (std::size_t i = shape.size(); i-- > 0;) perm.push_back(static_cast<std::int64_t>(i));
   }
   if (perm.size() != shape.size()) {
-    return invalid_argument("attribute perm has {} entries, but input 0 (data) has shape {}", perm.size(), to_string(shape));
+    return invalid_argument("attribute perm has {} entries, but input 0 (data) has shape {}", perm.size(),
+                            to_string(shape));
   }
   INGOT_RETURN_IF_ERROR(normalize_axes(perm, shape.size(), "attribute perm: axis").status());
   SymShape result;
@@ -81,7 +82,8 @@ Status infer_split(InferContext& ctx) {
       Dim sum = 0;
       for (const Dim& size : *given) sum = sum + size;
       if (!may_equal(sum, shape[axis])) {
-        return invalid_argument("input 1 (split) adds up to {}, but dimension {} of {} is to be split", sum.to_string(), axis, to_string(shape));
+        return invalid_argument("input 1 (split) adds up to {}, but dimension {} of {} is to be split", sum.to_string(),
+                                axis, to_string(shape));
       }
       sizes = *std::move(given);
     } else {
@@ -96,7 +98,7 @@ Status infer_split(InferContext& ctx) {
   const auto value = ctx.symbolic_value(0);
   std::size_t offset = 0;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
-    if (!value || !sizes[i].is_constant()) break;
+    if (!value || !sizes[i].is_constant() || sizes[i].value() < 0) break;
     const auto length = static_cast<std::size_t>(sizes[i].value());
     if (offset + length > value->size()) break;
     const auto first = value->begin() + static_cast<std::ptrdiff_t>(offset);
@@ -111,21 +113,21 @@ Status infer_split(InferContext& ctx) {
   return Status::ok();
 }
 
-// A slice bound in [low, size + high], counted from the end when negative. A symbolic bound counts from the end when it is
-// surely negative ("-N"); one of undecided sign ("N - 2") is taken for a position, as exporters mean it.
+// A slice bound in [low, size + high], counted from the end when negative. A symbolic bound counts from the end when it
+// is surely negative ("-N"); one of undecided sign ("N - 2") is taken for a position, as exporters mean it.
 Dim slice_bound(const Dim& bound, const Dim& size, std::int64_t low, std::int64_t high) {
   if (!bound.is_constant()) {
     if (surely_positive(Dim(0) - bound)) return bound + size == Dim(0) ? Dim(0) : max(size + bound, Dim(low));
     return bound == size ? size + Dim(high) : min(bound, size + Dim(high));
   }
   const std::int64_t value = bound.value();
-  // Exporters write "to the end" as one of the largest numbers.
-  if (value > std::numeric_limits<std::int32_t>::max() / 2) return size + Dim(high);
-  if (value < std::numeric_limits<std::int32_t>::min() / 2) return Dim(low);
   const Dim top = size + Dim(high);
   if (size.is_constant()) {
     return Dim(std::clamp(value < 0 ? value + size.value() : value, low, std::max(low, top.value())));
   }
+  // Exporters write "to the end" as one of the largest numbers.
+  if (value > std::numeric_limits<std::int32_t>::max() / 2) return top;
+  if (value < std::numeric_limits<std::int32_t>::min() / 2) return Dim(low);
   if (value < 0) return surely_not_negative(size + bound) ? size + bound : max(size + bound, Dim(low));
   return surely_not_negative(top - bound) ? bound : min(bound, top);
 }
@@ -133,6 +135,7 @@ Dim slice_bound(const Dim& bound, const Dim& size, std::int64_t low, std::int64_
 Result<Dim> slice_length(const Dim& size, const Dim& start, const Dim& end, std::int64_t step) {
   if (step == 0) return invalid_argument("input 4 (steps) holds a 0");
   if (step == std::numeric_limits<std::int64_t>::min()) return invalid_argument("input 4 (steps) holds {}", step);
+  if (size == Dim(0)) return size;
   const bool forward = step > 0;
   const Dim first = forward ? slice_bound(start, size, 0, 0) : slice_bound(start, size, 0, -1);
   const Dim last = forward ? slice_bound(end, size, 0, 0) : slice_bound(end, size, -1, -1);
@@ -153,7 +156,9 @@ Status infer_slice(InferContext& ctx) {
   const auto ends = ctx.symbolic_value(2);
   std::optional<Ints> axes = constant_ints(ctx, 3);
   const std::optional<Ints> steps = constant_ints(ctx, 4);
-  const auto count = starts ? std::optional(starts->size()) : ends ? std::optional(ends->size()) : vector_length(ctx, 1);
+  const auto count = starts ? std::optional(starts->size())
+                     : ends ? std::optional(ends->size())
+                            : vector_length(ctx, 1);
   if (!ctx.present(3) && count) {
     axes.emplace();
     for (std::size_t i = 0; i < *count; ++i) axes->push_back(static_cast<std::int64_t>(i));
@@ -165,7 +170,8 @@ Status infer_slice(InferContext& ctx) {
   INGOT_RETURN_IF_ERROR(normalize_axes(*axes, shape.size(), "input 3 (axes): axis").status());
   const auto wrong_length = [&](const auto& list) { return list && list->size() != axes->size(); };
   if (wrong_length(starts) || wrong_length(ends) || wrong_length(steps)) {
-    return invalid_argument("inputs starts, ends and steps must have as many entries as there are axes ({})", axes->size());
+    return invalid_argument("inputs starts, ends and steps must have as many entries as there are axes ({})",
+                            axes->size());
   }
   const bool known_steps = steps || !ctx.present(4);
   for (std::size_t i = 0; i < axes->size(); ++i) {
@@ -177,12 +183,13 @@ Status infer_slice(InferContext& ctx) {
     }
   }
   const auto value = ctx.symbolic_value(0);
-  if (value && ctx.shape(0)->size() == 1 && starts && ends && known_steps && axes->size() == 1 && shape[0].is_constant() &&
-      starts->front().is_constant()) {
+  if (value && ctx.shape(0)->size() == 1 && starts && ends && known_steps && axes->size() == 1 &&
+      shape[0].is_constant() && starts->front().is_constant()) {
     const std::int64_t step = steps ? steps->front() : 1;
     const Dim first = slice_bound(starts->front(), Dim(static_cast<std::int64_t>(value->size())), 0, step > 0 ? 0 : -1);
     std::vector<Dim> part;
-    for (std::int64_t i = 0; i < shape[0].value(); ++i) part.push_back((*value)[static_cast<std::size_t>(first.value() + i * step)]);
+    for (std::int64_t i = 0; i < shape[0].value(); ++i)
+      part.push_back((*value)[static_cast<std::size_t>(first.value() + i * step)]);
     ctx.set_symbolic_value(0, std::move(part));
   }
   ctx.set_tensor(0, ctx.dtype(0), std::move(shape));
@@ -208,8 +215,8 @@ Status infer_pad(InferContext& ctx) {
   }
   INGOT_RETURN_IF_ERROR(normalize_axes(axes, shape.size(), "input 3 (axes): axis").status());
   if (pads && pads->size() != 2 * axes.size()) {
-    return invalid_argument("input 1 (pads) has {} entries, but {} are needed (begin and end for {} axes)", pads->size(),
-                            2 * axes.size(), axes.size());
+    return invalid_argument("input 1 (pads) has {} entries, but {} are needed (begin and end for {} axes)",
+                            pads->size(), 2 * axes.size(), axes.size());
   }
   for (std::size_t i = 0; i < axes.size(); ++i) {
     Dim& dim = shape[normalize_axis(axes[i], shape.size()).value()];
@@ -225,7 +232,8 @@ Status infer_tile(InferContext& ctx) {
   SymShape shape = *ctx.shape(0);
   const auto repeats = ctx.symbolic_value(1);
   if (repeats && repeats->size() != shape.size()) {
-    return invalid_argument("input 1 (repeats) has {} entries, but input 0 (input) has shape {}", repeats->size(), to_string(shape));
+    return invalid_argument("input 1 (repeats) has {} entries, but input 0 (input) has shape {}", repeats->size(),
+                            to_string(shape));
   }
   for (std::size_t i = 0; i < shape.size(); ++i) shape[i] = repeats ? shape[i] * (*repeats)[i] : ctx.unknown_dim();
   ctx.set_tensor(0, ctx.dtype(0), std::move(shape));
@@ -246,7 +254,8 @@ Status infer_depth_space(InferContext& ctx) {
   const std::size_t c = last ? 3 : 1, h = last ? 1 : 2, w = last ? 2 : 3;
   const auto divide = [&](std::size_t dim, std::int64_t by) -> Status {
     if (shape[dim].is_constant() && shape[dim].value() % by != 0) {
-      return invalid_argument("input 0 (input) has shape {}, whose dimension {} is no multiple of {}", to_string(shape), dim, by);
+      return invalid_argument("input 0 (input) has shape {}, whose dimension {} is no multiple of {}", to_string(shape),
+                              dim, by);
     }
     shape[dim] = floor_div(shape[dim], Dim(by));
     return Status::ok();
@@ -296,13 +305,17 @@ void add_movement_ops(Table& table) {
   const std::vector<AttrSpec> blocks{{"blocksize", AttrKind::integer, true}, {"mode", AttrKind::text}};
   table.push_back(make_op("Transpose", "data", "transposed", infer_transpose, {{"perm", AttrKind::integers}}));
   table.push_back(make_op("Concat", "inputs*:T", "concat_result", infer_concat, {{"axis", AttrKind::integer, true}}));
-  table.push_back(make_op("Split", "input split?:i64", "outputs*", infer_split, {axis, {"num_outputs", AttrKind::integer}}));
+  table.push_back(
+      make_op("Split", "input split?:i64", "outputs*", infer_split, {axis, {"num_outputs", AttrKind::integer}}));
   table.push_back(make_op("Slice", "data starts:I ends:I axes?:I steps?:I", "output", infer_slice));
-  table.push_back(make_op("Pad", "data:T pads:i64 constant_value?:T axes?:I", "output", infer_pad, {{"mode", AttrKind::text}}));
+  table.push_back(
+      make_op("Pad", "data:T pads:i64 constant_value?:T axes?:I", "output", infer_pad, {{"mode", AttrKind::text}}));
   table.push_back(make_op("Tile", "input repeats:i64", "output", infer_tile));
   table.push_back(make_op("DepthToSpace", "input", "output", infer_depth_space<true>, blocks, {.channels_last = true}));
-  table.push_back(make_op("SpaceToDepth", "input", "output", infer_depth_space<false>, blocks, {.channels_last = true}));
-  table.push_back(make_op("CenterCropPad", "input_data shape:I", "output_data", infer_center_crop_pad, {{"axes", AttrKind::integers}}));
+  table.push_back(
+      make_op("SpaceToDepth", "input", "output", infer_depth_space<false>, blocks, {.channels_last = true}));
+  table.push_back(make_op("CenterCropPad", "input_data shape:I", "output_data", infer_center_crop_pad,
+                          {{"axes", AttrKind::integers}}));
   table.push_back(make_op("Trilu", "input k?:i64", "output", infer_trilu, {{"upper", AttrKind::integer}}));
   table.push_back(make_op("ReverseSequence", "input sequence_lens:i64", "Y", infer_like_first,
                           {{"batch_axis", AttrKind::integer}, {"time_axis", AttrKind::integer}}));

@@ -8,7 +8,8 @@ namespace {
 Status expect_per_channel(const InferContext& ctx, std::size_t first, std::size_t last) {
   if (!ctx.shape(0)) return Status::ok();
   const Dim channels = ctx.shape(0)->size() < 2 ? Dim(1) : (*ctx.shape(0))[FeatureMap(ctx, 0).channel()];
-  for (std::size_t i = first; i <= last; ++i) INGOT_RETURN_IF_ERROR(expect_shape(ctx, i, {channels}, "one value per channel"));
+  for (std::size_t i = first; i <= last; ++i)
+    INGOT_RETURN_IF_ERROR(expect_shape(ctx, i, {channels}, "one value per channel"));
   return Status::ok();
 }
 
@@ -16,7 +17,8 @@ Status infer_batch_norm(InferContext& ctx) {
   INGOT_RETURN_IF_ERROR(expect_rank(ctx, 0, 1));
   INGOT_RETURN_IF_ERROR(expect_per_channel(ctx, 1, 4));
   const bool training = ctx.attrs().get_int("training_mode", 0) != 0;
-  if (!training && ctx.output_count() > 1) return invalid_argument("outputs 1 and 2 exist only when training_mode is 1");
+  if (!training && ctx.output_count() > 1)
+    return invalid_argument("outputs 1 and 2 exist only when training_mode is 1");
   ctx.set_type(1, ctx.type(3));
   ctx.set_type(2, ctx.type(4));
   return infer_like_first(ctx);
@@ -30,7 +32,8 @@ Status infer_channel_norm(InferContext& ctx) {
   if (ctx.shape(0)) {
     const Dim& channels = (*ctx.shape(0))[FeatureMap(ctx, 0).channel()];
     if (channels.is_constant() && channels.value() % groups != 0) {
-      return invalid_argument("input 0 (X) has shape {}, whose channels are no multiple of num_groups {}", to_string(*ctx.shape(0)), groups);
+      return invalid_argument("input 0 (X) has shape {}, whose channels are no multiple of num_groups {}",
+                              to_string(*ctx.shape(0)), groups);
     }
   }
   return infer_like_first(ctx);
@@ -60,7 +63,8 @@ Status infer_lrn(InferContext& ctx) {
 
 Status infer_mean_variance(InferContext& ctx) {
   if (ctx.shape(0)) {
-    INGOT_RETURN_IF_ERROR(normalize_axes(ctx.attrs().get_ints("axes", {0, 2, 3}), ctx.shape(0)->size(), "attribute axes: axis").status());
+    INGOT_RETURN_IF_ERROR(
+        normalize_axes(ctx.attrs().get_ints("axes", {0, 2, 3}), ctx.shape(0)->size(), "attribute axes: axis").status());
   }
   return infer_like_first(ctx);
 }
@@ -78,17 +82,26 @@ void add_normalization_ops(Table& table) {
   constexpr AttrSpec axis{"axis", AttrKind::integer};
   constexpr AttrSpec stash{"stash_type", AttrKind::dtype};
   constexpr Traits both{.epilogue = true, .channels_last = true};
-  table.push_back(make_op("BatchNormalization", "X:F scale:F1 B:F1 input_mean:F2 input_var:F2", "Y running_mean? running_var?", infer_batch_norm,
+  table.push_back(make_op("BatchNormalization", "X:F scale:F1 B:F1 input_mean:F2 input_var:F2",
+                          "Y running_mean? running_var?", infer_batch_norm,
                           {epsilon, {"momentum", AttrKind::number}, {"training_mode", AttrKind::integer}}, both));
-  table.push_back(make_op("InstanceNormalization", "input:F scale:F B:F", "output", infer_channel_norm, {epsilon}, both));
+  table.push_back(
+      make_op("InstanceNormalization", "input:F scale:F B:F", "output", infer_channel_norm, {epsilon}, both));
   table.push_back(make_op("GroupNormalization", "X:F scale:F bias:F", "Y", infer_channel_norm,
                           {epsilon, stash, {"num_groups", AttrKind::integer, true}}, both));
-  table.push_back(make_op("LayerNormalization", "X:F Scale:F B?:F", "Y Mean? InvStdDev?", infer_layer_norm, {epsilon, axis, stash}, {.epilogue = true}));
-  table.push_back(make_op("RMSNormalization", "X:F scale:F1", "Y", infer_layer_norm, {epsilon, axis, stash}, {.epilogue = true}));
-  table.push_back(make_op("MeanVarianceNormalization", "X:F", "Y", infer_mean_variance, {{"axes", AttrKind::integers}}, {.epilogue = true}));
+  table.push_back(make_op("LayerNormalization", "X:F Scale:F B?:F", "Y Mean? InvStdDev?", infer_layer_norm,
+                          {epsilon, axis, stash}, {.epilogue = true}));
+  table.push_back(
+      make_op("RMSNormalization", "X:F scale:F1", "Y", infer_layer_norm, {epsilon, axis, stash}, {.epilogue = true}));
+  table.push_back(make_op("MeanVarianceNormalization", "X:F", "Y", infer_mean_variance, {{"axes", AttrKind::integers}},
+                          {.epilogue = true}));
   table.push_back(make_op("LRN", "X:F", "Y", infer_lrn,
-                          {{"alpha", AttrKind::number}, {"beta", AttrKind::number}, {"bias", AttrKind::number}, {"size", AttrKind::integer, true}}));
-  table.push_back(make_op("Dropout", "data ratio?:F training_mode?:boolean", "output mask?", infer_dropout, {{"seed", AttrKind::integer}}));
+                          {{"alpha", AttrKind::number},
+                           {"beta", AttrKind::number},
+                           {"bias", AttrKind::number},
+                           {"size", AttrKind::integer, true}}));
+  table.push_back(make_op("Dropout", "data ratio?:F training_mode?:boolean", "output mask?", infer_dropout,
+                          {{"seed", AttrKind::integer}}));
 }
 
 }  // namespace ingot::ops

@@ -2,8 +2,8 @@
 // OpDef: what the engine knows of a canonical operator: arity, attributes, and how types and shapes follow.
 //
 // Canonical operators have ONNX's names and the attributes and semantics of the newest ONNX opset; the importer turns
-// older spellings into them. Operators of our own (made by passes) are listed in ops/own_ops.md beside this file's table.
-// One table (ops/table.cc) lists all; one file per family holds the rules.
+// older spellings into them. Operators of our own (made by passes) are listed in ops/own_ops.md beside this file's
+// table. One table (ops/table.cc) lists all; one file per family holds the rules.
 #pragma once
 
 #include <functional>
@@ -74,16 +74,17 @@ struct OperandSpec {
 struct OpDef {
   std::string_view name;
   int min_inputs = 0;
-  int max_inputs = 0;   // -1: variadic
+  int max_inputs = 0;  // -1: variadic
   int min_outputs = 1;
   int max_outputs = 1;  // -1: variadic
   InferFn infer = nullptr;
   std::vector<AttrSpec> attrs;
   // Set when the operator is pointwise: its expression over operands of these types (nullopt: not expressible, e.g.
-  // strings). An absent optional operand is DType::undefined here and no input of the expression, which takes the present
-  // operands in order.
-  std::optional<Expr> (*expression)(const Attrs& attrs, std::span<const DType> inputs, std::span<const DType> outputs) = nullptr;
-  bool pure = true;     // same inputs, same outputs: may be folded and merged
+  // strings). An absent optional operand is DType::undefined here and no input of the expression, which takes the
+  // present operands in order.
+  std::optional<Expr> (*expression)(const Attrs& attrs, std::span<const DType> inputs,
+                                    std::span<const DType> outputs) = nullptr;
+  bool pure = true;  // same inputs, same outputs: may be folded and merged
   std::vector<OperandSpec> inputs, outputs;
   // Takes the attributes epilogue and epilogue_inputs; min_inputs and max_inputs do not count those trailing operands.
   bool epilogue = false;

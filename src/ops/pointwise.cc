@@ -21,7 +21,8 @@ Status infer_where(InferContext& ctx) { return broadcast_to(ctx, ctx.dtype(1)); 
 Status infer_pointwise(InferContext& ctx) {
   INGOT_ASSIGN_OR_RETURN(const Expr expr, Expr::parse(ctx.attrs().get_string("expr", "")));
   if (expr.input_types().size() != ctx.input_count()) {
-    return invalid_argument("the expression has {} inputs, but {} operands are given", expr.input_types().size(), ctx.input_count());
+    return invalid_argument("the expression has {} inputs, but {} operands are given", expr.input_types().size(),
+                            ctx.input_count());
   }
   for (std::size_t i = 0; i < ctx.input_count(); ++i) {
     if (ctx.dtype(i) != expr.input_types()[i]) {
@@ -36,7 +37,8 @@ Status infer_pointwise(InferContext& ctx) {
 Status infer_like_x(InferContext& ctx) {
   ctx.set_type(0, ctx.type(0));
   if (!ctx.shape(0)) return Status::ok();
-  for (std::size_t i = 1; i < ctx.input_count(); ++i) INGOT_RETURN_IF_ERROR(expect_broadcasts_to(ctx, i, *ctx.shape(0)));
+  for (std::size_t i = 1; i < ctx.input_count(); ++i)
+    INGOT_RETURN_IF_ERROR(expect_broadcasts_to(ctx, i, *ctx.shape(0)));
   propagate_symbolic(ctx, ctx.dtype(0));
   return Status::ok();
 }
@@ -60,7 +62,8 @@ Status infer_cast_like(InferContext& ctx) { return cast_to(ctx, ctx.dtype(1)); }
 Status infer_bit_cast(InferContext& ctx) {
   const DType to = ctx.attrs().get_dtype("to", DType::undefined);
   if (bits_of(to) == 0 || bits_of(to) != bits_of(ctx.dtype(0))) {
-    return invalid_argument("{} is {}, whose bits are not those of {}", ctx.input_name(0), to_string(ctx.dtype(0)), to_string(to));
+    return invalid_argument("{} is {}, whose bits are not those of {}", ctx.input_name(0), to_string(ctx.dtype(0)),
+                            to_string(to));
   }
   ctx.set_tensor(0, to, ctx.shape(0));
   return Status::ok();
@@ -121,7 +124,11 @@ std::vector<Row> rows() {
       {"GreaterOrEqual", numbers, infer_boolean, one_instruction<ExprOp::k_greater_equal>},
       {"HardSigmoid", real, infer_same_type, express_hard_sigmoid, {kAlpha, {"beta", AttrKind::number}}},
       {"HardSwish", real, infer_same_type, one_instruction<ExprOp::k_hardswish>},
-      {"IsInf", real, infer_boolean, express_is_inf, {{"detect_negative", AttrKind::integer}, {"detect_positive", AttrKind::integer}}},
+      {"IsInf",
+       real,
+       infer_boolean,
+       express_is_inf,
+       {{"detect_negative", AttrKind::integer}, {"detect_positive", AttrKind::integer}}},
       {"IsNaN", real, infer_boolean, one_instruction<ExprOp::k_is_nan>},
       {"LeakyRelu", real, infer_same_type, express_leaky_relu, {kAlpha}},
       {"Less", numbers, infer_boolean, one_instruction<ExprOp::k_less>},

@@ -72,7 +72,8 @@ Status infer_scan_along(InferContext& ctx) {
 
 // Softmax and its kin: the axis must exist, the shape stays.
 Status infer_along_axis(InferContext& ctx) {
-  if (ctx.shape(0)) INGOT_RETURN_IF_ERROR(normalize_axis(ctx.attrs().get_int("axis", -1), ctx.shape(0)->size()).status());
+  if (ctx.shape(0))
+    INGOT_RETURN_IF_ERROR(normalize_axis(ctx.attrs().get_int("axis", -1), ctx.shape(0)->size()).status());
   return infer_like_first(ctx);
 }
 
@@ -83,23 +84,26 @@ void add_reduce_ops(Table& table) {
   const AttrSpec keepdims{"keepdims", AttrKind::integer};
   for (const std::string_view name : {"ReduceMean", "ReduceSum", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSum",
                                       "ReduceLogSumExp", "ReduceSumSquare"}) {
-    table.push_back(make_op(name, "data:N axes?:i64", "reduced", infer_reduce, {keepdims, {"noop_with_empty_axes", AttrKind::integer}},
-                            {.epilogue = true}));
+    table.push_back(make_op(name, "data:N axes?:i64", "reduced", infer_reduce,
+                            {keepdims, {"noop_with_empty_axes", AttrKind::integer}}, {.epilogue = true}));
   }
   for (const std::string_view name : {"ReduceMax", "ReduceMin"}) {  // of booleans too
-    table.push_back(make_op(name, "data:T axes?:i64", "reduced", infer_reduce, {keepdims, {"noop_with_empty_axes", AttrKind::integer}},
-                            {.epilogue = true}));
+    table.push_back(make_op(name, "data:T axes?:i64", "reduced", infer_reduce,
+                            {keepdims, {"noop_with_empty_axes", AttrKind::integer}}, {.epilogue = true}));
   }
   for (const std::string_view name : {"ArgMax", "ArgMin"}) {
-    table.push_back(make_op(name, "data:N", "reduced", infer_arg_reduce, {axis, keepdims, {"select_last_index", AttrKind::integer}}));
+    table.push_back(make_op(name, "data:N", "reduced", infer_arg_reduce,
+                            {axis, keepdims, {"select_last_index", AttrKind::integer}}));
   }
   for (const std::string_view name : {"CumSum", "CumProd"}) {
-    table.push_back(make_op(name, "x:N axis:I", "y", infer_scan_along, {{"exclusive", AttrKind::integer}, {"reverse", AttrKind::integer}}));
+    table.push_back(make_op(name, "x:N axis:I", "y", infer_scan_along,
+                            {{"exclusive", AttrKind::integer}, {"reverse", AttrKind::integer}}));
   }
   for (const std::string_view name : {"Softmax", "LogSoftmax", "Hardmax"}) {
     table.push_back(make_op(name, "input:F", "output", infer_along_axis, {axis}, {.epilogue = true}));
   }
-  table.push_back(make_op("LpNormalization", "input:F", "output", infer_along_axis, {axis, {"p", AttrKind::integer}}, {.epilogue = true}));
+  table.push_back(make_op("LpNormalization", "input:F", "output", infer_along_axis, {axis, {"p", AttrKind::integer}},
+                          {.epilogue = true}));
 }
 
 }  // namespace ingot::ops

@@ -8,7 +8,8 @@ namespace ingot::ops {
 Result<std::size_t> normalize_axis(std::int64_t axis, std::size_t rank, std::string_view what) {
   const auto limit = static_cast<std::int64_t>(rank);
   if (axis < -limit || axis >= limit) {
-    return invalid_argument("{} {} is out of range for rank {}: it must be in [{}, {}]", what, axis, rank, -limit, limit - 1);
+    return invalid_argument("{} {} is out of range for rank {}: it must be in [{}, {}]", what, axis, rank, -limit,
+                            limit - 1);
   }
   return static_cast<std::size_t>(axis < 0 ? axis + limit : axis);
 }
@@ -44,7 +45,9 @@ bool surely_positive(const Dim& dim) {
   return !contains(dim, {"/", "%", "div", "mod"}) || !contains(dim - Dim(1), {"-"});
 }
 
-bool surely_not_negative(const Dim& dim) { return dim == Dim(0) || surely_positive(dim) || surely_positive(dim + Dim(1)); }
+bool surely_not_negative(const Dim& dim) {
+  return dim == Dim(0) || surely_positive(dim) || surely_positive(dim + Dim(1));
+}
 
 bool may_equal(const Dim& a, const Dim& b) {
   const Dim difference = a - b;
@@ -79,10 +82,11 @@ Status expect_rank(const InferContext& ctx, std::size_t input, std::size_t least
   if (!ctx.present(input) || !ctx.shape(input)) return Status::ok();
   const std::size_t rank = ctx.shape(input)->size();
   if (rank >= least && rank <= most) return Status::ok();
-  const std::string want = least == most ? fmt::format("{}", least)
+  const std::string want = least == most  ? fmt::format("{}", least)
                            : most >= 1000 ? fmt::format("at least {}", least)
                                           : fmt::format("{} to {}", least, most);
-  return invalid_argument("{} has shape {}, but rank {} is needed", ctx.input_name(input), to_string(*ctx.shape(input)), want);
+  return invalid_argument("{} has shape {}, but rank {} is needed", ctx.input_name(input), to_string(*ctx.shape(input)),
+                          want);
 }
 
 Status expect_dim(const InferContext& ctx, std::size_t input, std::size_t dim, const Dim& want, std::string_view why) {

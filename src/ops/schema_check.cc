@@ -39,13 +39,14 @@ std::string near_matches(std::string_view name, const std::vector<std::string_vi
   return "; did you mean " + quoted_list(near) + "?";
 }
 
-constexpr std::string_view kKindNames[] = {"an integer",        "a float",           "a string", "a list of integers",
-                                           "a list of floats",  "a list of strings", "an element type", "a tensor",
-                                           "a list of dimensions", "a graph"};
+constexpr std::string_view kKindNames[] = {
+    "an integer",        "a float",         "a string", "a list of integers",   "a list of floats",
+    "a list of strings", "an element type", "a tensor", "a list of dimensions", "a graph"};
 
 AttrKind kind_of_value(const Attr& value) {
-  constexpr AttrKind kinds[] = {AttrKind::integer, AttrKind::number, AttrKind::text,   AttrKind::integers, AttrKind::numbers,
-                                AttrKind::texts,   AttrKind::dtype,  AttrKind::tensor, AttrKind::dims};
+  constexpr AttrKind kinds[] = {AttrKind::integer,  AttrKind::number,  AttrKind::text,
+                                AttrKind::integers, AttrKind::numbers, AttrKind::texts,
+                                AttrKind::dtype,    AttrKind::tensor,  AttrKind::dims};
   return kinds[value.index()];
 }
 
@@ -92,7 +93,8 @@ Status check_arity(const OpDef& def, std::size_t operands, std::size_t outputs) 
     return invalid_argument("{} inputs given, but {} are needed", operands, arity_text(def.min_inputs, def.max_inputs));
   }
   if (!fits(outputs, def.min_outputs, def.max_outputs)) {
-    return invalid_argument("{} outputs asked for, but there are {}", outputs, arity_text(def.min_outputs, def.max_outputs));
+    return invalid_argument("{} outputs asked for, but there are {}", outputs,
+                            arity_text(def.min_outputs, def.max_outputs));
   }
   return Status::ok();
 }
@@ -106,7 +108,8 @@ Status check_attrs(const OpDef& def, const Attrs& attrs) {
       return invalid_argument("unknown attribute \"{}\"{}", name, near_matches(name, names));
     }
     if (kind_of_value(value) != spec->kind) {
-      return invalid_argument("attribute {} is {}, but must be {}", name, name_of(kind_of_value(value)), name_of(spec->kind));
+      return invalid_argument("attribute {} is {}, but must be {}", name, name_of(kind_of_value(value)),
+                              name_of(spec->kind));
     }
     if (spec->kind == AttrKind::tensor && std::get<TensorPtr>(value) == nullptr) {
       return invalid_argument("attribute {} holds no tensor", name);
@@ -143,7 +146,8 @@ Status check_types(const OpDef& def, const InferContext& ctx) {
       return invalid_argument("{} is {}, but must be {}", ctx.input_name(i), to_string(type), spec->type);
     }
     if (!class_holds(spec->type.front(), type)) {
-      return invalid_argument("{} is {}, but must be {}", ctx.input_name(i), to_string(type), class_name(spec->type.front()));
+      return invalid_argument("{} is {}, but must be {}", ctx.input_name(i), to_string(type),
+                              class_name(spec->type.front()));
     }
     const auto [at, fresh] = bound.emplace(spec->type, i);
     if (!fresh && ctx.dtype(at->second) != type) {

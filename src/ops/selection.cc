@@ -36,9 +36,11 @@ Status infer_one_hot(InferContext& ctx) {
   INGOT_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(ctx.attrs().get_int("axis", -1), shape.size() + 1));
   auto depth = ctx.symbolic_value(1);
   if (!depth) {
-    if (const HostTensor* constant = ctx.constant(1); constant != nullptr && constant->elements() == 1) depth = {Dim(constant->as_int(0))};
+    if (const HostTensor* constant = ctx.constant(1); constant != nullptr && constant->elements() == 1)
+      depth = {Dim(constant->as_int(0))};
   }
-  if (depth && depth->size() != 1) return invalid_argument("input 1 (depth) must hold one element, not {}", depth->size());
+  if (depth && depth->size() != 1)
+    return invalid_argument("input 1 (depth) must hold one element, not {}", depth->size());
   shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(axis), depth ? depth->front() : ctx.unknown_dim());
   ctx.set_tensor(0, ctx.dtype(2), std::move(shape));
   return Status::ok();
@@ -103,14 +105,16 @@ Status infer_non_max_suppression(InferContext& ctx) {
 void add_selection_ops(Table& table) {
   const AttrSpec axis{"axis", AttrKind::integer};
   const AttrSpec sorted{"sorted", AttrKind::integer};
-  table.push_back(make_op("TopK", "X:N K:i64", "Values Indices?", infer_topk, {axis, {"largest", AttrKind::integer}, sorted}));
+  table.push_back(
+      make_op("TopK", "X:N K:i64", "Values Indices?", infer_topk, {axis, {"largest", AttrKind::integer}, sorted}));
   table.push_back(make_op("OneHot", "indices:N depth:N1 values", "output", infer_one_hot, {axis}));
   table.push_back(make_op("NonZero", "X", "Y", infer_non_zero));
   table.push_back(make_op("Compress", "input condition:boolean", "output", infer_compress, {axis}));
   table.push_back(make_op("Unique", "X", "Y indices? inverse_indices? counts?", infer_unique, {axis, sorted}));
-  table.push_back(make_op("NonMaxSuppression",
-                          "boxes:f32 scores:f32 max_output_boxes_per_class?:i64 iou_threshold?:f32 score_threshold?:f32", "selected_indices",
-                          infer_non_max_suppression, {{"center_point_box", AttrKind::integer}}));
+  table.push_back(
+      make_op("NonMaxSuppression",
+              "boxes:f32 scores:f32 max_output_boxes_per_class?:i64 iou_threshold?:f32 score_threshold?:f32",
+              "selected_indices", infer_non_max_suppression, {{"center_point_box", AttrKind::integer}}));
 }
 
 }  // namespace ingot::ops

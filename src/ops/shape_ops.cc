@@ -35,7 +35,8 @@ Status infer_size(InferContext& ctx) {
 Status infer_dim_tensor(InferContext& ctx) {
   const SymShape dims = std::get<SymShape>(*ctx.attrs().find("dims"));
   const bool scalar = ctx.attrs().get_int("scalar", 0) != 0;
-  if (scalar && dims.size() != 1) return invalid_argument("attribute dims has {} entries, but a scalar takes 1", dims.size());
+  if (scalar && dims.size() != 1)
+    return invalid_argument("attribute dims has {} entries, but a scalar takes 1", dims.size());
   ctx.set_tensor(0, DType::i64, scalar ? SymShape{} : SymShape{Dim(static_cast<std::int64_t>(dims.size()))});
   ctx.set_symbolic_value(0, dims);
   return Status::ok();
@@ -50,7 +51,8 @@ Result<SymShape> reshape_target(InferContext& ctx, SymShape target) {
     if (!target[i].is_constant()) continue;
     const std::int64_t value = target[i].value();
     if (value == -1) {
-      if (inferred) return invalid_argument("input 1 (shape) is {}, but only one dimension may be -1", to_string(target));
+      if (inferred)
+        return invalid_argument("input 1 (shape) is {}, but only one dimension may be -1", to_string(target));
       inferred = i;
     } else if (value == 0 && !allow_zero) {
       if (!shape) {
@@ -66,7 +68,8 @@ Result<SymShape> reshape_target(InferContext& ctx, SymShape target) {
   }
   if (!inferred) {
     if (shape && !may_equal(product(*shape), product(target))) {
-      return invalid_argument("input 0 (data) has shape {}, whose elements do not fit {}", to_string(*shape), to_string(target));
+      return invalid_argument("input 0 (data) has shape {}, whose elements do not fit {}", to_string(*shape),
+                              to_string(target));
     }
     return target;
   }
@@ -90,8 +93,8 @@ Result<SymShape> reshape_target(InferContext& ctx, SymShape target) {
   const Dim rest = product(right);
   if (rest == Dim(0)) return invalid_argument("input 1 (shape): -1 beside a dimension of 0 is not decided");
   if (total.is_constant() && rest.is_constant() && total.value() % rest.value() != 0) {
-    return invalid_argument("input 0 (data) has shape {}, which {} elements of the target do not divide", to_string(*shape),
-                            rest.to_string());
+    return invalid_argument("input 0 (data) has shape {}, which {} elements of the target do not divide",
+                            to_string(*shape), rest.to_string());
   }
   target[*inferred] = floor_div(total, rest);
   return target;
@@ -192,11 +195,15 @@ Status infer_expand(InferContext& ctx) {
   }
   auto shape = broadcast(*ctx.shape(0), *target);
   if (!shape) {
-    return invalid_argument("input 0 (input) has shape {}, which does not broadcast with {}", to_string(*ctx.shape(0)), to_string(*target));
+    return invalid_argument("input 0 (input) has shape {}, which does not broadcast with {}", to_string(*ctx.shape(0)),
+                            to_string(*target));
   }
   const auto value = ctx.symbolic_value(0);
-  if (value && value->size() == 1 && shape->size() == 1 && shape->front().is_constant() && shape->front().value() <= 64) {
-    ctx.set_symbolic_value(0, std::vector<Dim>(static_cast<std::size_t>(std::max<std::int64_t>(0, shape->front().value())), value->front()));
+  if (value && value->size() == 1 && shape->size() == 1 && shape->front().is_constant() &&
+      shape->front().value() <= 64) {
+    ctx.set_symbolic_value(
+        0,
+        std::vector<Dim>(static_cast<std::size_t>(std::max<std::int64_t>(0, shape->front().value())), value->front()));
   }
   ctx.set_tensor(0, ctx.dtype(0), *std::move(shape));
   return Status::ok();
@@ -205,9 +212,11 @@ Status infer_expand(InferContext& ctx) {
 }  // namespace
 
 void add_shape_ops(Table& table) {
-  table.push_back(make_op("Shape", "data", "shape", infer_shape, {{"start", AttrKind::integer}, {"end", AttrKind::integer}}));
+  table.push_back(
+      make_op("Shape", "data", "shape", infer_shape, {{"start", AttrKind::integer}, {"end", AttrKind::integer}}));
   table.push_back(make_op("Size", "data", "size", infer_size));
-  table.push_back(make_op("DimTensor", "", "values", infer_dim_tensor, {{"dims", AttrKind::dims, true}, {"scalar", AttrKind::integer}}));
+  table.push_back(make_op("DimTensor", "", "values", infer_dim_tensor,
+                          {{"dims", AttrKind::dims, true}, {"scalar", AttrKind::integer}}));
   table.push_back(make_op("Reshape", "data shape:i64", "reshaped", infer_reshape, {{"allowzero", AttrKind::integer}}));
   table.push_back(make_op("Flatten", "input", "output", infer_flatten, {{"axis", AttrKind::integer}}));
   table.push_back(make_op("Squeeze", "data axes?:i64", "squeezed", infer_squeeze));

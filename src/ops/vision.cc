@@ -14,7 +14,8 @@ Status infer_grid_sample(InferContext& ctx) {
   const SymShape& x = *ctx.shape(0);
   INGOT_RETURN_IF_ERROR(expect_rank(ctx, 1, x.size(), x.size()));
   INGOT_RETURN_IF_ERROR(expect_dim(ctx, 1, 0, x[0], "the batch"));
-  INGOT_RETURN_IF_ERROR(expect_dim(ctx, 1, x.size() - 1, Dim(static_cast<std::int64_t>(x.size()) - 2), "one coordinate per spatial dimension"));
+  INGOT_RETURN_IF_ERROR(expect_dim(ctx, 1, x.size() - 1, Dim(static_cast<std::int64_t>(x.size()) - 2),
+                                   "one coordinate per spatial dimension"));
   if (!ctx.shape(1)) return Status::ok();
   SymShape shape{x[0], x[1]};
   shape.insert(shape.end(), ctx.shape(1)->begin() + 1, ctx.shape(1)->end() - 1);
@@ -27,7 +28,8 @@ Status infer_affine_grid(InferContext& ctx) {
   INGOT_RETURN_IF_ERROR(expect_rank(ctx, 0, 3, 3));
   const auto size = ctx.symbolic_value(1);
   if (!size) return Status::ok();
-  if (size->size() != 4 && size->size() != 5) return invalid_argument("input 1 (size) must have 4 or 5 entries, not {}", size->size());
+  if (size->size() != 4 && size->size() != 5)
+    return invalid_argument("input 1 (size) must have 4 or 5 entries, not {}", size->size());
   SymShape shape{size->front()};
   shape.insert(shape.end(), size->begin() + 2, size->end());
   shape.emplace_back(static_cast<std::int64_t>(size->size()) - 2);
@@ -43,7 +45,9 @@ Status infer_roi_align(InferContext& ctx) {
   const Dim regions = ctx.shape(1) ? (*ctx.shape(1))[0] : ctx.unknown_dim();
   INGOT_RETURN_IF_ERROR(expect_shape(ctx, 2, {regions}, "one index per region"));
   const Dim channels = ctx.shape(0) ? (*ctx.shape(0))[1] : ctx.unknown_dim();
-  ctx.set_tensor(0, ctx.dtype(0), SymShape{regions, channels, Dim(ctx.attrs().get_int("output_height", 1)), Dim(ctx.attrs().get_int("output_width", 1))});
+  ctx.set_tensor(0, ctx.dtype(0),
+                 SymShape{regions, channels, Dim(ctx.attrs().get_int("output_height", 1)),
+                          Dim(ctx.attrs().get_int("output_width", 1))});
   return Status::ok();
 }
 
@@ -53,7 +57,8 @@ Status infer_col2im(InferContext& ctx) {
   const auto image = ctx.symbolic_value(1);
   const auto block = ctx.symbolic_value(2);
   if (!ctx.shape(0) || !image || !block) return Status::ok();
-  if (image->size() != block->size()) return invalid_argument("input 1 (image_shape) and input 2 (block_shape) differ in length");
+  if (image->size() != block->size())
+    return invalid_argument("input 1 (image_shape) and input 2 (block_shape) differ in length");
   SymShape shape{(*ctx.shape(0))[0], floor_div((*ctx.shape(0))[1], product(*block))};
   shape.insert(shape.end(), image->begin(), image->end());
   ctx.set_tensor(0, ctx.dtype(0), std::move(shape));
@@ -73,7 +78,8 @@ Status infer_det(InferContext& ctx) {
 void add_vision_ops(Table& table) {
   const AttrSpec mode{"mode", AttrKind::text};
   const AttrSpec corners{"align_corners", AttrKind::integer};
-  table.push_back(make_op("GridSample", "X grid:F", "Y", infer_grid_sample, {mode, corners, {"padding_mode", AttrKind::text}}));
+  table.push_back(
+      make_op("GridSample", "X grid:F", "Y", infer_grid_sample, {mode, corners, {"padding_mode", AttrKind::text}}));
   table.push_back(make_op("AffineGrid", "theta:F size:i64", "grid", infer_affine_grid, {corners}));
   table.push_back(make_op("RoiAlign", "X:F rois:F batch_indices:i64", "Y", infer_roi_align,
                           {mode,
@@ -82,8 +88,9 @@ void add_vision_ops(Table& table) {
                            {"output_width", AttrKind::integer},
                            {"sampling_ratio", AttrKind::integer},
                            {"spatial_scale", AttrKind::number}}));
-  table.push_back(make_op("Col2Im", "input image_shape:i64 block_shape:i64", "output", infer_col2im,
-                          {{"dilations", AttrKind::integers}, {"pads", AttrKind::integers}, {"strides", AttrKind::integers}}));
+  table.push_back(
+      make_op("Col2Im", "input image_shape:i64 block_shape:i64", "output", infer_col2im,
+              {{"dilations", AttrKind::integers}, {"pads", AttrKind::integers}, {"strides", AttrKind::integers}}));
   table.push_back(make_op("Det", "X:F", "Y", infer_det));
 }
 

@@ -9,11 +9,14 @@ namespace {
 // Larger numbers are surely a damaged file and would overflow window arithmetic.
 constexpr std::int64_t kLimit = std::int64_t{1} << 31;
 
-Result<Ints> read_list(const InferContext& ctx, std::string_view name, std::size_t length, std::int64_t otherwise, std::int64_t least) {
+Result<Ints> read_list(const InferContext& ctx, std::string_view name, std::size_t length, std::int64_t otherwise,
+                       std::int64_t least) {
   Ints list = ctx.attrs().get_ints(name, Ints(length, otherwise));
-  if (list.size() != length) return invalid_argument("attribute {} has {} entries, but {} are needed", name, list.size(), length);
+  if (list.size() != length)
+    return invalid_argument("attribute {} has {} entries, but {} are needed", name, list.size(), length);
   for (const std::int64_t value : list) {
-    if (value < least || value > kLimit) return invalid_argument("attribute {} holds {}, but must be at least {}", name, value, least);
+    if (value < least || value > kLimit)
+      return invalid_argument("attribute {} holds {}, but must be at least {}", name, value, least);
   }
   return list;
 }
