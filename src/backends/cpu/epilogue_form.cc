@@ -107,10 +107,27 @@ EpilogueForm::Bound EpilogueForm::bind(std::span<const Operand> inputs, const Sh
     bound.clamp_max = clamp_max_;
     return bound;
   }
+  bound.rows = bind_rows(inputs, out);
+  return bound;
+}
+
+std::optional<RowProgram> EpilogueForm::bind_rows(std::span<const Operand> inputs, const Shape& out) const {
+  if (identity_) return std::nullopt;
   std::vector<Shape> shapes;
   for (std::size_t i = first_; i < inputs.size(); ++i) shapes.push_back(inputs[i].shape);
-  bound.rows.emplace(*program_, out, shapes);
-  return bound;
+  return RowProgram(*program_, out, shapes);
+}
+
+void EpilogueForm::apply_rows(const std::optional<RowProgram>& rows, std::span<const void* const> inputs, float* out,
+                              std::int64_t columns, std::int64_t begin, std::int64_t end) const {
+  if (!rows) return;
+  const RowProgram::Call call{&*rows, inputs.data() + first_};
+  while (begin < end) {
+    const std::int64_t row = begin / columns;
+    const std::int64_t count = std::min(end, (row + 1) * columns) - begin;
+    RowProgram::run(&call, out + begin, count, row, begin - row * columns);
+    begin += count;
+  }
 }
 
 void EpilogueForm::apply(const Bound& bound, std::span<const void* const> inputs, RowProgram::Call& call,

@@ -32,6 +32,12 @@ class EpilogueForm {
   // bias_taken: the operator itself uses the bias of the kernel.
   [[nodiscard]] Bound bind(std::span<const Operand> inputs, const Shape& out, bool bias_taken) const;
 
+  // For operators without built-in steps: everything as a row program.
+  [[nodiscard]] std::optional<RowProgram> bind_rows(std::span<const Operand> inputs, const Shape& out) const;
+  // Applies it to elements [begin, end) of a finished output with that many columns.
+  void apply_rows(const std::optional<RowProgram>& rows, std::span<const void* const> inputs, float* out,
+                  std::int64_t columns, std::int64_t begin, std::int64_t end) const;
+
   // Completes `epilogue` for a launch; `call` must live as long as it.
   void apply(const Bound& bound, std::span<const void* const> inputs, RowProgram::Call& call, Epilogue& epilogue) const;
 
