@@ -40,8 +40,6 @@ struct ModelContext {
   std::map<std::tuple<std::string, std::string, std::string>, ModelFunction> functions = {};  // by domain, name, overload
   SymbolNames symbols = {};
   std::vector<std::string> warnings = {};
-  // Functions that call functions can expand to more nodes than any machine holds.
-  std::int64_t nodes_left = 4'000'000;
 
   // Checks versions and functions.
   static Result<ModelContext> create(std::shared_ptr<const ModelProto> model, ExternalData external);

@@ -204,7 +204,6 @@ Status import_node(ModelContext& context, const NodeProto& node, Scope& scope) {
   const OpRow* row = supported_row(node, scope.opsets);
   const ModelFunction* function = row == nullptr ? context.function(node) : nullptr;
   INGOT_CHECK(row != nullptr || function != nullptr, "{} passed the support check", node.op_type());
-  if (--context.nodes_left < 0) return resource_exhausted("the model's functions expand to too many nodes");
   Status status = row != nullptr ? import_by_row(context, node, *row, *scope.opsets.version(node.domain()), scope)
                                  : import_call(context, node, *function, scope);
   return annotate_once(std::move(status), scope.prefix + display_name(node), node.op_type());

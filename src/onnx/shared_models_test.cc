@@ -66,15 +66,24 @@ TEST_P(SharedModels, Import) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, SharedModels,
-                         ::testing::Values("tv_resnet18", "tv_resnet50", "tv_resnet50@dynamo", "tv_mobilenet_v2",
-                                           "tv_mobilenet_v3_large", "tv_efficientnet_b0", "tv_squeezenet1_1",
-                                           "tv_shufflenet_v2_x1_0", "tv_vgg16", "tv_alexnet", "tv_convnext_tiny",
-                                           "tv_vit_b_16@dynamo", "tv_swin_t", "tv_swin_t@dynamo", "tv_deeplabv3_resnet50",
-                                           "timm_mobilenetv4_conv_small", "timm_dla34", "timm_hrnet_w18", "timm_repvgg_a0",
-                                           "timm_fastvit_t8", "timm_poolformer_s12", "timm_levit_128",
-                                           "timm_deit_small_patch16_224", "hf_bert_base", "hf_distilbert", "hf_gpt2@dynamo",
-                                           "hf_segformer_b0", "hf_dinov2_s", "dyn_resnet50", "dyn_bert_4l",
-                                           "dynamo_dyn_resnet18"),
+                         ::testing::Values("attn23", "dq_bert_4l", "dyn_bert_4l", "dyn_resnet50",
+                                           "dynamo_dyn_resnet18", "half_resnet18", "hf_bert_base", "hf_clip",
+                                           "hf_dinov2_s", "hf_distilbert", "hf_gpt2@dynamo", "hf_llama_s@dynamo",
+                                           "hf_modernbert", "hf_rtdetr_r50", "hf_segformer_b0", "hf_t5_s",
+                                           "hf_wav2vec2", "hf_yolos_t", "qdq_s8_mobilenet_v2", "qdq_u8_resnet18",
+                                           "timm_coatnet_0_rw_224", "timm_convnextv2_tiny",
+                                           "timm_deit_small_patch16_224", "timm_dla34",
+                                           "timm_eva02_tiny_patch14_224", "timm_fastvit_t8", "timm_hrnet_w18",
+                                           "timm_levit_128", "timm_mixer_b16_224", "timm_mobilenetv4_conv_small",
+                                           "timm_poolformer_s12", "timm_repvgg_a0", "timm_res2net50_26w_4s",
+                                           "timm_tf_efficientnet_lite0", "torch_lstm", "tv_alexnet",
+                                           "tv_convnext_tiny", "tv_deeplabv3_resnet50", "tv_efficientnet_b0",
+                                           "tv_fasterrcnn_mobilenet_v3_large_320_fpn", "tv_fcn_resnet50",
+                                           "tv_mobilenet_v2", "tv_mobilenet_v3_large", "tv_r3d_18", "tv_raft_small",
+                                           "tv_resnet18", "tv_resnet50", "tv_resnet50@dynamo",
+                                           "tv_retinanet_resnet50_fpn", "tv_shufflenet_v2_x1_0", "tv_squeezenet1_1",
+                                           "tv_ssdlite320_mobilenet_v3_large", "tv_swin_t", "tv_swin_t@dynamo",
+                                           "tv_vgg16", "tv_vit_b_16@dynamo"),
                          [](const auto& model) {
                            std::string name = model.param;
                            std::ranges::replace(name, '@', '_');

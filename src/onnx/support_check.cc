@@ -2,7 +2,7 @@
 #include "onnx/support_check.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,25 +13,35 @@ namespace {
 
 constexpr std::size_t kMaxListed = 100;
 constexpr std::size_t kMaxCallDepth = 100;
+// Functions that call functions can expand to more nodes than any machine holds.
+constexpr std::int64_t kMaxNodes = 4'000'000;
 
 class Checker {
  public:
   explicit Checker(const ModelContext& context) : context_(context) {}
 
-  Status check_nodes(const google::protobuf::RepeatedPtrField<NodeProto>& nodes, const Opsets& opsets, const std::string& where) {
+  // How many nodes they become when all calls are expanded.
+  Result<std::int64_t> check_nodes(const google::protobuf::RepeatedPtrField<NodeProto>& nodes, const Opsets& opsets,
+                                   const std::string& where) {
+    std::int64_t size = 0;
     for (const NodeProto& node : nodes) {
+      std::int64_t expanded = 1;
       if (supported_row(node, opsets) == nullptr) {
         if (const ModelFunction* function = context_.function(node)) {
-          INGOT_RETURN_IF_ERROR(check_function(*function));
+          INGOT_ASSIGN_OR_RETURN(expanded, check_function(*function));
         } else {
           missing_.push_back(explain(node, opsets, where));
         }
       }
       for (const AttributeProto& attribute : node.attribute()) {
-        if (attribute.has_g()) INGOT_RETURN_IF_ERROR(check_nodes(attribute.g().node(), opsets, where));
+        if (!attribute.has_g()) continue;
+        INGOT_ASSIGN_OR_RETURN(const std::int64_t body, check_nodes(attribute.g().node(), opsets, where));
+        expanded += body;
       }
+      size += expanded;
+      if (size > kMaxNodes) return resource_exhausted("the model has more than {} nodes when its functions are expanded", kMaxNodes);
     }
-    return Status::ok();
+    return size;
   }
 
   [[nodiscard]] Status report() const {
@@ -43,16 +53,17 @@ class Checker {
   }
 
  private:
-  Status check_function(const ModelFunction& function) {
+  Result<std::int64_t> check_function(const ModelFunction& function) {
     const FunctionProto* proto = function.proto;
     if (std::ranges::find(open_, proto) != open_.end())
       return invalid_argument("function {}::{} calls itself", proto->domain(), proto->name());
     if (open_.size() >= kMaxCallDepth) return unsupported("functions call each other more than {} deep", kMaxCallDepth);
-    if (!done_.insert(proto).second) return Status::ok();
+    if (const auto known = sizes_.find(proto); known != sizes_.end()) return known->second;
     open_.push_back(proto);
-    INGOT_RETURN_IF_ERROR(check_nodes(proto->node(), function.opsets, fmt::format(" in function {}", proto->name())));
+    INGOT_ASSIGN_OR_RETURN(const std::int64_t inside,
+                           check_nodes(proto->node(), function.opsets, fmt::format(" in function {}", proto->name())));
     open_.pop_back();
-    return Status::ok();
+    return sizes_[proto] = inside + 1;
   }
 
   static std::string explain(const NodeProto& node, const Opsets& opsets, const std::string& where) {
@@ -80,7 +91,7 @@ class Checker {
 
   const ModelContext& context_;
   std::vector<const FunctionProto*> open_;
-  std::set<const FunctionProto*> done_;
+  std::map<const FunctionProto*, std::int64_t> sizes_;
   std::vector<std::string> missing_;
 };
 
@@ -96,7 +107,7 @@ const OpRow* supported_row(const NodeProto& node, const Opsets& opsets) {
 
 Status check_support(const ModelContext& context) {
   Checker checker(context);
-  INGOT_RETURN_IF_ERROR(checker.check_nodes(context.model->graph().node(), context.opsets, ""));
+  INGOT_RETURN_IF_ERROR(checker.check_nodes(context.model->graph().node(), context.opsets, "").status());
   return checker.report();
 }
 
