@@ -102,7 +102,7 @@ void tile_kernel(const GemmTile& t, const Epilogue& e) {
   const bool adds = !t.first || e.row_bias != nullptr || e.residual != nullptr;
   const bool clamps_low = t.last && e.clamps_low();
   const bool clamps_high = t.last && e.clamps_high();
-  const float* residual = e.residual + t.row_index * e.residual_stride + t.col_index;
+  std::int64_t residual = t.row_index * e.residual_stride + t.col_index;  // an offset: the pointer may be null
   float* c = t.c;
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i, c += t.ldc, residual += e.residual_stride) {
@@ -114,7 +114,7 @@ void tile_kernel(const GemmTile& t, const Epilogue& e) {
           x = hn::Add(x, edge.load(c, v));
         } else {
           if (e.row_bias != nullptr) x = hn::Add(x, hn::Set(d, e.row_bias[t.row_index + i]));
-          if (e.residual != nullptr) x = hn::Add(x, edge.load(residual, v));
+          if (e.residual != nullptr) x = hn::Add(x, edge.load(e.residual + residual, v));
         }
       }
       if (clamps_low) x = at_least(d, x, e.clamp_min);

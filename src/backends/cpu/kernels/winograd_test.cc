@@ -43,8 +43,8 @@ TEST(Winograd, ShapesAndThreads) {
   ThreadPool pool(3);
   std::uint32_t seed = 1;
   for (const int panel : testing::panels())
-    for (const std::int64_t channels : {1, 16, 33, 130})
-      for (const std::int64_t outputs : {1, 32, 70})
+    for (const std::int64_t channels : {1, 33, 130})
+      for (const std::int64_t outputs : {1, 70})
         for (const auto& [h, w] : {std::pair{1, 1}, {7, 7}, {9, 14}}) {
           ConvCase t = square(channels, outputs, h, w);
           t.batch = 1 + seed % 2;
