@@ -72,10 +72,10 @@ bool walk_scores(const Graph& graph, ValueId value, Found& found, int depth = 0)
     return true;
   }
   if (const auto operand = scaled(graph, value)) {
-    if (!found.masks.empty()) return false;  // the masks would have to be scaled as well
     found.scale *= operand->value;
     return walk_scores(graph, operand->other, found, depth + 1);
   }
+  if (found.scale != 1) return false;  // a mask below a factor would have to be scaled as well
   if (node->op == "Add") {
     for (std::size_t i : {std::size_t{0}, std::size_t{1}}) {
       const ValueId scores = node->inputs[i], mask = node->inputs[1 - i];

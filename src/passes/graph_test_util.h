@@ -16,6 +16,7 @@
 #include "ir/text.h"
 #include "ir/verify.h"
 #include "ops/infer.h"
+#include "passes/match.h"
 #include "passes/rules.h"
 #include "reference/evaluate.h"
 

@@ -169,6 +169,14 @@ Ints compose_perms(const Ints& first, const Ints& second) {
   return result;
 }
 
+bool is_layout_perm(const Ints& perm) {
+  const auto rank = static_cast<std::int64_t>(perm.size());
+  if (rank < 3 || perm[0] != 0 || perm[1] != rank - 1) return false;
+  for (std::size_t i = 2; i < perm.size(); ++i)
+    if (perm[i] != static_cast<std::int64_t>(i) - 1) return false;
+  return true;
+}
+
 SymShape permuted(const SymShape& shape, const Ints& perm) {
   SymShape result;
   for (std::int64_t axis : perm) result.push_back(shape[static_cast<std::size_t>(axis)]);

@@ -66,6 +66,8 @@ bool is_identity_perm(const Ints& perm);
 Ints inverse_perm(const Ints& perm);
 // Transposing by `first`, then by `second`.
 Ints compose_perms(const Ints& first, const Ints& second);
+// [N, spatial..., C] -> [N, C, spatial...].
+bool is_layout_perm(const Ints& perm);
 SymShape permuted(const SymShape& shape, const Ints& perm);
 
 // An operator with an expression for these operand types (Pointwise itself included): elementwise with broadcast.

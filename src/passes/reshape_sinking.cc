@@ -11,9 +11,11 @@
 namespace ingot::passes {
 namespace {
 
-// Axes of the transposed tensor and of the reshaped one that hold the same elements.
+// Axes of the transposed tensor and of the reshaped one that hold the same elements. Of extents of 1 before, only those
+// that stand against one after count, in a group of their own.
 struct Group {
   Ints before, after;
+  bool is_unit = false;
 };
 
 // How far the products of the extents from `j` on must go to equal `wanted`; 0 when they never do.
@@ -26,12 +28,13 @@ std::size_t reach(const SymShape& extents, std::size_t j, const Dim& wanted) {
   return 0;
 }
 
-// Each group splits one axis or merges several. Extents of 1 before are ignored; those after join a neighbour.
+// Each group splits one axis or merges several. Extents of 1 after that have no partner join a neighbour.
 std::optional<std::vector<Group>> group_axes(const SymShape& before, const SymShape& after) {
   std::vector<Group> groups;
   std::size_t j = 0;
   for (std::size_t i = 0; i < before.size();) {
     if (before[i] == Dim(1)) {
+      if (j < after.size() && after[j] == Dim(1)) groups.push_back({{static_cast<std::int64_t>(i)}, {static_cast<std::int64_t>(j++)}, true});
       ++i;
       continue;
     }
@@ -57,14 +60,6 @@ std::optional<std::vector<Group>> group_axes(const SymShape& before, const SymSh
   return groups;
 }
 
-bool is_layout_perm(const Ints& perm) {
-  const auto rank = static_cast<std::int64_t>(perm.size());
-  if (rank < 4 || perm[0] != 0 || perm[1] != rank - 1) return false;
-  for (std::size_t i = 2; i < perm.size(); ++i)
-    if (perm[i] != static_cast<std::int64_t>(i) - 1) return false;
-  return true;
-}
-
 Match sink(const Graph& graph, const Node& root) {
   const Node* above = sole_producer(graph, root.inputs[0], "Transpose");
   const SymShape* source = above != nullptr ? shape_of(graph, above->inputs[0]) : nullptr;
@@ -82,19 +77,21 @@ Match sink(const Graph& graph, const Node& root) {
     if (!((*source)[axis] == Dim(1))) rank_of_axis[axis] = count++;
   std::vector<std::size_t> order(groups->size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::vector<std::int64_t> first(groups->size(), -1);
+  std::vector<std::int64_t> first(groups->size());
   bool small_transpose = false;
   for (std::size_t g = 0; g < groups->size(); ++g) {
     std::int64_t low = count, high = -1, last = -1;
+    first[g] = static_cast<std::int64_t>(source->size());
     for (std::int64_t axis : (*groups)[g].before) {
-      const std::int64_t place = rank_of_axis[static_cast<std::size_t>(perm[static_cast<std::size_t>(axis)])];
+      const std::int64_t from = perm[static_cast<std::size_t>(axis)];
+      const std::int64_t place = rank_of_axis[static_cast<std::size_t>(from)];
+      first[g] = std::min(first[g], from);
       small_transpose |= place < last;
       last = place;
       low = std::min(low, place);
       high = std::max(high, place);
     }
-    if ((*groups)[g].before.empty() || high - low + 1 != static_cast<std::int64_t>((*groups)[g].before.size())) return no_match();
-    first[g] = low;
+    if (!(*groups)[g].is_unit && high - low + 1 != static_cast<std::int64_t>((*groups)[g].before.size())) return no_match();
   }
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return first[a] < first[b]; });
 
@@ -104,7 +101,8 @@ Match sink(const Graph& graph, const Node& root) {
   for (std::size_t axis = 0; axis < source->size(); ++axis)
     if (rank_of_axis[axis] < 0) inner.push_back(static_cast<std::int64_t>(axis));
   for (std::size_t g : order) {
-    for (std::int64_t axis : (*groups)[g].before) inner.push_back(perm[static_cast<std::size_t>(axis)]);
+    for (std::int64_t axis : (*groups)[g].before)
+      if (!(*groups)[g].is_unit) inner.push_back(perm[static_cast<std::size_t>(axis)]);
     for (std::int64_t axis : (*groups)[g].after) {
       place_of_after[static_cast<std::size_t>(axis)] = static_cast<std::int64_t>(wanted.size());
       wanted.push_back((*after)[static_cast<std::size_t>(axis)]);
@@ -114,7 +112,7 @@ Match sink(const Graph& graph, const Node& root) {
   const bool gone = is_identity_perm(place_of_after);
   const Node* user = sole_user(graph, root.outputs[0]);
   const bool met = user != nullptr && user->op == "Transpose" && !small_transpose;
-  if (!gone && !is_layout_perm(place_of_after) && !met) return no_match();
+  if (!gone && (after->size() < 4 || !is_layout_perm(place_of_after)) && !met) return no_match();
   ir::Patch patch = new_patch(graph, "sink_transpose_reshape");
   ValueId x = above->inputs[0];
   if (small_transpose) {

@@ -97,16 +97,22 @@ class Driver {
       for (const ir::Use& use : graph_.value(from).uses) work_.push(use.node);
     }
     INGOT_RETURN_IF_ERROR(std::move(patch).apply(graph_));
+    std::deque<ir::NodeId> doubtful;
     for (ir::ValueId id : created) {
       const Node* node = graph_.has(id) ? graph_.producer(id) : nullptr;
       if (node == nullptr) continue;
-      INGOT_RETURN_IF_ERROR(infer_again(*node));
+      doubtful.push_back(node->id);
       push_around(node->id);
       if (session_.options.trace) text += fmt::format(" {}", node->op);
     }
-    for (const auto& [from, to] : replaced)
-      if (graph_.has(to))
-        for (const ir::Use& use : graph_.value(to).uses) work_.push(use.node);
+    for (const auto& [from, to] : replaced) {
+      if (!graph_.has(to)) continue;
+      for (const ir::Use& use : graph_.value(to).uses) {
+        work_.push(use.node);
+        doubtful.push_back(use.node);
+      }
+    }
+    INGOT_RETURN_IF_ERROR(infer_again(std::move(doubtful)));
     session_.record(rule.name, text);
     return {};
   }
@@ -119,16 +125,41 @@ class Driver {
     return text + " ->";
   }
 
-  // A patch infers types from types; with the operands in the graph, symbolic values count too.
-  Status infer_again(const Node& node) {
-    INGOT_ASSIGN_OR_RETURN(auto inferred, ops::infer(graph_, node.op, node.attrs, node.inputs, node.outputs.size()));
-    for (std::size_t i = 0; i < node.outputs.size() && i < inferred.size(); ++i) {
-      if (node.outputs[i] == kNoValue) continue;
-      ir::Value& value = graph_.value(node.outputs[i]);
-      value.type = std::move(inferred[i].type);
-      value.symbolic_value = std::move(inferred[i].symbolic_value);
+  // Infers the nodes again, and their users while something changes: a patch infers types from types, but in the graph
+  // symbolic values count too, and an operand that became a constant can tell the shape of everything below it.
+  Status infer_again(std::deque<ir::NodeId> nodes) {
+    for (std::size_t steps = 0; !nodes.empty() && steps < 4 * graph_.node_count() + 64; ++steps) {
+      const Node& node = graph_.node(nodes.front());
+      nodes.pop_front();
+      auto inferred = ops::infer(graph_, node.op, node.attrs, node.inputs, node.outputs.size(), node.subgraphs);
+      if (!inferred.is_ok()) return std::move(inferred).status().annotate(fmt::format("{} '{}'", node.op, node.name));
+      for (std::size_t i = 0; i < node.outputs.size() && i < inferred->size(); ++i) {
+        if (node.outputs[i] == kNoValue || !update(graph_.value(node.outputs[i]), std::move((*inferred)[i]))) continue;
+        for (const ir::Use& use : graph_.value(node.outputs[i]).uses) {
+          nodes.push_back(use.node);
+          work_.push(use.node);
+        }
+      }
     }
     return {};
+  }
+
+  // Takes over what is newly known; what was known stays.
+  static bool update(ir::Value& value, ops::InferredOutput now) {
+    bool changed = false;
+    if (now.type.is_tensor() && now.type.shape) {
+      SymShape shape = *now.type.shape;
+      const bool comparable = value.type.shape && value.type.shape->size() == shape.size();
+      for (std::size_t i = 0; comparable && i < shape.size(); ++i)
+        if (!shape[i].is_constant() && (*value.type.shape)[i].is_constant()) shape[i] = (*value.type.shape)[i];
+      changed = !comparable || !(shape == *value.type.shape);
+      value.type.shape = std::move(shape);
+    }
+    if (now.symbolic_value && now.symbolic_value != value.symbolic_value) {
+      value.symbolic_value = std::move(now.symbolic_value);
+      changed = true;
+    }
+    return changed;
   }
 
   // The node, what feeds it and what uses it, two steps up and one down: as far as most patterns reach from their root.

@@ -11,15 +11,6 @@ namespace {
 
 bool is_unit(const Dim& dim) { return dim == Dim(1); }
 
-// [N, spatial..., C] -> [N, C, spatial...].
-bool is_layout_perm(const Ints& perm) {
-  const auto rank = static_cast<std::int64_t>(perm.size());
-  if (rank < 3 || perm[0] != 0 || perm[1] != rank - 1) return false;
-  for (std::size_t i = 2; i < perm.size(); ++i)
-    if (perm[i] != static_cast<std::int64_t>(i) - 1) return false;
-  return true;
-}
-
 bool lets_pass(const Graph& graph, const Node& node) {
   static constexpr std::string_view kOthers[] = {"Softmax", "LogSoftmax", "Concat", "Pad", "Slice"};
   return is_pointwise(graph, node) || std::find(std::begin(kOthers), std::end(kOthers), node.op) != std::end(kOthers);
@@ -195,6 +186,19 @@ Match sink_slice(const Graph& graph, const Node& root) {
   return below(std::move(patch), root, y, above->perm);
 }
 
+// The elements of a vector in another order; of a constant at once, so that shapes stay known.
+Result<ValueId> reordered(ir::Patch& patch, const Graph& graph, ValueId value, const Ints& order, ir::NodeId origin) {
+  const HostTensor* tensor = graph.constant(value);
+  if (tensor == nullptr)
+    return patch.add("Gather", {value, int_constant(patch, order)}, Attrs{{"axis", std::int64_t{0}}}, origin);
+  INGOT_ASSIGN_OR_RETURN(HostTensor result, HostTensor::create(tensor->dtype(), {std::ssize(order)}));
+  for (std::int64_t i = 0; i < result.elements(); ++i) {
+    const std::int64_t from = order[static_cast<std::size_t>(i)];
+    is_integer(tensor->dtype()) ? result.set_int(i, tensor->as_int(from)) : result.set_double(i, tensor->as_double(from));
+  }
+  return patch.add_constant(graph.value(value).name, share(std::move(result)));
+}
+
 // Resize: whichever of roi, scales, sizes is given follows the axes.
 Match sink_resize(const Graph& graph, const Node& root) {
   const auto above = transpose_above(graph, root.inputs[0], root.outputs[0]);
@@ -214,12 +218,14 @@ Match sink_resize(const Graph& graph, const Node& root) {
       if (operands[i] == kNoValue) continue;
       const SymShape* shape = shape_of(graph, operands[i]);
       if (shape == nullptr || shape->size() != 1) return no_match();
-      if ((*shape)[0] == Dim(0)) continue;  // an empty placeholder
+      if ((*shape)[0] == Dim(0)) {  // an empty placeholder
+        operands[i] = kNoValue;
+        continue;
+      }
       Ints order = inverse;
       if (i == 1)  // roi: starts, then ends
         for (std::int64_t axis : inverse) order.push_back(axis + rank);
-      INGOT_ASSIGN_OR_RETURN(operands[i], patch.add("Gather", {operands[i], int_constant(patch, order)},
-                                                    Attrs{{"axis", std::int64_t{0}}}, root.id));
+      INGOT_ASSIGN_OR_RETURN(operands[i], reordered(patch, graph, operands[i], order, root.id));
     }
   }
   INGOT_ASSIGN_OR_RETURN(const ValueId y, rebuild(patch, root, operands, attrs));
