@@ -27,8 +27,10 @@ class Lowering {
     for (const ir::NodeId id : graph_.nodes())
       if (Status status = add_node(graph_.node(id)); !status.is_ok())
         return std::move(status).annotate(fmt::format("node '{}' ({})", graph_.node(id).name, graph_.node(id).op));
-    for (const ValueId id : graph_.outputs()) {
-      INGOT_ASSIGN_OR_RETURN(const std::int32_t tensor, add_output(graph_.value(id)));
+    for (std::size_t i = 0; i < graph_.outputs().size(); ++i) {
+      INGOT_ASSIGN_OR_RETURN(const std::int32_t tensor, add_output(graph_.value(graph_.outputs()[i])));
+      // The binding's name belongs to the position, whatever value has come to stand there.
+      out_.tensors[static_cast<std::size_t>(tensor)].name = graph_.output_names()[i];
       out_.outputs.push_back(tensor);
     }
     return std::move(out_);

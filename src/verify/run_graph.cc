@@ -33,7 +33,7 @@ class Interpreter {
       if (Status status = step(graph_.node(id)); !status.is_ok())
         return std::move(status).annotate(fmt::format("node '{}' ({})", graph_.node(id).name, graph_.node(id).op));
     TensorMap outputs;
-    for (const ValueId id : graph_.outputs()) outputs.emplace(graph_.value(id).name, *find(id));
+    for (std::size_t i = 0; i < graph_.outputs().size(); ++i) outputs.emplace(graph_.output_names()[i], *find(graph_.outputs()[i]));
     return outputs;
   }
 
