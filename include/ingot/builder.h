@@ -29,6 +29,10 @@ typedef struct ingot_build_options {
   /* Called on the building thread. */
   void (*progress)(void* user, size_t done, size_t total, const char* what);
   void* progress_user;
+  /* The same as `shapes`, in the text forms of the command line: "batch:1x8x64", "image:1x3x224x224",
+   * "image:1x3x224x224:8x3x224x224:32x3x224x224". */
+  const char* const* shape_texts;
+  size_t shape_text_count;
 } ingot_build_options;
 
 /* options may be NULL. The engine can be run at once; ingot_engine_serialise (ingot.h) gives its plan. */

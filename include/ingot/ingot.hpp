@@ -86,7 +86,10 @@ class [[nodiscard]] Result {
   const T& value() const& { return (status().check(), std::get<0>(state_)); }
   T&& value() && { return (status().check(), std::get<0>(std::move(state_))); }
   T& operator*() & { return value(); }
+  const T& operator*() const& { return value(); }
+  T&& operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
+  const T* operator->() const { return &value(); }
 
  private:
   std::variant<T, Status> state_;

@@ -42,7 +42,12 @@ std::string sizes_text(const std::int64_t* dims, std::int32_t rank) {
 // The same resolution as the command line's --shapes, so that both mean the same by a name.
 Result<std::vector<builder::ShapeRange>> shape_ranges(const ir::Graph& graph, const ingot_build_options& options) {
   if (options.shape_count > 0) INGOT_RETURN_IF_ERROR(require("shapes", options.shapes));
+  if (options.shape_text_count > 0) INGOT_RETURN_IF_ERROR(require("shape_texts", options.shape_texts));
   std::vector<std::string> texts;
+  for (std::size_t i = 0; i < options.shape_text_count; ++i) {
+    INGOT_RETURN_IF_ERROR(require("shape_texts", options.shape_texts[i]));
+    texts.emplace_back(options.shape_texts[i]);
+  }
   for (std::size_t i = 0; i < options.shape_count; ++i) {
     const ingot_shape_range& range = options.shapes[i];
     INGOT_RETURN_IF_ERROR(require("the fields of shapes", range.input, range.min_dims, range.opt_dims, range.max_dims));
