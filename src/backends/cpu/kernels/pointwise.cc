@@ -31,11 +31,11 @@ void expand_rows(const std::byte* from, std::size_t element_bytes, std::int64_t 
 
 }  // namespace
 
-PointwiseLoop::PointwiseLoop(const VectorProgram& program, BroadcastPlan plan) : program_(program), plan_(std::move(plan)) {
-  const std::int64_t block = program_.block();
+PointwiseLoop::PointwiseLoop(const VectorProgram& program, BroadcastPlan plan) : program_(&program), plan_(std::move(plan)) {
+  const std::int64_t block = program_->block();
   const std::int64_t run = plan_.run();
   const std::int64_t rows = plan_.rows();
-  out_bytes_ = static_cast<std::size_t>(bits_of(program_.result_type())) / 8;
+  out_bytes_ = static_cast<std::size_t>(bits_of(program_->result_type())) / 8;
   if (run * 2 <= block && rows > 1) {
     group_rows_ = std::min(rows, block / run);
     // Whole vectors in every block but the last.
@@ -48,8 +48,8 @@ PointwiseLoop::PointwiseLoop(const VectorProgram& program, BroadcastPlan plan) :
     units_per_outer_ = rows * segments_;
   }
   std::size_t widest = 1;
-  for (std::size_t i = 0; i < program_.inputs(); ++i) {
-    element_bytes_.push_back(static_cast<std::size_t>(bits_of(program_.input_type(i))) / 8);
+  for (std::size_t i = 0; i < program_->inputs(); ++i) {
+    element_bytes_.push_back(static_cast<std::size_t>(bits_of(program_->input_type(i))) / 8);
     widest = std::max(widest, element_bytes_.back());
     const bool runs = plan_.run_stride(i) != 0;
     const bool steps = group_rows_ > 1 && plan_.row_stride(i) != 0;
@@ -58,7 +58,7 @@ PointwiseLoop::PointwiseLoop(const VectorProgram& program, BroadcastPlan plan) :
     else modes_.push_back(steps ? Mode::per_row : Mode::splat);
   }
   operand_bytes_ = std::max(kSplatBytes, group_rows_ > 1 ? static_cast<std::size_t>(block) * widest : kSplatBytes);
-  thread_bytes_ = operand_bytes_ * program_.inputs();
+  thread_bytes_ = operand_bytes_ * program_->inputs();
 }
 
 void PointwiseLoop::run_units(std::int64_t begin, std::int64_t end, const void* const* inputs, std::byte* out,
@@ -67,7 +67,7 @@ void PointwiseLoop::run_units(std::int64_t begin, std::int64_t end, const void* 
   BlockArg args[kMaxPointwiseOperands];
   const std::byte* bases[kMaxPointwiseOperands];     // for the current outer index
   const std::byte* prepared[kMaxPointwiseOperands];  // what the expanded copy was made from
-  const std::size_t operands = program_.inputs();
+  const std::size_t operands = program_->inputs();
   const std::int64_t run = plan_.run();
   const std::int64_t rows = plan_.rows();
   std::fill_n(prepared, operands, nullptr);
@@ -104,13 +104,13 @@ void PointwiseLoop::run_units(std::int64_t begin, std::int64_t end, const void* 
       }
     }
     const std::int64_t at = (outer * rows + row) * run + column;
-    program_.run(count, args, out + static_cast<std::size_t>(at) * out_bytes_, scratch);
+    program_->run(count, args, out + static_cast<std::size_t>(at) * out_bytes_, scratch);
   }
 }
 
 void PointwiseLoop::run(const void* const* inputs, void* out, std::byte* workspace, Parallel& parallel) const {
   if (plan_.elements == 0) return;
-  const TaskSplit split(plan_.outer() * units_per_outer_, plan_.elements * program_.cost(), parallel.threads());
+  const TaskSplit split(plan_.outer() * units_per_outer_, plan_.elements * program_->cost(), parallel.threads());
   parallel.run(split.tasks(), [&](std::int64_t task, int thread) {
     run_units(split.begin(task), split.end(task), inputs, static_cast<std::byte*>(out),
               workspace + static_cast<std::size_t>(thread) * thread_bytes_);

@@ -35,7 +35,7 @@ class PointwiseLoop {
   void run_units(std::int64_t begin, std::int64_t end, const void* const* inputs, std::byte* out,
                  std::byte* workspace) const;
 
-  const VectorProgram& program_;
+  const VectorProgram* program_;
   BroadcastPlan plan_;
   std::vector<Mode> modes_;
   std::vector<std::size_t> element_bytes_;

@@ -8,7 +8,7 @@
 namespace ingot::cpu {
 
 RowProgram::RowProgram(const VectorProgram& program, const Shape& out, std::span<const Shape> operands)
-    : program_(program) {
+    : program_(&program) {
   for (std::size_t k = 0; k < operands.size(); ++k) {
     Operand operand;
     operand.element_bytes = static_cast<std::size_t>(bits_of(program.input_type(k + 1))) / 8;
@@ -50,8 +50,8 @@ void RowProgram::run(const void* call, float* row, std::int64_t count, std::int6
     }
   }
   for (std::int64_t at = 0; at < count;) {
-    const std::int64_t n = std::min(self->program_.block(), count - at);
-    self->program_.run(n, args, row + at, scratch);
+    const std::int64_t n = std::min(self->program_->block(), count - at);
+    self->program_->run(n, args, row + at, scratch);
     at += n;
     args[0] = {row + at, 1};
     for (std::size_t k = 0; k < self->operands_.size(); ++k)

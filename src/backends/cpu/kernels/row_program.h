@@ -36,7 +36,7 @@ class RowProgram {
     std::int64_t column_stride = 0;
     std::size_t element_bytes = 4;
   };
-  const VectorProgram& program_;
+  const VectorProgram* program_;
   std::vector<Operand> operands_;
 };
 

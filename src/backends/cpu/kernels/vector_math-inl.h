@@ -32,8 +32,8 @@ template <class D, class V = hn::Vec<D>>
 HWY_INLINE V exp_f32(D d, V x) {
   const hn::RebindToSigned<D> di;
   constexpr float kTerms[] = {1.3950599823e-3F, 8.3689540625e-3F, 4.1666205972e-2F, 1.6666518152e-1F, 0.5F, 1.0F, 1.0F};
-  // Below -87 the result is zero, above 88.8 infinite, both through the exponent built below.
-  x = limit(d, x, -88.0F, 90.0F);
+  // Below -87 the result is zero, above 88.73 infinite, both through the exponent built below.
+  x = limit(d, x, -88.0F, 89.0F);
   const V n = hn::Round(hn::Mul(x, hn::Set(d, 1.44269504F)));
   V r = hn::NegMulAdd(n, hn::Set(d, 0.693359375F), x);  // ln 2 in two parts: exact product, then the rest
   r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4F), r);
