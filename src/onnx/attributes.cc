@@ -33,8 +33,8 @@ Result<AttributeType> type_of(const AttributeProto& proto) {
   return invalid_argument("attribute {} has neither type nor value", proto.name());
 }
 
-Result<std::vector<std::pair<std::string, const AttributeProto*>>> resolve_attributes(const NodeProto& node,
-                                                                                     const AttributeBindings& bindings) {
+Result<std::vector<std::pair<std::string, const AttributeProto*>>> resolve_attributes(
+    const NodeProto& node, const AttributeBindings& bindings) {
   std::vector<std::pair<std::string, const AttributeProto*>> resolved;
   for (const AttributeProto& proto : node.attribute()) {
     if (proto.name().empty()) return invalid_argument("an attribute has no name");
@@ -49,8 +49,8 @@ Result<std::vector<std::pair<std::string, const AttributeProto*>>> resolve_attri
   return resolved;
 }
 
-Result<Attr> to_attr(const AttributeProto& proto, std::string_view name, std::string_view op, const ExternalData& external,
-                     const std::shared_ptr<const void>& keep_alive) {
+Result<Attr> to_attr(const AttributeProto& proto, std::string_view name, std::string_view op,
+                     const ExternalData& external, const std::shared_ptr<const void>& keep_alive) {
   INGOT_ASSIGN_OR_RETURN(const AttributeType type, type_of(proto));
   switch (type) {
     case AttributeType::integer: {
@@ -70,7 +70,9 @@ Result<Attr> to_attr(const AttributeProto& proto, std::string_view name, std::st
       if (!tensor.is_ok()) return std::move(tensor).status().annotate(fmt::format("attribute {}", name));
       return Attr(*tensor);
     }
-    default: return unsupported("attribute {} is of a kind (ONNX attribute type {}) that is not supported", name, static_cast<int>(type));
+    default:
+      return unsupported("attribute {} is of a kind (ONNX attribute type {}) that is not supported", name,
+                         static_cast<int>(type));
   }
 }
 

@@ -38,7 +38,8 @@ Result<std::vector<std::string>> split_location(const std::string& location) {
   if (location.empty()) return invalid_argument("external data without a location");
   if (location.find('\0') != std::string::npos) return invalid_argument("external data location holds a zero byte");
   if (location.front() == '/' || location.front() == '\\' || (location.size() > 1 && location[1] == ':'))
-    return invalid_argument("external data '{}' is an absolute path; only files in the model's folder are read", location);
+    return invalid_argument("external data '{}' is an absolute path; only files in the model's folder are read",
+                            location);
   std::vector<std::string> parts;
   std::string_view rest = location;
   while (!rest.empty()) {
@@ -46,8 +47,7 @@ Result<std::vector<std::string>> split_location(const std::string& location) {
     const std::string_view part = rest.substr(0, slash);
     rest.remove_prefix(std::min(slash + 1, rest.size()));
     if (part.empty() || part == ".") continue;
-    if (part == "..")
-      return invalid_argument("external data '{}' leaves the model's folder with '..'", location);
+    if (part == "..") return invalid_argument("external data '{}' leaves the model's folder with '..'", location);
     parts.emplace_back(part);
   }
   if (parts.empty()) return invalid_argument("external data '{}' names no file", location);
@@ -63,7 +63,8 @@ Status open_error(const std::string& location, int error) {
 
 Result<File> open_inside(const std::string& folder, const std::string& location) {
   if (folder.empty())
-    return invalid_argument("external data '{}': a model read from memory without a folder may not refer to files", location);
+    return invalid_argument("external data '{}': a model read from memory without a folder may not refer to files",
+                            location);
   INGOT_ASSIGN_OR_RETURN(const std::vector<std::string> parts, split_location(location));
   File file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (file.get() < 0) return not_found("folder '{}': {}", folder, std::strerror(errno));
@@ -79,17 +80,18 @@ Result<File> open_inside(const std::string& folder, const std::string& location)
 
 }  // namespace
 
-Result<HostTensor> ExternalData::read(const std::string& location, std::int64_t offset, DType dtype, Shape shape) const {
+Result<HostTensor> ExternalData::read(const std::string& location, std::int64_t offset, DType dtype,
+                                      Shape shape) const {
   INGOT_ASSIGN_OR_RETURN(const File file, open_inside(folder_, location));
-  struct stat facts{};
+  struct stat facts {};
   if (::fstat(file.get(), &facts) != 0 || !S_ISREG(facts.st_mode))
     return invalid_argument("external data '{}' is not a regular file", location);
   const std::optional<std::int64_t> elements = element_count(shape);
   const std::optional<std::int64_t> length = elements ? bytes_of(dtype, *elements) : std::nullopt;
   if (!length) return invalid_argument("external data '{}': the shape {} is too large", location, to_string(shape));
   if (offset < 0 || offset > facts.st_size || *length > facts.st_size - offset)
-    return corrupt("external data '{}' has {} bytes; {} bytes at offset {} are needed", location, facts.st_size, *length,
-                   offset);
+    return corrupt("external data '{}' has {} bytes; {} bytes at offset {} are needed", location, facts.st_size,
+                   *length, offset);
   INGOT_ASSIGN_OR_RETURN(HostTensor tensor, HostTensor::create(dtype, std::move(shape)));
   std::span<std::byte> target = tensor.mutable_bytes();
   while (!target.empty()) {

@@ -84,7 +84,8 @@ TEST_F(ExternalDataTest, ThroughAModel) {
   const auto graph = model.run({}, nullptr, folder());
   ASSERT_TRUE(graph.is_ok()) << graph.status().to_string();
   EXPECT_EQ((*graph)->constant((*graph)->find_value("w"))->as_double(0), 3.0);
-  EXPECT_THAT(model.run().status().message(), HasSubstr("initializer \"w\": external data 'w.bin': a model read from memory"));
+  EXPECT_THAT(model.run().status().message(),
+              HasSubstr("initializer \"w\": external data 'w.bin': a model read from memory"));
   tensor.mutable_external_data(2)->set_value("4");
   EXPECT_THAT(model.run({}, nullptr, folder()).status().message(), HasSubstr("length 4 for a tensor of 8 bytes"));
   tensor.mutable_external_data(1)->set_value("-8");

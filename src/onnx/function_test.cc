@@ -33,7 +33,8 @@ TestModel calling_model(const std::string& function, std::initializer_list<const
 
 TEST(Function, IsInlinedWithItsOwnOpset) {
   TestModel model = calling_model("Soft");
-  FunctionProto& function = add_function(model, "Soft", {"a", "unused"}, {"r"}, 11);  // Softmax of opset 11 defaults to axis 1
+  FunctionProto& function =
+      add_function(model, "Soft", {"a", "unused"}, {"r"}, 11);  // Softmax of opset 11 defaults to axis 1
   set(add_node(function, "Softmax", {"a"}, {"t"}), "axis", std::int64_t{0});
   add_node(function, "Neg", {"t"}, {"r"});
   const auto graph = model.run();

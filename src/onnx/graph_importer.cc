@@ -14,13 +14,13 @@ namespace ingot::onnx {
 namespace {
 
 Status import_initializers(ModelContext& context, const GraphProto& proto, Scope& scope) {
-  if (proto.sparse_initializer_size() > 0)
-    return unsupported("graph \"{}\" has sparse initializers", proto.name());
+  if (proto.sparse_initializer_size() > 0) return unsupported("graph \"{}\" has sparse initializers", proto.name());
   for (const TensorProto& tensor : proto.initializer()) {
     if (tensor.name().empty()) return invalid_argument("an initializer of graph \"{}\" has no name", proto.name());
     auto value = to_tensor(tensor, context.external, context.model);
     if (!value.is_ok()) return value.status().annotate(fmt::format("initializer \"{}\"", tensor.name()));
-    INGOT_RETURN_IF_ERROR(scope.define(tensor.name(), scope.graph.add_constant(scope.value_name(tensor.name()), *value)));
+    INGOT_RETURN_IF_ERROR(
+        scope.define(tensor.name(), scope.graph.add_constant(scope.value_name(tensor.name()), *value)));
   }
   return Status::ok();
 }
@@ -44,16 +44,19 @@ Result<Overrides> check_overrides(const std::vector<const ValueInfoProto*>& inpu
   Overrides overrides;
   std::vector<std::pair<Dim, Dim>> replacements;  // applied last: until then the declared symbols count
   for (const auto& [name, shape] : options.input_shapes) {
-    const auto input = std::ranges::find_if(inputs, [&, &wanted = name](const auto* info) { return info->name() == wanted; });
+    const auto input =
+        std::ranges::find_if(inputs, [&, &wanted = name](const auto* info) { return info->name() == wanted; });
     if (input == inputs.end()) {
       std::vector<std::string> names;
       for (const auto* info : inputs) names.push_back(info->name());
-      return invalid_argument("a shape is given for input \"{}\", but the inputs are: {}", name, fmt::join(names, ", "));
+      return invalid_argument("a shape is given for input \"{}\", but the inputs are: {}", name,
+                              fmt::join(names, ", "));
     }
     INGOT_ASSIGN_OR_RETURN(const ir::Type type, to_type((*input)->type(), name, symbols));
     if (!type.is_tensor()) return invalid_argument("a shape is given for input \"{}\", which is no tensor", name);
     if (type.shape && type.shape->size() != shape.size())
-      return invalid_argument("input \"{}\" has rank {}, the shape given for it is {}", name, type.shape->size(), to_string(shape));
+      return invalid_argument("input \"{}\" has rank {}, the shape given for it is {}", name, type.shape->size(),
+                              to_string(shape));
     for (std::size_t i = 0; type.shape && i < shape.size(); ++i) replacements.emplace_back((*type.shape)[i], shape[i]);
     if (!overrides.emplace(name, shape).second) return invalid_argument("two shapes are given for input \"{}\"", name);
   }
@@ -94,11 +97,13 @@ Status import_outputs(ModelContext& context, const GraphProto& proto, const Scop
   std::set<std::string> names;
   for (const ValueInfoProto& output : proto.output()) {
     if (output.name().empty()) return invalid_argument("a graph output has no name");
-    if (!names.insert(output.name()).second) return invalid_argument("graph output \"{}\" is listed twice", output.name());
+    if (!names.insert(output.name()).second)
+      return invalid_argument("graph output \"{}\" is listed twice", output.name());
     auto found = scope.find(output.name());
     if (!found.is_ok()) return found.status().annotate("graph output");
     ir::ValueId value = *found;
-    if (value == ir::kNoValue) return invalid_argument("graph output \"{}\" is an argument that was left out", output.name());
+    if (value == ir::kNoValue)
+      return invalid_argument("graph output \"{}\" is an argument that was left out", output.name());
     if (scope.graph.value(value).name != output.name()) {  // a function that hands its argument through
       INGOT_ASSIGN_OR_RETURN(const ir::NodeId alias,
                              ops::add_node(scope.graph, "Identity", output.name(), {value}, {}, {output.name()}));
@@ -153,7 +158,8 @@ Result<std::shared_ptr<ir::Graph>> import_main_graph(ModelContext& context, cons
 }
 
 Result<std::shared_ptr<ir::Graph>> import_body(ModelContext& context, const GraphProto& proto, const Scope& outer,
-                                               const std::vector<ir::Type>& operands, const std::vector<Capture>& captures) {
+                                               const std::vector<ir::Type>& operands,
+                                               const std::vector<Capture>& captures) {
   auto graph = std::make_shared<ir::Graph>();
   graph->name = proto.name();
   Scope scope{*graph, outer.opsets, outer.attributes};
@@ -162,7 +168,8 @@ Result<std::shared_ptr<ir::Graph>> import_body(ModelContext& context, const Grap
     INGOT_ASSIGN_OR_RETURN(ir::Type type, to_type(inputs[i]->type(), inputs[i]->name(), context.symbols));
     const bool received = i < operands.size();
     if (type.kind == ir::Type::Kind::none && received) type = operands[i];
-    if (type.kind == ir::Type::Kind::none) return invalid_argument("input \"{}\" of body \"{}\" has no type", inputs[i]->name(), proto.name());
+    if (type.kind == ir::Type::Kind::none)
+      return invalid_argument("input \"{}\" of body \"{}\" has no type", inputs[i]->name(), proto.name());
     INGOT_RETURN_IF_ERROR(scope.define(inputs[i]->name(), graph->add_input(inputs[i]->name(), std::move(type))));
   }
   INGOT_RETURN_IF_ERROR(add_captures(captures, outer.graph, scope));
@@ -171,7 +178,8 @@ Result<std::shared_ptr<ir::Graph>> import_body(ModelContext& context, const Grap
   std::vector<ir::ValueId> outputs;
   for (const ValueInfoProto& output : proto.output()) {
     INGOT_ASSIGN_OR_RETURN(const ir::ValueId value, scope.find(output.name()));
-    if (value == ir::kNoValue) return invalid_argument("output \"{}\" of body \"{}\" is absent", output.name(), proto.name());
+    if (value == ir::kNoValue)
+      return invalid_argument("output \"{}\" of body \"{}\" is absent", output.name(), proto.name());
     outputs.push_back(value);
   }
   graph->set_outputs(std::move(outputs));

@@ -22,10 +22,11 @@ struct Capture {
   ir::ValueId outer;
 };
 
-// `operands` are the types of the values that the body's own inputs receive, as far as they are known: they stand in where
-// the body declares none. Trailing inputs follow the order of `captures`, constants and absent values left out.
+// `operands` are the types of the values that the body's own inputs receive, as far as they are known: they stand in
+// where the body declares none. Trailing inputs follow the order of `captures`, constants and absent values left out.
 Result<std::shared_ptr<ir::Graph>> import_body(ModelContext& context, const GraphProto& proto, const Scope& outer,
-                                               const std::vector<ir::Type>& operands, const std::vector<Capture>& captures);
+                                               const std::vector<ir::Type>& operands,
+                                               const std::vector<Capture>& captures);
 
 // Adds nodes, in any order, to the scope's graph.
 Status import_nodes(ModelContext& context, const google::protobuf::RepeatedPtrField<NodeProto>& nodes, Scope& scope);

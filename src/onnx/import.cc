@@ -31,7 +31,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kMistaken
 }};
 
 bool is_text(std::string_view head) {
-  return std::ranges::all_of(head, [](char c) { return (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\r' || c == '\t'; });
+  return std::ranges::all_of(head,
+                             [](char c) { return (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\r' || c == '\t'; });
 }
 
 Status not_a_model(std::string_view head) {
@@ -55,8 +56,9 @@ void describe(const ModelContext& context, ModelInfo& info) {
   for (const auto& entry : model.metadata_props()) info.metadata.emplace_back(entry.key(), entry.value());
 }
 
-Result<std::shared_ptr<ir::Graph>> import_stream(google::protobuf::io::ZeroCopyInputStream& stream, std::string_view head,
-                                                 const std::string& folder, const ImportOptions& options, ModelInfo* info) {
+Result<std::shared_ptr<ir::Graph>> import_stream(google::protobuf::io::ZeroCopyInputStream& stream,
+                                                 std::string_view head, const std::string& folder,
+                                                 const ImportOptions& options, ModelInfo* info) {
   auto model = std::make_shared<ModelProto>();
   if (head.empty() || !model->ParseFromZeroCopyStream(&stream)) return not_a_model(head);
   if (!model->has_graph() && is_text(head)) return not_a_model(head);
@@ -86,11 +88,12 @@ Result<std::shared_ptr<ir::Graph>> import_file(const std::string& path, const Im
   if (descriptor < 0) return not_found("model file \"{}\": {}", path, std::strerror(errno));
   google::protobuf::io::FileInputStream stream(descriptor);
   stream.SetCloseOnDelete(true);
-  struct stat facts{};
+  struct stat facts {};
   if (::fstat(descriptor, &facts) != 0 || !S_ISREG(facts.st_mode))
     return invalid_argument("model file \"{}\" is not a regular file", path);
   if (facts.st_size > std::numeric_limits<int>::max())
-    return invalid_argument("model file \"{}\" has {} bytes: ONNX allows less than 2 GiB without external data", path, facts.st_size);
+    return invalid_argument("model file \"{}\" has {} bytes: ONNX allows less than 2 GiB without external data", path,
+                            facts.st_size);
   std::string head(kHeadSize, '\0');
   head.resize(static_cast<std::size_t>(std::max<ssize_t>(::pread(descriptor, head.data(), head.size(), 0), 0)));
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();

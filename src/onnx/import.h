@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // ONNX files -> ir::Graph. The only door to ONNX: no other folder sees protobuf.
 //
-// What comes out is canonical: every operator is one of ops/ with the attributes of the newest opset, model functions are
-// inlined, bodies of If, Loop and Scan take what they use from outside as trailing inputs (constants are copied into
-// them), types are our own inference's. Declared types of intermediate values are ignored.
-// Errors: kNotFound (file), kCorrupt (not an ONNX model), kInvalidArgument (a malformed graph, wrong options),
-// kUnsupported (versions and operators; all unsupported nodes of the model are reported at once).
+// What comes out is canonical: every operator is one of ops/ with the attributes of the newest opset, model functions
+// are inlined, bodies of If, Loop and Scan take what they use from outside as trailing inputs (constants are copied
+// into them), types are our own inference's. Declared types of intermediate values are ignored. Errors: kNotFound
+// (file), kCorrupt (not an ONNX model), kInvalidArgument (a malformed graph, wrong options), kUnsupported (versions and
+// operators; all unsupported nodes of the model are reported at once).
 #pragma once
 
 #include <cstddef>

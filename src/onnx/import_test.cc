@@ -107,9 +107,13 @@ TEST(Import, UnsupportedOperatorsAreReportedTogether) {
   EXPECT_EQ(status.code(), StatusCode::kUnsupported);
   EXPECT_THAT(status.message(), HasSubstr("5 of the model's nodes"));
   EXPECT_THAT(status.message(), HasSubstr("node \"the_Gelu\" (Gelu, opset 13): the operator exists from opset 20 on"));
-  EXPECT_THAT(status.message(), HasSubstr("node \"the_NoSuchOp\" (NoSuchOp, opset 13): there is no such ONNX operator"));
-  EXPECT_THAT(status.message(), HasSubstr("node \"the_Upsample\" (Upsample, opset 13): the operator was removed after opset 9"));
-  EXPECT_THAT(status.message(), HasSubstr("node \"the_Deform\" (com.acme::Deform, opset 3): no plugin is loaded for domain \"com.acme\""));
+  EXPECT_THAT(status.message(),
+              HasSubstr("node \"the_NoSuchOp\" (NoSuchOp, opset 13): there is no such ONNX operator"));
+  EXPECT_THAT(status.message(),
+              HasSubstr("node \"the_Upsample\" (Upsample, opset 13): the operator was removed after opset 9"));
+  EXPECT_THAT(
+      status.message(),
+      HasSubstr("node \"the_Deform\" (com.acme::Deform, opset 3): no plugin is loaded for domain \"com.acme\""));
   EXPECT_THAT(status.message(), HasSubstr("the_InBody"));
 }
 

@@ -12,10 +12,11 @@ Result<Opsets> Opsets::from(const google::protobuf::RepeatedPtrField<OperatorSet
   Opsets opsets;
   for (const OperatorSetIdProto& import : imports) {
     const std::string domain(canonical_domain(import.domain()));
-    if (import.version() < 1) return invalid_argument("opset version {} of domain \"{}\" is not positive", import.version(), domain);
+    if (import.version() < 1)
+      return invalid_argument("opset version {} of domain \"{}\" is not positive", import.version(), domain);
     if (domain.empty() && (import.version() < kOldestOpset || import.version() > kNewestOpset))
-      return unsupported("ONNX opset {} is not supported; this build knows opsets {} to {}", import.version(), kOldestOpset,
-                         kNewestOpset);
+      return unsupported("ONNX opset {} is not supported; this build knows opsets {} to {}", import.version(),
+                         kOldestOpset, kNewestOpset);
     const auto [at, fresh] = opsets.versions_.emplace(domain, import.version());
     if (!fresh && at->second != import.version())
       return invalid_argument("domain \"{}\" is imported in versions {} and {}", domain, at->second, import.version());

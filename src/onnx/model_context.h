@@ -37,7 +37,8 @@ struct ModelContext {
   std::shared_ptr<const ModelProto> model;
   ExternalData external;
   Opsets opsets;
-  std::map<std::tuple<std::string, std::string, std::string>, ModelFunction> functions = {};  // by domain, name, overload
+  std::map<std::tuple<std::string, std::string, std::string>, ModelFunction> functions =
+      {};  // by domain, name, overload
   SymbolNames symbols = {};
   std::vector<std::string> warnings = {};
 

@@ -29,8 +29,8 @@ ir::ValueId NodeDraft::add_scalar(std::string_view what, DType dtype, double val
   return add_constant(what, HostTensor::scalar(dtype, value));
 }
 
-Result<ir::ValueId> NodeDraft::add_node(std::string_view node_op, std::vector<ir::ValueId> node_inputs, Attrs node_attrs,
-                                        std::string output_name) {
+Result<ir::ValueId> NodeDraft::add_node(std::string_view node_op, std::vector<ir::ValueId> node_inputs,
+                                        Attrs node_attrs, std::string output_name) {
   INGOT_ASSIGN_OR_RETURN(const ir::NodeId id, ops::add_node(graph_, std::string(node_op), name, std::move(node_inputs),
                                                             std::move(node_attrs), {std::move(output_name)}));
   return graph_.node(id).outputs[0];
@@ -43,15 +43,16 @@ Result<ir::ValueId> NodeDraft::emit(std::string_view node_op, std::vector<ir::Va
 Status NodeDraft::emit_output(std::size_t index, std::string_view node_op, std::vector<ir::ValueId> node_inputs,
                               Attrs node_attrs) {
   INGOT_CHECK(has_output(index), "output {} is not wanted", index);
-  INGOT_ASSIGN_OR_RETURN(const ir::ValueId value,
-                         add_node(node_op, std::move(node_inputs), std::move(node_attrs), std::exchange(outputs[index], {})));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId value, add_node(node_op, std::move(node_inputs), std::move(node_attrs),
+                                                           std::exchange(outputs[index], {})));
   emitted_.resize(std::max(emitted_.size(), index + 1), ir::kNoValue);
   emitted_[index] = value;
-  while (!outputs.empty() && outputs.back().empty()) outputs.pop_back();
   return Status::ok();
 }
 
-ir::ValueId NodeDraft::emitted(std::size_t index) const { return index < emitted_.size() ? emitted_[index] : ir::kNoValue; }
+ir::ValueId NodeDraft::emitted(std::size_t index) const {
+  return index < emitted_.size() ? emitted_[index] : ir::kNoValue;
+}
 
 Status NodeDraft::ints_to_input(std::string_view attribute, std::size_t index) {
   INGOT_ASSIGN_OR_RETURN(const std::optional<Ints> values, take<Ints>(attribute));

@@ -20,21 +20,25 @@ class NodeDraft {
   NodeDraft(ir::Graph& graph, std::string_view canonical_op, std::string node_name, std::int64_t domain_opset)
       : op(canonical_op), name(std::move(node_name)), opset(domain_opset), graph_(graph) {}
 
-  std::string op;                     // the canonical operator
+  std::string op;  // the canonical operator
   std::string name;
-  std::int64_t opset;                 // of the node's domain, where the node stands
-  std::vector<ir::ValueId> inputs;    // without absent ones at the end
+  std::int64_t opset;               // of the node's domain, where the node stands
+  std::vector<ir::ValueId> inputs;  // without absent ones at the end
   Attrs attrs;
-  std::vector<std::string> outputs;   // names in the graph; empty: unused; without unused ones at the end
+  std::vector<std::string> outputs;  // names in the graph; empty: unused
 
-  [[nodiscard]] bool has_input(std::size_t index) const { return index < inputs.size() && inputs[index] != ir::kNoValue; }
+  [[nodiscard]] bool has_input(std::size_t index) const {
+    return index < inputs.size() && inputs[index] != ir::kNoValue;
+  }
   [[nodiscard]] bool has_output(std::size_t index) const { return index < outputs.size() && !outputs[index].empty(); }
   // Fails when the input is absent.
   Status require_input(std::size_t index) const;
   [[nodiscard]] const ir::Type& type(ir::ValueId id) const { return graph_.value(id).type; }
   [[nodiscard]] const ir::Type& input_type(std::size_t index) const { return type(inputs[index]); }
   // The constant behind a value; nullptr when it is absent or computed.
-  [[nodiscard]] const HostTensor* constant(ir::ValueId id) const { return id == ir::kNoValue ? nullptr : graph_.constant(id); }
+  [[nodiscard]] const HostTensor* constant(ir::ValueId id) const {
+    return id == ir::kNoValue ? nullptr : graph_.constant(id);
+  }
   [[nodiscard]] const HostTensor* input_constant(std::size_t index) const {
     return has_input(index) ? constant(inputs[index]) : nullptr;
   }
@@ -43,12 +47,13 @@ class NodeDraft {
 
   // --- what an upgrade may put before the node ---
   ir::ValueId add_constant(std::string_view what, HostTensor tensor);
-  ir::ValueId add_ints(std::string_view what, const Ints& values);          // i64, rank 1
+  ir::ValueId add_ints(std::string_view what, const Ints& values);           // i64, rank 1
   ir::ValueId add_scalar(std::string_view what, DType dtype, double value);  // rank 0
   // A node with one output.
   Result<ir::ValueId> emit(std::string_view node_op, std::vector<ir::ValueId> node_inputs, Attrs node_attrs = {});
   // The same, but it computes output `index` of the ONNX node, which the last node then has no more.
-  Status emit_output(std::size_t index, std::string_view node_op, std::vector<ir::ValueId> node_inputs, Attrs node_attrs = {});
+  Status emit_output(std::size_t index, std::string_view node_op, std::vector<ir::ValueId> node_inputs,
+                     Attrs node_attrs = {});
   // What emit_output() made for an output, or kNoValue.
   [[nodiscard]] ir::ValueId emitted(std::size_t index) const;
 

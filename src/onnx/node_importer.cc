@@ -27,7 +27,6 @@ Result<std::vector<ir::ValueId>> find_inputs(const NodeProto& node, const Scope&
 std::vector<std::string> output_names(const NodeProto& node, const Scope& scope) {
   std::vector<std::string> names;
   for (const std::string& name : node.output()) names.push_back(name.empty() ? std::string() : scope.value_name(name));
-  while (!names.empty() && names.back().empty()) names.pop_back();
   return names;
 }
 
@@ -36,7 +35,8 @@ struct NodeAttributes {
   std::vector<std::pair<std::string, const GraphProto*>> bodies;
 };
 
-Result<NodeAttributes> read_attributes(ModelContext& context, const NodeProto& node, const Scope& scope, std::string_view op) {
+Result<NodeAttributes> read_attributes(ModelContext& context, const NodeProto& node, const Scope& scope,
+                                       std::string_view op) {
   INGOT_ASSIGN_OR_RETURN(const auto resolved, resolve_attributes(node, scope.attributes));
   NodeAttributes result;
   for (const auto& [name, proto] : resolved) {
@@ -94,7 +94,8 @@ Result<std::vector<ir::Type>> body_operands(const NodeDraft& draft) {
   if (draft.op == "Scan") {
     INGOT_ASSIGN_OR_RETURN(const std::int64_t scanned, draft.read_or<std::int64_t>("num_scan_inputs", 0));
     const auto count = static_cast<std::int64_t>(draft.inputs.size());
-    if (scanned < 1 || scanned > count) return invalid_argument("num_scan_inputs is {}, with {} inputs", scanned, count);
+    if (scanned < 1 || scanned > count)
+      return invalid_argument("num_scan_inputs is {}, with {} inputs", scanned, count);
     for (std::size_t i = 0; i < draft.inputs.size(); ++i) {
       ir::Type type = draft.has_input(i) ? draft.input_type(i) : ir::Type{};
       if (static_cast<std::int64_t>(i) >= count - scanned) type.shape.reset();  // one slice of it
@@ -104,8 +105,8 @@ Result<std::vector<ir::Type>> body_operands(const NodeDraft& draft) {
   return types;
 }
 
-Status import_with_bodies(ModelContext& context, const NodeProto& node, const NodeAttributes& attributes, NodeDraft& draft,
-                          Scope& scope) {
+Status import_with_bodies(ModelContext& context, const NodeProto& node, const NodeAttributes& attributes,
+                          NodeDraft& draft, Scope& scope) {
   INGOT_ASSIGN_OR_RETURN(const std::vector<Capture> captures, find_captures(attributes, scope));
   INGOT_ASSIGN_OR_RETURN(const std::vector<ir::Type> operands, body_operands(draft));
   std::vector<std::pair<std::string, std::shared_ptr<ir::Graph>>> bodies;
@@ -133,7 +134,8 @@ Status import_with_bodies(ModelContext& context, const NodeProto& node, const No
   std::vector<ir::Graph::NewOutput> outputs;
   for (std::size_t i = 0; i < inferred.size(); ++i)
     outputs.push_back({draft.outputs[i], std::move(inferred[i].type), draft.has_output(i)});
-  INGOT_ASSIGN_OR_RETURN(const ir::NodeId id, scope.graph.add_node(draft.op, draft.name, draft.inputs, draft.attrs, std::move(outputs)));
+  INGOT_ASSIGN_OR_RETURN(const ir::NodeId id,
+                         scope.graph.add_node(draft.op, draft.name, draft.inputs, draft.attrs, std::move(outputs)));
   scope.graph.node(id).subgraphs = std::move(bodies);
   return bind_outputs(node, draft, id, scope);
 }
@@ -146,6 +148,7 @@ Status import_by_row(ModelContext& context, const NodeProto& node, const OpRow& 
   INGOT_ASSIGN_OR_RETURN(NodeAttributes attributes, read_attributes(context, node, scope, row.name()));
   draft.attrs = std::move(attributes.plain);
   if (row.is_value()) {
+    if (!draft.has_output(0)) return Status::ok();
     INGOT_ASSIGN_OR_RETURN(TensorPtr value, constant_value(draft.attrs));
     return scope.define(node.output(0), scope.graph.add_constant(draft.outputs[0], std::move(value)));
   }
@@ -161,7 +164,8 @@ Result<AttributeBindings> bind_attributes(const NodeProto& node, const FunctionP
   AttributeBindings bindings;
   for (const AttributeProto& with_default : function.attribute_proto()) bindings[with_default.name()] = &with_default;
   for (const auto& [name, proto] : given) {
-    const bool declared = std::ranges::find(function.attribute(), name) != function.attribute().end() || bindings.contains(name);
+    const bool declared =
+        std::ranges::find(function.attribute(), name) != function.attribute().end() || bindings.contains(name);
     if (!declared) return invalid_argument("function {} has no attribute {}", function.name(), name);
     bindings[name] = proto;
   }
@@ -171,8 +175,8 @@ Result<AttributeBindings> bind_attributes(const NodeProto& node, const FunctionP
 Status import_call(ModelContext& context, const NodeProto& node, const ModelFunction& callee, Scope& scope) {
   const FunctionProto& function = *callee.proto;
   if (node.input_size() > function.input_size() || node.output_size() > function.output_size())
-    return invalid_argument("the call has {} inputs and {} outputs, the function {} and {}", node.input_size(), node.output_size(),
-                            function.input_size(), function.output_size());
+    return invalid_argument("the call has {} inputs and {} outputs, the function {} and {}", node.input_size(),
+                            node.output_size(), function.input_size(), function.output_size());
   Scope inner{scope.graph, callee.opsets};
   inner.prefix = fmt::format("{}{}/", scope.prefix, display_name(node));
   INGOT_ASSIGN_OR_RETURN(inner.attributes, bind_attributes(node, function, scope));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One row for each ONNX operator, in alphabetical order. `since` is the oldest opset that has it, where that is one that
-// is supported at all; a row without an upgrade is the same in all of them. An operator whose canonical form ops/ does not
-// have is reported as not implemented, so rows need not wait for it.
+// One row for each ONNX operator, in alphabetical order. `since` is the oldest opset that has it, where that is one
+// that is supported at all; a row without an upgrade is the same in all of them. An operator whose canonical form ops/
+// does not have is reported as not implemented, so rows need not wait for it.
 #include "onnx/op_table.h"
 
 #include <array>

@@ -32,10 +32,13 @@ struct OpRow {
 
 std::span<const OpRow> op_rows();
 
-// The row for an operator whatever the version, and nullptr when there is none. Among several the one that covers `opset`.
+// The row for an operator whatever the version, and nullptr when there is none. Among several the one that covers
+// `opset`.
 const OpRow* find_row(std::string_view domain, std::string_view op, std::int64_t opset);
 
 // The empty domain has the alias "ai.onnx".
-inline std::string_view canonical_domain(std::string_view domain) { return domain == "ai.onnx" ? std::string_view() : domain; }
+inline std::string_view canonical_domain(std::string_view domain) {
+  return domain == "ai.onnx" ? std::string_view() : domain;
+}
 
 }  // namespace ingot::onnx

@@ -8,7 +8,9 @@
 namespace ingot::onnx {
 namespace {
 
-std::string describe(const NodeProto& node) { return fmt::format("node \"{}\" ({})", display_name(node), node.op_type()); }
+std::string describe(const NodeProto& node) {
+  return fmt::format("node \"{}\" ({})", display_name(node), node.op_type());
+}
 
 void add_once(const std::string& name, std::unordered_set<std::string>& seen, std::vector<std::string>& names) {
   if (!name.empty() && seen.insert(name).second) names.push_back(name);
@@ -107,7 +109,8 @@ std::vector<std::string> free_names(const GraphProto& body) {
   return names;
 }
 
-Result<std::vector<const NodeProto*>> sorted_nodes(const google::protobuf::RepeatedPtrField<NodeProto>& nodes, const Scope& scope) {
+Result<std::vector<const NodeProto*>> sorted_nodes(const google::protobuf::RepeatedPtrField<NodeProto>& nodes,
+                                                   const Scope& scope) {
   INGOT_ASSIGN_OR_RETURN(Dependencies dependencies, dependencies_of(nodes, scope));
   std::priority_queue<int, std::vector<int>, std::greater<>> ready;
   for (int i = 0; i < nodes.size(); ++i) {
@@ -123,7 +126,8 @@ Result<std::vector<const NodeProto*>> sorted_nodes(const google::protobuf::Repea
     }
   }
   if (order.size() == static_cast<std::size_t>(nodes.size())) return order;
-  return invalid_argument("{} is part of a cycle: it needs its own output", describe(nodes[node_on_cycle(dependencies)]));
+  return invalid_argument("{} is part of a cycle: it needs its own output",
+                          describe(nodes[node_on_cycle(dependencies)]));
 }
 
 }  // namespace ingot::onnx

@@ -16,10 +16,10 @@ namespace ingot::onnx {
 struct Scope {
   ir::Graph& graph;
   const Opsets& opsets;
-  AttributeBindings attributes = {};                             // of the function that is being inlined
-  std::string prefix = {};                                       // of node and value names; tells function calls apart
-  std::unordered_map<std::string, ir::ValueId> values = {};      // kNoValue: an optional argument that the caller left out
-  std::unordered_map<std::string, std::string> renamed = {};     // function outputs, by the names that the caller wants
+  AttributeBindings attributes = {};                          // of the function that is being inlined
+  std::string prefix = {};                                    // of node and value names; tells function calls apart
+  std::unordered_map<std::string, ir::ValueId> values = {};   // kNoValue: an optional argument that the caller left out
+  std::unordered_map<std::string, std::string> renamed = {};  // function outputs, by the names that the caller wants
 
   // The name in ir::Graph for a value that is about to be made.
   [[nodiscard]] std::string value_name(const std::string& onnx_name) const {
@@ -39,6 +39,7 @@ std::vector<std::string> used_names(const NodeProto& node);
 
 // An order in which every node comes after what it uses. The given order is kept as far as possible. Fails on a cycle,
 // on a name with two producers and on a use of what neither a node nor the scope has.
-Result<std::vector<const NodeProto*>> sorted_nodes(const google::protobuf::RepeatedPtrField<NodeProto>& nodes, const Scope& scope);
+Result<std::vector<const NodeProto*>> sorted_nodes(const google::protobuf::RepeatedPtrField<NodeProto>& nodes,
+                                                   const Scope& scope);
 
 }  // namespace ingot::onnx

@@ -39,7 +39,8 @@ class Checker {
         expanded += body;
       }
       size += expanded;
-      if (size > kMaxNodes) return resource_exhausted("the model has more than {} nodes when its functions are expanded", kMaxNodes);
+      if (size > kMaxNodes)
+        return resource_exhausted("the model has more than {} nodes when its functions are expanded", kMaxNodes);
     }
     return size;
   }
@@ -49,7 +50,8 @@ class Checker {
     std::string text;
     for (std::size_t i = 0; i < std::min(missing_.size(), kMaxListed); ++i) text += "\n  " + missing_[i];
     if (missing_.size() > kMaxListed) text += fmt::format("\n  ... and {} more", missing_.size() - kMaxListed);
-    return unsupported("{} of the model's nodes {} not supported:{}", missing_.size(), missing_.size() == 1 ? "is" : "are", text);
+    return unsupported("{} of the model's nodes {} not supported:{}", missing_.size(),
+                       missing_.size() == 1 ? "is" : "are", text);
   }
 
  private:
@@ -85,8 +87,8 @@ class Checker {
     } else {
       why = "there is no such ONNX operator";
     }
-    return fmt::format("node \"{}\"{} ({}{}{}, opset {}): {}", display_name(node), where, domain, domain.empty() ? "" : "::",
-                       node.op_type(), opset ? std::to_string(*opset) : "missing", why);
+    return fmt::format("node \"{}\"{} ({}{}{}, opset {}): {}", display_name(node), where, domain,
+                       domain.empty() ? "" : "::", node.op_type(), opset ? std::to_string(*opset) : "missing", why);
   }
 
   const ModelContext& context_;

@@ -106,9 +106,11 @@ Result<TensorPtr> to_raw_tensor(const TensorProto& proto, DType dtype, Shape sha
                                 const std::shared_ptr<const void>& keep_alive) {
   const std::string& raw = proto.raw_data();
   if (raw.size() != size)
-    return invalid_argument("{}{} takes {} bytes, raw_data holds {}", to_string(dtype), to_string(shape), size, raw.size());
+    return invalid_argument("{}{} takes {} bytes, raw_data holds {}", to_string(dtype), to_string(shape), size,
+                            raw.size());
   if (keep_alive && size >= kShareThreshold) {
-    INGOT_ASSIGN_OR_RETURN(HostTensor tensor, HostTensor::view(dtype, std::move(shape), std::as_bytes(std::span(raw)), keep_alive));
+    INGOT_ASSIGN_OR_RETURN(HostTensor tensor,
+                           HostTensor::view(dtype, std::move(shape), std::as_bytes(std::span(raw)), keep_alive));
     return share(std::move(tensor));
   }
   INGOT_ASSIGN_OR_RETURN(HostTensor tensor, HostTensor::create(dtype, std::move(shape)));
@@ -120,7 +122,8 @@ Result<TensorPtr> to_raw_tensor(const TensorProto& proto, DType dtype, Shape sha
 
 Result<DType> to_dtype(std::int64_t number) {
   const std::optional<DType> dtype = dtype_from_number(number);
-  if (!dtype || *dtype == DType::undefined) return invalid_argument("{} is not the number of a known element type", number);
+  if (!dtype || *dtype == DType::undefined)
+    return invalid_argument("{} is not the number of a known element type", number);
   return *dtype;
 }
 
@@ -135,12 +138,15 @@ Result<TensorPtr> to_tensor(const TensorProto& proto, const ExternalData& extern
   if (proto.data_location() != 0 && proto.data_location() != 1)
     return invalid_argument("data_location {} is unknown", proto.data_location());
   if (proto.data_location() == 1) return to_external_tensor(proto, dtype, std::move(shape), *size, external);
-  if (proto.has_raw_data()) return to_raw_tensor(proto, dtype, std::move(shape), static_cast<std::size_t>(*size), keep_alive);
+  if (proto.has_raw_data())
+    return to_raw_tensor(proto, dtype, std::move(shape), static_cast<std::size_t>(*size), keep_alive);
   // The lists bound what the tensor can hold: nothing is allocated for a shape that they cannot fill.
-  const std::int64_t listed = std::int64_t{8} * (proto.float_data_size() + proto.int32_data_size() + proto.int64_data_size() +
-                                                 proto.double_data_size() + proto.uint64_data_size());
+  const std::int64_t listed =
+      std::int64_t{8} * (proto.float_data_size() + proto.int32_data_size() + proto.int64_data_size() +
+                         proto.double_data_size() + proto.uint64_data_size());
   if (listed < *size)
-    return invalid_argument("{}{} takes {} bytes, but the tensor holds fewer data", to_string(dtype), to_string(shape), *size);
+    return invalid_argument("{}{} takes {} bytes, but the tensor holds fewer data", to_string(dtype), to_string(shape),
+                            *size);
   INGOT_ASSIGN_OR_RETURN(HostTensor tensor, HostTensor::create(dtype, std::move(shape)));
   INGOT_RETURN_IF_ERROR(copy_typed(proto, tensor));
   return share(std::move(tensor));

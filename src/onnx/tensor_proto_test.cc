@@ -43,9 +43,15 @@ void add_ones(TensorProto& proto, DType dtype, std::int64_t elements) {
   for (std::int64_t i = 0; i < elements; ++i) {
     switch (dtype) {
       case DType::f32: proto.add_float_data(1.0F); break;
-      case DType::c64: proto.add_float_data(1.0F); proto.add_float_data(0.0F); break;
+      case DType::c64:
+        proto.add_float_data(1.0F);
+        proto.add_float_data(0.0F);
+        break;
       case DType::f64: proto.add_double_data(1.0); break;
-      case DType::c128: proto.add_double_data(1.0); proto.add_double_data(0.0); break;
+      case DType::c128:
+        proto.add_double_data(1.0);
+        proto.add_double_data(0.0);
+        break;
       case DType::i64: proto.add_int64_data(1); break;
       case DType::u64:
       case DType::u32: proto.add_uint64_data(1); break;
@@ -68,7 +74,8 @@ TEST(TensorProto, EveryTypeFromRawAndFromLists) {
       ASSERT_NE(tensor, nullptr) << to_string(dtype);
       EXPECT_EQ(tensor->dtype(), dtype);
       ASSERT_EQ(tensor->bytes().size(), expected.bytes().size());
-      EXPECT_EQ(std::memcmp(tensor->bytes().data(), expected.bytes().data(), expected.bytes().size()), 0) << to_string(dtype);
+      EXPECT_EQ(std::memcmp(tensor->bytes().data(), expected.bytes().data(), expected.bytes().size()), 0)
+          << to_string(dtype);
     }
   }
 }

@@ -41,12 +41,13 @@ struct TestDim {
   std::int64_t value = 0;
   std::string param;
   bool open = false;
-  TestDim(int number) : value(number) {}                                // NOLINT(*-explicit-*)
-  TestDim(std::int64_t number) : value(number) {}                       // NOLINT(*-explicit-*)
-  TestDim(const char* name) : param(name), open(param.empty()) {}       // NOLINT(*-explicit-*)
+  TestDim(int number) : value(number) {}                           // NOLINT(*-explicit-*)
+  TestDim(std::int64_t number) : value(number) {}                  // NOLINT(*-explicit-*)
+  TestDim(const char* name) : param(name), open(param.empty()) {}  // NOLINT(*-explicit-*)
 };
 
-inline void set_tensor_type(ValueInfoProto& info, const std::string& name, DType dtype, const std::vector<TestDim>& dims) {
+inline void set_tensor_type(ValueInfoProto& info, const std::string& name, DType dtype,
+                            const std::vector<TestDim>& dims) {
   info.set_name(name);
   auto* tensor = info.mutable_type()->mutable_tensor_type();
   tensor->set_elem_type(static_cast<std::int32_t>(dtype));
@@ -62,7 +63,8 @@ inline void set_tensor_type(ValueInfoProto& info, const std::string& name, DType
   }
 }
 
-inline void add_input(GraphProto& graph, const std::string& name, const std::vector<TestDim>& dims, DType dtype = DType::f32) {
+inline void add_input(GraphProto& graph, const std::string& name, const std::vector<TestDim>& dims,
+                      DType dtype = DType::f32) {
   set_tensor_type(*graph.add_input(), name, dtype, dims);
 }
 
@@ -113,7 +115,8 @@ inline void add_ints(GraphProto& graph, const std::string& name, const std::vect
 }
 
 // Filled with a value.
-inline void add_floats(GraphProto& graph, const std::string& name, const std::vector<std::int64_t>& dims, float value = 0.5F) {
+inline void add_floats(GraphProto& graph, const std::string& name, const std::vector<std::int64_t>& dims,
+                       float value = 0.5F) {
   TensorProto& tensor = *graph.add_initializer();
   tensor.set_name(name);
   tensor.set_data_type(static_cast<std::int32_t>(DType::f32));
@@ -127,7 +130,8 @@ inline void add_floats(GraphProto& graph, const std::string& name, const std::ve
 
 // One node over inputs x (f32) and named initialisers, whose outputs are the graph's.
 inline NodeProto& one_node(TestModel& model, const std::string& op, const std::vector<TestDim>& x,
-                           std::initializer_list<const char*> inputs = {"x"}, std::initializer_list<const char*> outputs = {"y"}) {
+                           std::initializer_list<const char*> inputs = {"x"},
+                           std::initializer_list<const char*> outputs = {"y"}) {
   add_input(model.graph(), "x", x);
   for (const char* output : outputs) add_output(model.graph(), output);
   return add_node(model.graph(), op, inputs, outputs);

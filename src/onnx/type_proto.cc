@@ -41,7 +41,8 @@ Result<SymShape> to_shape(const TensorShapeProto& proto, const std::string& valu
   return shape;
 }
 
-Result<ir::Type> to_wrapped(ir::Type::Kind kind, const TypeProto& element, const std::string& value_name, SymbolNames& symbols) {
+Result<ir::Type> to_wrapped(ir::Type::Kind kind, const TypeProto& element, const std::string& value_name,
+                            SymbolNames& symbols) {
   INGOT_ASSIGN_OR_RETURN(ir::Type inner, to_type(element, value_name, symbols));
   if (inner.kind == ir::Type::Kind::none) return invalid_argument("the type of {} lacks its element type", value_name);
   return ir::Type::of(kind, std::move(inner));
@@ -62,14 +63,17 @@ Dim SymbolNames::named(const std::string& dim_param) {
   return found != by_param_.end() ? found->second : by_param_.emplace(dim_param, make(dim_param)).first->second;
 }
 
-Dim SymbolNames::anonymous(std::string_view value_name, std::size_t axis) { return make(fmt::format("{}_{}", value_name, axis)); }
+Dim SymbolNames::anonymous(std::string_view value_name, std::size_t axis) {
+  return make(fmt::format("{}_{}", value_name, axis));
+}
 
 Status SymbolNames::replace(const Dim& symbol, const Dim& dim) {
   for (const auto& [param, own] : by_param_) {
     if (!(own == symbol)) continue;
     const auto [at, fresh] = replaced_.emplace(param, dim);
     if (!fresh && !(at->second == dim))
-      return invalid_argument("dimension {} is given as both {} and {}", param, at->second.to_string(), dim.to_string());
+      return invalid_argument("dimension {} is given as both {} and {}", param, at->second.to_string(),
+                              dim.to_string());
   }
   return Status::ok();
 }
@@ -88,7 +92,8 @@ Result<ir::Type> to_type(const TypeProto& proto, const std::string& value_name, 
     case TypeProto::kOptionalType:
       return to_wrapped(ir::Type::Kind::optional, proto.optional_type().elem_type(), value_name, symbols);
     case TypeProto::kMapType: {
-      INGOT_ASSIGN_OR_RETURN(ir::Type type, to_wrapped(ir::Type::Kind::map, proto.map_type().value_type(), value_name, symbols));
+      INGOT_ASSIGN_OR_RETURN(ir::Type type,
+                             to_wrapped(ir::Type::Kind::map, proto.map_type().value_type(), value_name, symbols));
       INGOT_ASSIGN_OR_RETURN(type.dtype, to_dtype(proto.map_type().key_type()));
       return type;
     }

@@ -13,8 +13,8 @@
 
 namespace ingot::onnx {
 
-// Gives each dimension parameter of one model its symbol: the same name the same symbol, different names different ones,
-// though names are reduced to letters, digits and underscores.
+// Gives each dimension parameter of one model its symbol: the same name the same symbol, different names different
+// ones, though names are reduced to letters, digits and underscores.
 class SymbolNames {
  public:
   Dim named(const std::string& dim_param);

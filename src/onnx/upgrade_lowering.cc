@@ -56,23 +56,28 @@ Status upgrade_dropout(NodeDraft& draft) {
   }
   draft.inputs.resize(1);
   draft.attrs = {};
-  if (!draft.has_output(1)) return Status::ok();
+  const bool wants_mask = draft.has_output(1);
+  draft.outputs.resize(wants_mask ? 2 : 1);
+  if (!wants_mask) return Status::ok();
   // Nothing is dropped. Before opset 10 the mask had the data's type.
   const DType mask = draft.opset < 10 ? draft.input_type(0).dtype : DType::boolean;
   INGOT_ASSIGN_OR_RETURN(HostTensor one, HostTensor::create(mask, {1}));
   one.set_int(0, 1);
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId shape, draft.emit("Shape", {draft.inputs[0]}));
   INGOT_RETURN_IF_ERROR(draft.emit_output(1, "ConstantOfShape", {shape}, {{"value", share(std::move(one))}}));
+  draft.outputs.resize(1);
   return Status::ok();
 }
 
-// alpha * op(A) op(B) + beta * C: a matrix product with a bias when C is a vector over the columns, else with an addition.
+// alpha * op(A) op(B) + beta * C: a matrix product with a bias when C is a vector over the columns, else with an
+// addition.
 Status upgrade_gemm(NodeDraft& draft) {
   INGOT_RETURN_IF_ERROR(draft.require_input(0));
   INGOT_RETURN_IF_ERROR(draft.require_input(1));
   for (std::size_t i = 0; i < 2; ++i) {
     const ir::Type& type = draft.input_type(i);
-    if (type.shape && type.rank() != 2) return invalid_argument("input {} has rank {}, Gemm takes matrices", i, type.rank());
+    if (type.shape && type.rank() != 2)
+      return invalid_argument("input {} has rank {}, Gemm takes matrices", i, type.rank());
   }
   INGOT_ASSIGN_OR_RETURN(const std::optional<double> alpha, draft.take<double>("alpha"));
   INGOT_ASSIGN_OR_RETURN(const std::optional<double> beta, draft.take<double>("beta"));
@@ -95,7 +100,8 @@ Status upgrade_gemm(NodeDraft& draft) {
     draft.inputs[2] = addend;
     return Status::ok();
   }
-  INGOT_ASSIGN_OR_RETURN(const ir::ValueId product, draft.emit("MatMul", {draft.inputs[0], draft.inputs[1]}, std::exchange(draft.attrs, {})));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId product,
+                         draft.emit("MatMul", {draft.inputs[0], draft.inputs[1]}, std::exchange(draft.attrs, {})));
   draft.op = "Add";
   draft.inputs = {product, addend};
   return Status::ok();

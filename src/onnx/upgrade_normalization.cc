@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <string>
 
 #include "onnx/upgrades.h"
 
@@ -21,9 +22,12 @@ Status upgrade_batch_normalization(NodeDraft& draft) {
   INGOT_ASSIGN_OR_RETURN(const std::optional<std::int64_t> spatial, draft.take<std::int64_t>("spatial"));
   INGOT_ASSIGN_OR_RETURN(const std::optional<std::int64_t> training, draft.take<std::int64_t>("training_mode"));
   if (spatial.value_or(1) == 0) return unsupported("spatial=0 (statistics for each element) is not supported");
-  if (training.value_or(0) != 0 || draft.outputs.size() > 1)
+  const bool wants_statistics = std::any_of(draft.outputs.begin() + 1, draft.outputs.end(),
+                                            [](const std::string& name) { return !name.empty(); });
+  if (training.value_or(0) != 0 || wants_statistics)
     return unsupported("batch normalization in training mode; export the model in evaluation mode");
   INGOT_RETURN_IF_ERROR(draft.take<double>("momentum").status());  // moves the running statistics in training only
+  draft.outputs.resize(1);
   return Status::ok();
 }
 
@@ -37,8 +41,10 @@ Status upgrade_group_normalization(NodeDraft& draft) {
   if (groups < 1 || !channels || *channels % groups != 0)
     return unsupported("opset {} needs a known channel count that num_groups divides", draft.opset);
   for (std::size_t i = 1; i < 3; ++i) {
-    INGOT_ASSIGN_OR_RETURN(const ir::ValueId column, draft.emit("Reshape", {draft.inputs[i], draft.add_ints("column", {groups, 1})}));
-    INGOT_ASSIGN_OR_RETURN(const ir::ValueId wide, draft.emit("Expand", {column, draft.add_ints("wide", {groups, *channels / groups})}));
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId column,
+                           draft.emit("Reshape", {draft.inputs[i], draft.add_ints("column", {groups, 1})}));
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId wide,
+                           draft.emit("Expand", {column, draft.add_ints("wide", {groups, *channels / groups})}));
     INGOT_ASSIGN_OR_RETURN(draft.inputs[i], draft.emit("Reshape", {wide, draft.add_ints("channels", {*channels})}));
   }
   return Status::ok();

@@ -40,7 +40,9 @@ Status upgrade_upsample(NodeDraft& draft) {
   INGOT_ASSIGN_OR_RETURN(const std::optional<Floats> scales, draft.take<Floats>("scales"));
   if (scales) {
     const std::vector<float> narrow(scales->begin(), scales->end());
-    draft.set_input(1, draft.add_constant("scales", HostTensor::of<float>(DType::f32, {static_cast<std::int64_t>(narrow.size())}, narrow)));
+    draft.set_input(
+        1, draft.add_constant("scales",
+                              HostTensor::of<float>(DType::f32, {static_cast<std::int64_t>(narrow.size())}, narrow)));
   }
   INGOT_RETURN_IF_ERROR(draft.require_input(1));
   draft.inputs = {draft.inputs[0], ir::kNoValue, draft.inputs[1]};

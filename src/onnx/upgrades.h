@@ -7,7 +7,7 @@
 namespace ingot::onnx {
 
 // upgrade_attributes.cc: attributes that became inputs or changed their meaning
-Status upgrade_axes(NodeDraft& draft);        // Squeeze, Unsqueeze, reductions: axes is input 1
+Status upgrade_axes(NodeDraft& draft);  // Squeeze, Unsqueeze, reductions: axes is input 1
 Status upgrade_clip(NodeDraft& draft);
 Status upgrade_dft(NodeDraft& draft);
 Status upgrade_grid_sample(NodeDraft& draft);
@@ -25,7 +25,7 @@ Status upgrade_gemm(NodeDraft& draft);
 // upgrade_normalization.cc
 Status upgrade_batch_normalization(NodeDraft& draft);
 Status upgrade_group_normalization(NodeDraft& draft);
-Status upgrade_softmax(NodeDraft& draft);     // LogSoftmax and Hardmax too
+Status upgrade_softmax(NodeDraft& draft);  // LogSoftmax and Hardmax too
 
 // upgrade_resize.cc
 Status upgrade_resize(NodeDraft& draft);

@@ -82,6 +82,9 @@ TEST(Upgrade, SplitAndTopK) {
   TestModel equal(11);
   one_node(equal, "Split", {6}, {"x"}, {"a", "b"});
   EXPECT_EQ(output_type(*import_ok(equal), 1), "f32[3]");
+  TestModel unused(11);
+  one_node(unused, "Split", {6}, {"x"}, {"a"}).add_output("");
+  EXPECT_EQ(output_type(*import_ok(unused)), "f32[3]");
   TestModel top(9);
   set(one_node(top, "TopK", {6}, {"x"}, {"v", "i"}), "k", std::int64_t{2});
   const auto graph = import_ok(top);
@@ -260,9 +263,15 @@ TEST(Upgrade, RenamedOrLowered) {
 }
 
 TEST(Upgrade, IllTypedAttributesAreErrors) {
-  for (const auto& [op, attribute] : std::vector<std::pair<const char*, const char*>>{
-           {"Squeeze", "axes"}, {"Clip", "min"}, {"Softmax", "axis"}, {"TopK", "k"}, {"AveragePool", "kernel_shape"},
-           {"AveragePool", "auto_pad"}, {"Gemm", "transB"}, {"BatchNormalization", "spatial"}, {"Upsample", "scales"}}) {
+  for (const auto& [op, attribute] : std::vector<std::pair<const char*, const char*>>{{"Squeeze", "axes"},
+                                                                                      {"Clip", "min"},
+                                                                                      {"Softmax", "axis"},
+                                                                                      {"TopK", "k"},
+                                                                                      {"AveragePool", "kernel_shape"},
+                                                                                      {"AveragePool", "auto_pad"},
+                                                                                      {"Gemm", "transB"},
+                                                                                      {"BatchNormalization", "spatial"},
+                                                                                      {"Upsample", "scales"}}) {
     TestModel model(9);
     NodeProto& node = one_node(model, op, {2, 2}, {"x", "x", "x"});
     if (std::string_view(attribute) == "kernel_shape") set(node, "auto_pad", "SAME_UPPER");
