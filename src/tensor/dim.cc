@@ -14,6 +14,9 @@ struct DimAtom {
   std::string name;  // of a symbol
   Dim a, b;          // operands of the others
   std::string text;
+
+  // max(a, min(a, c)) = a and max(a, max(a, c)) = max(a, c), and the same with min and max exchanged.
+  static std::optional<Dim> absorb(bool is_max, const Dim& a, const Dim& b);
 };
 
 namespace {
@@ -204,10 +207,24 @@ Dim mod(const Dim& a, const Dim& b) {
   return Dim::from_atom(make_atom(DimAtom::Kind::mod, a, b));
 }
 
+std::optional<Dim> DimAtom::absorb(bool is_max, const Dim& a, const Dim& b) {
+  for (const auto& [one, other] : {std::pair(&a, &b), std::pair(&b, &a)}) {
+    if (other->constant_ != 0 || other->terms_.size() != 1) continue;
+    const Dim::Term& term = other->terms_[0];
+    if (term.coefficient != 1 || term.atoms.size() != 1) continue;
+    const DimAtom& atom = *term.atoms[0];
+    if (atom.kind != DimAtom::Kind::min && atom.kind != DimAtom::Kind::max) continue;
+    if (!(atom.a == *one) && !(atom.b == *one)) continue;
+    return (atom.kind == DimAtom::Kind::max) == is_max ? *other : *one;
+  }
+  return std::nullopt;
+}
+
 Dim min(const Dim& a, const Dim& b) {
   if (a == b) return a;
   const Dim difference = a - b;
   if (difference.is_constant()) return difference.constant_ < 0 ? a : b;
+  if (auto known = DimAtom::absorb(false, a, b)) return *known;
   return Dim::from_atom(make_atom(DimAtom::Kind::min, a, b));
 }
 
@@ -215,6 +232,7 @@ Dim max(const Dim& a, const Dim& b) {
   if (a == b) return a;
   const Dim difference = a - b;
   if (difference.is_constant()) return difference.constant_ < 0 ? b : a;
+  if (auto known = DimAtom::absorb(true, a, b)) return *known;
   return Dim::from_atom(make_atom(DimAtom::Kind::max, a, b));
 }
 
