@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// Contexts of ingot._core: tensors of any library in, NumPy arrays out.
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "core.h"
+
+namespace ingot_python {
+namespace {
+
+using Array = nb::ndarray<>;
+using ConstArray = nb::ndarray<nb::ro>;
+
+constexpr std::size_t element_bytes(ingot_dtype dtype) {
+  switch (dtype) {
+    case INGOT_U8:
+    case INGOT_I8:
+    case INGOT_BOOL: return 1;
+    case INGOT_U16:
+    case INGOT_I16:
+    case INGOT_F16:
+    case INGOT_BF16: return 2;
+    case INGOT_F64:
+    case INGOT_I64:
+    case INGOT_U64: return 8;
+    default: return 4;
+  }
+}
+
+nb::dlpack::dtype dlpack_of(ingot_dtype dtype) {
+  using nb::dlpack::dtype_code;
+  const auto make = [&](dtype_code code) {
+    return nb::dlpack::dtype{static_cast<std::uint8_t>(code), static_cast<std::uint8_t>(8 * element_bytes(dtype)), 1};
+  };
+  switch (dtype) {
+    case INGOT_F16:
+    case INGOT_F32:
+    case INGOT_F64: return make(dtype_code::Float);
+    case INGOT_BF16: return make(dtype_code::Bfloat);
+    case INGOT_BOOL: return make(dtype_code::Bool);
+    case INGOT_U8:
+    case INGOT_U16:
+    case INGOT_U32:
+    case INGOT_U64: return make(dtype_code::UInt);
+    default: return make(dtype_code::Int);
+  }
+}
+
+template <typename T>
+std::string list_text(const T& sizes) {
+  std::string text = "[";
+  for (const std::int64_t size : sizes) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + "]";
+}
+
+std::vector<std::int64_t> shape_of(const auto& array) {
+  std::vector<std::int64_t> shape;
+  for (std::size_t axis = 0; axis < array.ndim(); ++axis) shape.push_back(static_cast<std::int64_t>(array.shape(axis)));
+  return shape;
+}
+
+bool is_contiguous(const auto& array) {
+  std::int64_t expected = 1;
+  for (std::size_t axis = array.ndim(); axis-- > 0;) {
+    if (array.shape(axis) != 1 && array.stride(axis) != expected) return array.size() == 0;
+    expected *= static_cast<std::int64_t>(array.shape(axis));
+  }
+  return true;
+}
+
+std::string type_text(const nb::handle& object) { return nb::cast<std::string>(object.type().attr("__name__")); }
+
+// The tensor behind a Python object, without copying; `what` is "input 'x'".
+template <typename Tensor>
+Tensor view(const nb::handle& object, ingot_dtype dtype, const std::string& what) {
+  Tensor array;
+  if (!nb::try_cast<Tensor>(object, array, false))
+    raise(INGOT_INVALID_ARGUMENT, what + ": a " + type_text(object) + " is not a" +
+                                      (std::is_same_v<Tensor, Array> ? " writable" : "n") +
+                                      " array that can be shared (NumPy or DLPack)");
+  if (array.device_type() != nb::device::cpu::value)
+    raise(INGOT_INVALID_ARGUMENT, what + ": the array is not in CPU memory");
+  if (array.dtype() != dlpack_of(dtype)) {
+    const std::string given = nb::cast<std::string>(nb::str(nb::getattr(object, "dtype", nb::str("another type"))));
+    raise(INGOT_INVALID_ARGUMENT, what + ": needs elements of type " + numpy_name(dtype) + ", given were " + given);
+  }
+  if (!is_contiguous(array))
+    raise(INGOT_INVALID_ARGUMENT, what + ": the array is not C-contiguous; pass a contiguous copy of it");
+  return array;
+}
+
+// NumPy has no bfloat16 of its own: the memory is made as uint16 and shown as ml_dtypes' type.
+nb::object new_array(const std::vector<std::int64_t>& shape, ingot_dtype dtype) {
+  nb::list dims;
+  for (const std::int64_t size : shape) dims.append(size);
+  return nb::module_::import_("numpy").attr("empty")(nb::tuple(dims),
+                                                     dtype == INGOT_BF16 ? "uint16" : numpy_name(dtype));
+}
+
+nb::object finished(nb::object array, ingot_dtype dtype) {
+  if (dtype != INGOT_BF16) return array;
+  try {
+    return array.attr("view")(nb::module_::import_("ml_dtypes").attr("bfloat16"));
+  } catch (nb::python_error&) {
+    raise(INGOT_UNSUPPORTED, "NumPy has no bfloat16: install ml_dtypes or give the output with out=");
+  }
+}
+
+class Context {
+ public:
+  Context(const ingot::Engine& engine, int threads)
+      : engine_(engine), context_(engine.create_context({.threads = threads}).value()) {
+    for (std::size_t i = 0; i < engine.input_count(); ++i) inputs_.push_back(*engine.input(i));
+    for (std::size_t i = 0; i < engine.output_count(); ++i) outputs_.push_back(*engine.output(i));
+  }
+
+  nb::dict run(const nb::dict& inputs, const nb::object& out) {
+    if (busy_.exchange(true))
+      raise(INGOT_FAILED_PRECONDITION, "the context is running on another thread: create one context per thread");
+    struct Release {
+      std::atomic<bool>& busy;
+      ~Release() { busy = false; }
+    } const release_busy{busy_};
+    const nb::dict given_outputs = out.is_none() ? nb::dict() : nb::cast<nb::dict>(out);
+    check_names(inputs, inputs_, "input");
+    check_names(given_outputs, outputs_, "output");
+
+    const std::vector<ConstArray> feeds = bind_inputs(inputs);
+    std::vector<nb::object> results(outputs_.size());
+    std::vector<Array> memory(outputs_.size());
+    for (std::size_t i = 0; i < outputs_.size(); ++i) bind_output(i, given_outputs, results[i], memory[i]);
+    ingot::Status status;
+    {
+      const nb::gil_scoped_release release;
+      status = context_.run();
+    }
+    status.check();
+    nb::dict named;
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+      const bool given = given_outputs.contains(name_of(outputs_[i]));
+      if (!memory[i].is_valid()) fetch_output(i, given_outputs, results[i]);
+      named[name_of(outputs_[i])] = given ? results[i] : finished(std::move(results[i]), outputs_[i].dtype);
+    }
+    return named;
+  }
+
+  void set_profiler(nb::object callback) {
+    if (callback.is_none()) return context_.set_profiler({});
+    context_.set_profiler([callback = std::move(callback)](const ingot::StepTime& time) {
+      const nb::gil_scoped_acquire gil;
+      try {
+        callback(time.step, nb::str(time.name.data(), time.name.size()),
+                 nb::str(time.tactic.data(), time.tactic.size()), time.microseconds);
+      } catch (nb::python_error& error) {
+        error.discard_as_unraisable("ingot profiler");
+      }
+    });
+  }
+
+  [[nodiscard]] int threads() const { return context_.threads(); }
+  [[nodiscard]] std::size_t memory_bytes() const { return context_.memory_bytes(); }
+
+ private:
+  static nb::str name_of(const ingot::TensorInfo& info) { return nb::str(info.name.data(), info.name.size()); }
+
+  static void check_names(const nb::dict& given, const std::vector<ingot::TensorInfo>& known, const char* role) {
+    for (const auto& [key, value] : given) {
+      const auto name = nb::cast<std::string>(nb::str(key));
+      if (std::any_of(known.begin(), known.end(), [&](const ingot::TensorInfo& info) { return info.name == name; }))
+        continue;
+      std::string names;
+      for (const ingot::TensorInfo& info : known) names += (names.empty() ? "'" : ", '") + std::string(info.name) + "'";
+      raise(INGOT_INVALID_ARGUMENT, std::string("there is no ") + role + " '" + name + "'; the engine has " + names);
+    }
+  }
+
+  // What is returned must live until the run has ended.
+  std::vector<ConstArray> bind_inputs(const nb::dict& given) {
+    std::vector<ConstArray> feeds;
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      const ingot::TensorInfo& info = inputs_[i];
+      const std::string what = "input '" + std::string(info.name) + "'";
+      if (!given.contains(name_of(info))) raise(INGOT_INVALID_ARGUMENT, what + " is not given");
+      feeds.push_back(view<ConstArray>(given[name_of(info)], info.dtype, what));
+      const ConstArray& array = feeds.back();
+      context_.set_input_shape(i, shape_of(array)).check();
+      context_.bind_input_bytes(i, array.data(), array.size() * element_bytes(info.dtype)).check();
+    }
+    return feeds;
+  }
+
+  // `memory` stays invalid for outputs whose shape only the data decide.
+  void bind_output(std::size_t i, const nb::dict& given, nb::object& result, Array& memory) {
+    const ingot::TensorInfo& info = outputs_[i];
+    const ingot::Result<std::vector<std::int64_t>> shape = context_.output_shape(i);
+    if (!shape.is_ok()) {
+      if (shape.status().code() != INGOT_FAILED_PRECONDITION) shape.status().check();
+      return context_.bind_output_bytes(i, nullptr, 0).check();
+    }
+    memory = provide(i, shape.value(), given, result);
+    context_.bind_output_bytes(i, memory.data(), memory.size() * element_bytes(info.dtype)).check();
+  }
+
+  void fetch_output(std::size_t i, const nb::dict& given, nb::object& result) {
+    const Array memory = provide(i, context_.output_shape(i).value(), given, result);
+    const std::size_t bytes = memory.size() * element_bytes(outputs_[i].dtype);
+    if (bytes > 0) std::memcpy(memory.data(), context_.output_data(i).value(), bytes);
+  }
+
+  // Memory for an output: the caller's, checked, or a new array.
+  static Array provide_new(const std::vector<std::int64_t>& shape, ingot_dtype dtype, nb::object& result) {
+    result = new_array(shape, dtype);
+    return nb::cast<Array>(result);
+  }
+  Array provide(std::size_t i, const std::vector<std::int64_t>& shape, const nb::dict& given,
+                nb::object& result) const {
+    const ingot::TensorInfo& info = outputs_[i];
+    if (!given.contains(name_of(info))) return provide_new(shape, info.dtype, result);
+    const std::string what = "output '" + std::string(info.name) + "'";
+    result = given[name_of(info)];
+    Array array = view<Array>(result, info.dtype, what);
+    if (shape_of(array) != shape)
+      raise(INGOT_INVALID_ARGUMENT,
+            what + " has shape " + list_text(shape) + ", given was " + list_text(shape_of(array)));
+    return array;
+  }
+
+  ingot::Engine engine_;
+  ingot::Context context_;
+  std::vector<ingot::TensorInfo> inputs_, outputs_;
+  std::atomic<bool> busy_ = false;
+};
+
+}  // namespace
+
+void bind_context(nb::module_& module) {
+  nb::class_<Context>(module, "Context")
+      .def(nb::init<const ingot::Engine&, int>())
+      .def("run", &Context::run, nb::arg("inputs"), nb::arg("out").none())
+      .def("set_profiler", &Context::set_profiler, nb::arg("callback").none())
+      .def("threads", &Context::threads)
+      .def("memory_bytes", &Context::memory_bytes);
+}
+
+}  // namespace ingot_python
