@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <cstring>
 
 #include "base/thread_pool.h"
 
@@ -173,14 +174,21 @@ Status Context::check_bindings() {
   }
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     const TensorState& state = tensors_[static_cast<std::size_t>(plan.outputs[i])];
-    if (engine_->output(i).storage != Storage::output) {
-      if (outputs_[i].data != nullptr)
-        return unsupported("output '{}' is a constant or an input: read it from the context instead of binding memory",
-                           engine_->output(i).name);
-    } else if (state.resolved && outputs_[i].data != nullptr && outputs_[i].bytes < static_cast<std::size_t>(state.bytes)) {
+    if (state.resolved && outputs_[i].data != nullptr && outputs_[i].bytes < static_cast<std::size_t>(state.bytes))
       return invalid_argument("output '{}' of shape {} needs {} bytes, bound were {}", engine_->output(i).name,
                               to_string(state.shape), state.bytes, outputs_[i].bytes);
-    }
+  }
+  return Status::ok();
+}
+
+Status Context::copy_outputs() {
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    if (outputs_[i].data == nullptr || engine_->output(i).storage == Storage::output) continue;
+    const std::int32_t id = engine_->plan().outputs[i];
+    const auto bytes = static_cast<std::size_t>(tensors_[static_cast<std::size_t>(id)].bytes);
+    if (outputs_[i].bytes < bytes)
+      return invalid_argument("output '{}' needs {} bytes, bound were {}", engine_->output(i).name, bytes, outputs_[i].bytes);
+    if (bytes > 0) std::memcpy(outputs_[i].data, address_of(id), bytes);
   }
   return Status::ok();
 }
@@ -211,17 +219,9 @@ Status Context::run() {
   }
   bool symbols_fresh = false;
   for (std::size_t step = 0; step < steps_.size(); ++step) {
-    if (steps_[step].deferred) {
-      Status ready = configure_step(step, run_symbols_);
-      if (ready.is_ok()) {
-        for (const std::int32_t id : plan.steps[step].outputs)
-          if (id >= 0 && tensors_[static_cast<std::size_t>(id)].resolved)
-            INGOT_RETURN_IF_ERROR(reserve_own(static_cast<std::size_t>(id)));
-        point_step(step);
-      } else {
-        return std::move(ready).annotate(fmt::format("step '{}'", plan.steps[step].name));
-      }
-    }
+    if (steps_[step].deferred)
+      if (Status status = configure_deferred(step); !status.is_ok())
+        return std::move(status).annotate(fmt::format("step '{}' ({})", plan.steps[step].name, plan.steps[step].tactic));
     const auto start = profiler_ != nullptr ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
     if (Status status = launch(step); !status.is_ok())
       return std::move(status).annotate(fmt::format("step '{}' ({})", plan.steps[step].name, plan.steps[step].tactic));
@@ -235,7 +235,7 @@ Status Context::run() {
       INGOT_RETURN_IF_ERROR(resume_after(step));
     }
   }
-  return Status::ok();
+  return copy_outputs();
 }
 
 Result<HostTensor> Context::snapshot(std::int32_t tensor) const {

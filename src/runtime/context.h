@@ -89,12 +89,15 @@ class Context {
   Status place_activations();
   Status reserve_own(std::size_t id);
   Status configure_step(std::size_t step, const SymbolValues& symbols);
+  Status configure_deferred(std::size_t step);
   Status resume_after(std::size_t step);
   Status check_bindings();
   std::int32_t root_of(std::int32_t id) const;
   const void* address_of(std::int32_t id) const;
   void point_step(std::size_t step);
   Status launch(std::size_t step);
+  // Bound outputs that are constants, inputs or views of other tensors: no step writes into the bound memory.
+  Status copy_outputs();
 
   std::shared_ptr<const Engine> engine_;
   Allocator* allocator_;

@@ -163,6 +163,15 @@ Status Context::prepare() {
   return Status::ok();
 }
 
+Status Context::configure_deferred(std::size_t step) {
+  if (!step_resolved(step)) return corrupt("no earlier step decides the shapes that it needs");
+  INGOT_RETURN_IF_ERROR(configure_step(step, run_symbols_));
+  for (const std::int32_t id : engine_->plan().steps[step].outputs)
+    if (id >= 0 && tensors_[static_cast<std::size_t>(id)].resolved) INGOT_RETURN_IF_ERROR(reserve_own(static_cast<std::size_t>(id)));
+  point_step(step);
+  return Status::ok();
+}
+
 Status Context::resume_after(std::size_t step) {
   const plan::Plan& plan = engine_->plan();
   for (const std::int32_t id : plan.steps[step].outputs) {
