@@ -41,8 +41,9 @@ OUTSIDE = {
     "python": ["include"],
     "tools": ["include", "verify", "inspect"],
 }
-# A test may use these besides what its folder may: the reference evaluator is the oracle of every test.
-TESTS_MAY_INCLUDE = ["reference"]
+# A test may use these besides what its folder may: the reference evaluator is the oracle of every test, the importer
+# brings networks as exporters wrote them.
+TESTS_MAY_INCLUDE = ["reference", "onnx"]
 
 # External headers that only some folders may see. Pattern of the included path -> the folders.
 CONFINED = {

@@ -35,10 +35,17 @@ bool foldable(const Node& node) {
   return def != nullptr && def->pure && reference::supports(node.op);
 }
 
+// A large transposed weight of one product: the product reads it transposed for free, a copy costs load time and memory.
+bool left_to_product(const Graph& graph, const Node& node) {
+  if (node.op != "Transpose" || rank_of(graph, node.inputs[0]) != 2) return false;
+  const Node* user = sole_user(graph, node.outputs[0]);
+  return user != nullptr && user->op == "MatMul" && graph.constant(node.inputs[0])->elements() > (1 << 16);
+}
+
 Match fold(const Graph& graph, const Node& root) {
   for (ValueId value : root.inputs)
     if (value != kNoValue && graph.constant(value) == nullptr) return no_match();
-  if (!foldable(root) || !small_enough(graph, root)) return no_match();
+  if (!foldable(root) || !small_enough(graph, root) || left_to_product(graph, root)) return no_match();
   if (root.op == "DimTensor") {
     const auto& known = graph.value(root.outputs[0]).symbolic_value;
     if (!known || !concrete(*known)) return no_match();

@@ -10,6 +10,7 @@
 
 #include "ir/text.h"
 #include "onnx/import.h"
+#include "passes/graph_test_util.h"
 #include "passes/pipeline.h"
 
 namespace ingot::passes {
@@ -21,6 +22,23 @@ std::map<std::string, int> operators(const ir::Graph& graph) {
   std::map<std::string, int> counts;
   for (ir::NodeId id : graph.nodes()) ++counts[graph.node(id).op];
   return counts;
+}
+
+// The difference of the outputs relative to their root mean square; naive arithmetic, so for small networks only.
+void compare(const ir::Graph& before, const ir::Graph& after) {
+  const auto expected = testing::run(before), actual = testing::run(after);
+  for (const auto& [name, tensor] : expected) {
+    ASSERT_TRUE(actual.contains(name)) << name;
+    ASSERT_EQ(tensor.shape(), actual.at(name).shape());
+    double square = 0, worst = 0;
+    for (std::int64_t i = 0; i < tensor.elements(); ++i) {
+      square += tensor.as_double(i) * tensor.as_double(i);
+      worst = std::max(worst, std::abs(tensor.as_double(i) - actual.at(name).as_double(i)));
+    }
+    const double rms = std::sqrt(square / static_cast<double>(std::max<std::int64_t>(1, tensor.elements())));
+    std::cout << "    " << name << ": rms " << rms << ", worst difference " << worst << std::endl;
+    EXPECT_LE(worst, 1e-4 * rms) << name;
+  }
 }
 
 TEST(Models, PipelineLeavesWhatItShould) {
@@ -37,6 +55,7 @@ TEST(Models, PipelineLeavesWhatItShould) {
       continue;
     }
     const std::size_t before = (*graph)->node_count();
+    const auto original = std::getenv("INGOT_COMPARE") != nullptr ? (*graph)->clone() : nullptr;
     Options options;
     options.channels_last = std::getenv("INGOT_CHANNELS_FIRST") == nullptr;
     std::vector<PassTime> times;
@@ -54,6 +73,7 @@ TEST(Models, PipelineLeavesWhatItShould) {
               << static_cast<int>(total) << " ms\n   ";
     for (const auto& [op, number] : operators(**graph)) std::cout << " " << op << ":" << number;
     std::cout << std::endl;
+    if (original != nullptr) compare(*original, **graph);
     if (std::getenv("INGOT_PRINT") != nullptr) std::cout << ir::print(**graph) << "\n";
     if (std::getenv("INGOT_TIMES") != nullptr)
       for (const PassTime& time : times)
