@@ -113,7 +113,9 @@ class ConvTactic final : public Tactic {
 const Tactic& conv_implicit_gemm_tactic() {
   static const ConvTactic tactic({
       "cpu.conv.implicit_gemm",
-      [](const ConvShape&) { return Support::yes(); },
+      [](const ConvShape& shape) {
+        return shape.groups > 1 && depthwise_supports(shape) ? Support::no(Refusal::kNotWorthIt, "depthwise") : Support::yes();
+      },
       {},
       [](const ConvShape& shape, int, int panel) { return conv_packed_bytes(shape, panel); },
       [](const ConvShape& shape, const float* weights, int, int panel, float* packed) {

@@ -26,20 +26,6 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 
 std::int64_t lanes() { return static_cast<std::int64_t>(hn::Lanes(D())); }
 
-// The last elements of a row, padded with `fill`.
-HWY_INLINE V load_tail(const float* x, std::int64_t rest, float fill) {
-  const D d;
-  float buffer[kMaxLanes];
-  for (float& value : buffer) value = fill;
-  std::memcpy(buffer, x, static_cast<std::size_t>(rest) * sizeof(float));
-  return hn::LoadU(d, buffer);
-}
-HWY_INLINE void store_tail(V v, float* out, std::int64_t rest) {
-  float buffer[kMaxLanes];
-  hn::StoreU(v, D(), buffer);
-  std::memcpy(out, buffer, static_cast<std::size_t>(rest) * sizeof(float));
-}
-
 template <Combine kHow>
 struct Step {
   static HWY_INLINE V run(V acc, V x) {
@@ -71,7 +57,7 @@ float row_of(const float* x, std::int64_t n) {
   for (; i + 4 * step <= n; i += 4 * step)
     for (int k = 0; k < 4; ++k) acc[k] = S::run(acc[k], hn::LoadU(d, x + i + k * step));
   for (; i + step <= n; i += step) acc[0] = S::run(acc[0], hn::LoadU(d, x + i));
-  if (i < n) acc[1] = S::run(acc[1], load_tail(x + i, n - i, S::start()));
+  if (i < n) acc[1] = S::run(acc[1], load_tail(D(), x + i, n - i, S::start()));
   float values[4 * kMaxLanes];
   for (int k = 0; k < 4; ++k) hn::StoreU(acc[k], d, values + k * step);
   float total = values[0];
@@ -98,9 +84,9 @@ void rows_of(const float* const* rows, std::int64_t count, std::int64_t n, bool 
     hn::StoreU(acc, d, out + i);
   }
   if (i == n) return;
-  V acc = accumulate ? load_tail(out + i, n - i, 0) : hn::Set(d, S::start());
-  for (std::int64_t r = 0; r < count; ++r) acc = S::run(acc, load_tail(rows[r] + i, n - i, 0));
-  store_tail(acc, out + i, n - i);
+  V acc = accumulate ? load_tail(D(), out + i, n - i, 0) : hn::Set(d, S::start());
+  for (std::int64_t r = 0; r < count; ++r) acc = S::run(acc, load_tail(D(), rows[r] + i, n - i, 0));
+  store_tail(D(), acc, out + i, n - i);
 }
 
 #define INGOT_FOR_COMBINE(call)                      \
@@ -114,22 +100,23 @@ void rows_of(const float* const* rows, std::int64_t count, std::int64_t n, bool 
 
 // out = f(x), element by element, `fill` in the padding.
 template <class F>
-HWY_INLINE void map_row(const float* x, std::int64_t n, float* out, F f) {
+HWY_INLINE F map_row(const float* x, std::int64_t n, float* out, F f) {
   const D d;
   const std::int64_t step = lanes();
   std::int64_t i = 0;
   for (; i + step <= n; i += step) hn::StoreU(f.run(hn::LoadU(d, x + i), i, step), d, out + i);
-  if (i < n) store_tail(f.run(load_tail(x + i, n - i, F::kFill), i, n - i), out + i, n - i);
+  if (i < n) store_tail(d, f.run(load_tail(d, x + i, n - i, F::kFill), i, n - i), out + i, n - i);
+  return f;
 }
 
 struct ExpSum {
   static constexpr float kFill = -kInf;
   float top, factor;
-  V* sum;
-  HWY_INLINE V run(V x, std::int64_t, std::int64_t) const {
+  V sum;
+  HWY_INLINE V run(V x, std::int64_t, std::int64_t) {
     const D d;
     const V e = exp_f32(d, hn::Sub(hn::Mul(x, hn::Set(d, factor)), hn::Set(d, top)));
-    *sum = hn::Add(*sum, e);
+    sum = hn::Add(sum, e);
     return e;
   }
 };
@@ -150,10 +137,10 @@ struct Normalise {
   HWY_INLINE V run(V x, std::int64_t i, std::int64_t count) const {
     const D d;
     const bool whole = count == lanes();
-    const V s = whole ? hn::LoadU(d, scale + i) : load_tail(scale + i, count, 0);
+    const V s = whole ? hn::LoadU(d, scale + i) : load_tail(D(), scale + i, count, 0);
     const V y = hn::Mul(hn::Mul(hn::Sub(x, hn::Set(d, mean)), hn::Set(d, inverse)), s);
     if (bias == nullptr) return y;
-    return hn::Add(y, whole ? hn::LoadU(d, bias + i) : load_tail(bias + i, count, 0));
+    return hn::Add(y, whole ? hn::LoadU(d, bias + i) : load_tail(D(), bias + i, count, 0));
   }
 };
 
@@ -163,7 +150,7 @@ struct ScaleMask {
   const float* mask;
   HWY_INLINE V run(V x, std::int64_t i, std::int64_t count) const {
     const D d;
-    const V m = count == lanes() ? hn::LoadU(d, mask + i) : load_tail(mask + i, count, 0);
+    const V m = count == lanes() ? hn::LoadU(d, mask + i) : load_tail(D(), mask + i, count, 0);
     return hn::MulAdd(x, hn::Set(d, factor), m);
   }
 };
@@ -172,9 +159,7 @@ float sum_of(V v) { return hn::GetLane(hn::SumOfLanes(D(), v)); }
 
 // exp(x * factor - top) into out; the sum.
 float exp_row(const float* x, std::int64_t n, float top, float factor, float* out) {
-  V sum = hn::Zero(D());
-  map_row(x, n, out, ExpSum{top, factor, &sum});
-  return sum_of(sum);
+  return sum_of(map_row(x, n, out, ExpSum{top, factor, hn::Zero(D())}).sum);
 }
 
 void softmax(const float* x, std::int64_t n, float* out) {
@@ -185,13 +170,12 @@ void softmax(const float* x, std::int64_t n, float* out) {
 
 void log_softmax(const float* x, std::int64_t n, float* out) {
   const float top = row_of<Combine::max>(x, n);
-  V sum = hn::Zero(D());
-  const ExpSum terms{top, 1, &sum};
+  ExpSum terms{top, 1, hn::Zero(D())};
   const std::int64_t step = lanes();
   std::int64_t i = 0;
   for (; i + step <= n; i += step) terms.run(hn::LoadU(D(), x + i), i, step);
-  if (i < n) terms.run(load_tail(x + i, n - i, -kInf), i, n - i);
-  map_row(x, n, out, Scale{1, -top - std::log(sum_of(sum))});
+  if (i < n) terms.run(load_tail(D(), x + i, n - i, -kInf), i, n - i);
+  map_row(x, n, out, Scale{1, -top - std::log(sum_of(terms.sum))});
 }
 
 void attention(float* x, std::int64_t n, float scale, const float* mask, const std::uint8_t* keep) {
@@ -232,7 +216,7 @@ void normalise(const float* x, std::int64_t n, const float* scale, const float* 
     a = hn::MulAdd(p, p, a);
   }
   if (i < n) {
-    const V p = hn::Sub(load_tail(x + i, n - i, mean), m);
+    const V p = hn::Sub(load_tail(D(), x + i, n - i, mean), m);
     a = hn::MulAdd(p, p, a);
   }
   const float inverse = 1 / std::sqrt(sum_of(hn::Add(a, b)) / count + epsilon);

@@ -8,6 +8,8 @@
 #define INGOT_VECTOR_MATH_INL_H
 #endif
 
+#include <cstring>
+
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -28,21 +30,48 @@ HWY_INLINE V limit(D d, V x, float low, float high) {
   return hn::Max(hn::Set(d, low), hn::Min(hn::Set(d, high), x));
 }
 
+// 2^n e^r with n the nearest integer to x / ln 2: the polynomial of r, and n.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V exp_parts(D d, V x, V& n) {
+  constexpr float kTerms[] = {1.3950599823e-3F, 8.3689540625e-3F, 4.1666205972e-2F, 1.6666518152e-1F, 0.5F, 1.0F, 1.0F};
+  n = hn::Round(hn::Mul(x, hn::Set(d, 1.44269504F)));
+  V r = hn::NegMulAdd(n, hn::Set(d, 0.693359375F), x);  // ln 2 in two parts: exact product, then the rest
+  r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4F), r);
+  return polynomial(d, r, kTerms);
+}
+
+// Zero below -87, infinite above 88.73. NaN needs no care: it passes through the polynomial.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V exp_f32(D d, V x) {
   const hn::RebindToSigned<D> di;
-  constexpr float kTerms[] = {1.3950599823e-3F, 8.3689540625e-3F, 4.1666205972e-2F, 1.6666518152e-1F, 0.5F, 1.0F, 1.0F};
-  // Below -87 the result is zero, above 88.73 infinite, both through the exponent built below.
-  x = limit(d, x, -88.0F, 89.0F);
-  const V n = hn::Round(hn::Mul(x, hn::Set(d, 1.44269504F)));
-  V r = hn::NegMulAdd(n, hn::Set(d, 0.693359375F), x);  // ln 2 in two parts: exact product, then the rest
-  r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4F), r);
-  const V p = polynomial(d, r, kTerms);
+  V n = x;
+  // At the lower limit n is -126, whose exponent field below is 0: the factor is zero.
+  const V p = exp_parts(d, limit(d, x, -87.3F, 89.0F), n);
   // 2^(n-1), doubled at the end, so that n = 128 is representable.
   const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(di, n), hn::Set(di, 126)));
-  const V y = hn::Mul(hn::Mul(p, hn::BitCast(d, exponent)), hn::Set(d, 2.0F));
-  const V zeroed = hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -87.0F)), y);
-  return hn::IfThenElse(hn::IsNaN(x), x, zeroed);
+  return hn::Mul(hn::Mul(p, hn::BitCast(d, exponent)), hn::Set(d, 2.0F));
+}
+
+// For arguments whose exponential is finite and normal: limited to that range.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V exp_bounded(D d, V x) {
+  const hn::RebindToSigned<D> di;
+  V n = x;
+  const V p = exp_parts(d, limit(d, x, -87.0F, 87.0F), n);
+  const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(di, n), hn::Set(di, 127)));
+  return hn::Mul(p, hn::BitCast(d, exponent));
+}
+
+// 1 / x for x in [1, 1e38]: an estimate and one or two Newton steps, cheaper than a division.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V reciprocal_f32(D d, V x) {
+  const V two = hn::Set(d, 2.0F);
+  V y = hn::ApproximateReciprocal(x);
+  y = hn::Mul(y, hn::NegMulAdd(x, y, two));
+#if HWY_TARGET != HWY_AVX3  // whose estimate has 14 good bits; others have fewer
+  y = hn::Mul(y, hn::NegMulAdd(x, y, two));
+#endif
+  return y;
 }
 
 template <class D, class V = hn::Vec<D>>
@@ -53,8 +82,9 @@ HWY_INLINE V tanh_f32(D d, V x) {
   const V magnitude = hn::Abs(x);
   const V t = hn::Mul(x, x);
   const V small = hn::MulAdd(hn::Mul(x, t), polynomial(d, t, kTerms), x);
-  const V e = exp_f32(d, hn::Add(magnitude, magnitude));
-  const V large = hn::CopySignToAbs(hn::Sub(one, hn::Div(hn::Set(d, 2.0F), hn::Add(e, one))), x);
+  const V e = exp_bounded(d, hn::Add(magnitude, magnitude));
+  const V half = reciprocal_f32(d, hn::Add(e, one));
+  const V large = hn::CopySignToAbs(hn::NegMulAdd(hn::Set(d, 2.0F), half, one), x);
   const V y = hn::IfThenElse(hn::Lt(magnitude, hn::Set(d, 0.65F)), small, large);
   return hn::IfThenElse(hn::IsNaN(x), x, y);
 }
@@ -74,8 +104,8 @@ HWY_INLINE V erf_f32(D d, V x) {
 
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V sigmoid_f32(D d, V x) {
-  const V one = hn::Set(d, 1.0F);
-  return hn::Div(one, hn::Add(one, exp_f32(d, hn::Neg(x))));
+  const V y = reciprocal_f32(d, hn::Add(hn::Set(d, 1.0F), exp_bounded(d, hn::Neg(x))));
+  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -87.0F)), y);
 }
 
 template <class D, class V = hn::Vec<D>>
@@ -95,6 +125,31 @@ HWY_INLINE V gelu_tanh_f32(D d, V x) {
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V hardsigmoid_f32(D d, V x) {
   return limit(d, hn::MulAdd(x, hn::Set(d, 1.0F / 6.0F), hn::Set(d, 0.5F)), 0.0F, 1.0F);
+}
+
+// The first `rest` floats at x, `fill` in the other lanes; and the store of the first `rest` lanes. rest < lanes.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V load_tail(D d, const float* x, std::int64_t rest, float fill) {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+  const auto mask = hn::FirstN(d, static_cast<std::size_t>(rest));
+  return hn::IfThenElse(mask, hn::MaskedLoad(mask, d, x), hn::Set(d, fill));
+#else
+  float buffer[HWY_MAX_BYTES / sizeof(float)];
+  for (float& value : buffer) value = fill;
+  std::memcpy(buffer, x, static_cast<std::size_t>(rest) * sizeof(float));
+  return hn::LoadU(d, buffer);
+#endif
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE void store_tail(D d, V v, float* out, std::int64_t rest) {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+  hn::BlendedStore(v, hn::FirstN(d, static_cast<std::size_t>(rest)), d, out);
+#else
+  float buffer[HWY_MAX_BYTES / sizeof(float)];
+  hn::StoreU(v, d, buffer);
+  std::memcpy(out, buffer, static_cast<std::size_t>(rest) * sizeof(float));
+#endif
 }
 
 }  // namespace ingot::cpu::HWY_NAMESPACE

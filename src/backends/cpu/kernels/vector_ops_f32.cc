@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Block operations on f32 with vector code per instruction set.
 #include <cstring>
+#include <type_traits>
 
 #include "backends/cpu/kernels/simd_targets.h"
 #include "backends/cpu/kernels/vector_ops.h"
@@ -126,12 +127,20 @@ void block(std::int64_t n, void* result, const BlockArg* args) {
   }
   if (i == n) return;
   const std::int64_t rest = n - i;
-  const Tail ta(args[0], a, rest, sizeof(float));
-  const Tail tb(args[kArity > 1 ? 1 : 0], b, rest, sizeof(float));
-  const Tail tc(args[kArity > 2 ? 2 : 0], c, rest, sizeof(float));
-  Out buffer[kMaxLanes];
-  compute(ta.data<float>(), tb.data<float>(), tc.data<float>(), buffer);
-  std::memcpy(out + i, buffer, static_cast<std::size_t>(rest) * sizeof(Out));
+  const auto load = [d, rest](const float* from, std::int64_t step) HWY_ATTR {
+    return step == 0 ? hn::LoadU(d, from) : load_tail(d, from, rest, 0);
+  };
+  const V va = load(a, step_a);
+  const V vb = kArity > 1 ? load(b, step_b) : va;
+  const V vc = kArity > 2 ? load(c, step_c) : va;
+  const auto result_v = Element::run(d, va, vb, vc);
+  if constexpr (std::is_same_v<Out, float>) {
+    store_tail(d, result_v, out + i, rest);
+  } else {
+    Out buffer[kMaxLanes];
+    put(d, result_v, buffer);
+    std::memcpy(out + i, buffer, static_cast<std::size_t>(rest) * sizeof(Out));
+  }
 }
 
 void block_select(std::int64_t n, void* result, const BlockArg* args) {
