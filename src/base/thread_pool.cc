@@ -70,18 +70,28 @@ void ThreadPool::run(std::int64_t tasks, FunctionRef<void(std::int64_t, int)> bo
   body_ = &body;
   tasks_ = tasks;
   next_.store(0, std::memory_order_relaxed);
-  busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+  joined_.store(0, std::memory_order_release);
   epoch_.fetch_add(1, std::memory_order_release);
   epoch_.notify_all();
   drain(0);
-  for (int spins = 0; busy_.load(std::memory_order_acquire) != 0; ++spins) {
-    // A worker that the system has taken off its processor: let it run instead of burning its time.
+  int none = 0;
+  for (int spins = 0; !joined_.compare_exchange_weak(none, kClosed, std::memory_order_acquire); ++spins) {
+    none = 0;
+    // A worker in the middle of a task that the system has taken off its processor: let it run instead of burning its time.
     if (spins < kSpins) {
       pause();
     } else {
       std::this_thread::yield();
     }
   }
+}
+
+// Enters the current run; false when there is none (any more).
+bool ThreadPool::join() {
+  int joined = joined_.load(std::memory_order_relaxed);
+  while (joined != kClosed)
+    if (joined_.compare_exchange_weak(joined, joined + 1, std::memory_order_acquire)) return true;
+  return false;
 }
 
 void ThreadPool::drain(int thread) {
@@ -107,8 +117,9 @@ void ThreadPool::work(int thread) {
     }
     seen = epoch;
     if (stop_.load(std::memory_order_relaxed)) return;
+    if (!join()) continue;
     drain(thread);
-    busy_.fetch_sub(1, std::memory_order_release);
+    joined_.fetch_sub(1, std::memory_order_release);
   }
 }
 
