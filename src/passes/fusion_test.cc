@@ -170,6 +170,17 @@ TEST(Layout, PatchEmbeddingAndChannelShuffleAreFree) {
   EXPECT_EQ(transposes(b), 2) << ir::print(*b.graph);  // the input, and the shuffle within the channels
 }
 
+TEST(Layout, QuantisationFollows) {
+  Builder b;
+  ValueId x = b.op("Conv", {b.in("x", {1, 3, 4, 4}), b.weights({4, 3, 3, 3})}, kSame);
+  const ValueId zero = b.graph->add_constant("", share(HostTensor::create(DType::i8, {}).value()));
+  x = b.op("QuantizeLinear", {x, b.number(0.1), zero});
+  x = b.op("DequantizeLinear", {x, b.number(0.1), zero});
+  b.out({b.op("GlobalAveragePool", {x})});
+  EXPECT_EQ(transposes(b), 1) << ir::print(*b.graph);
+  EXPECT_EQ(count(*b.graph, "QuantizeLinear") + count(*b.graph, "DequantizeLinear"), 2);
+}
+
 TEST(Layout, ResizeFollows) {
   Builder b;
   ValueId x = b.op("Conv", {b.in("x", {1, 3, 4, 4}), b.weights({4, 3, 3, 3})}, kSame);

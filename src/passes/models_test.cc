@@ -26,6 +26,8 @@ std::map<std::string, int> operators(const ir::Graph& graph) {
 
 // The difference of the outputs relative to their root mean square; naive arithmetic, so for small networks only.
 void compare(const ir::Graph& before, const ir::Graph& after) {
+  for (ir::ValueId input : before.inputs())
+    if (!concrete(before.value(input).type.shape.value_or(SymShape{Dim::symbol("?")}))) return;  // needs numbers to run
   const auto expected = testing::run(before), actual = testing::run(after);
   for (const auto& [name, tensor] : expected) {
     ASSERT_TRUE(actual.contains(name)) << name;

@@ -12,7 +12,7 @@ namespace {
 bool is_unit(const Dim& dim) { return dim == Dim(1); }
 
 bool lets_pass(const Graph& graph, const Node& node) {
-  static constexpr std::string_view kOthers[] = {"Softmax", "LogSoftmax", "Concat", "Pad", "Slice"};
+  static constexpr std::string_view kOthers[] = {"QuantizeLinear", "DequantizeLinear", "Softmax", "LogSoftmax", "Concat", "Pad", "Slice"};
   return is_pointwise(graph, node) || std::find(std::begin(kOthers), std::end(kOthers), node.op) != std::end(kOthers);
 }
 
@@ -114,6 +114,21 @@ Match sink_axis(const Graph& graph, const Node& root) {
   Attrs attrs = root.attrs;
   attrs.set("axis", above->perm[static_cast<std::size_t>(axis)]);
   INGOT_ASSIGN_OR_RETURN(const ValueId y, rebuild(patch, root, {above->node->inputs[0]}, attrs));
+  return below(std::move(patch), root, y, above->perm);
+}
+
+// QuantizeLinear and DequantizeLinear: elementwise but for the axis that a vector of scales follows.
+Match sink_quantize(const Graph& graph, const Node& root) {
+  const auto above = transpose_above(graph, root.inputs[0], root.outputs[0]);
+  if (!above || root.attrs.get_int("block_size", 0) != 0) return no_match();
+  const int axis = normal_axis(root.attrs.get_int("axis", 1), static_cast<int>(above->perm.size()));
+  if (axis < 0) return no_match();
+  ir::Patch patch = new_patch(graph, "sink_transpose");
+  std::vector<ValueId> operands = root.inputs;
+  operands[0] = above->node->inputs[0];
+  Attrs attrs = root.attrs;
+  attrs.set("axis", above->perm[static_cast<std::size_t>(axis)]);
+  INGOT_ASSIGN_OR_RETURN(const ValueId y, rebuild(patch, root, operands, attrs));
   return below(std::move(patch), root, y, above->perm);
 }
 
@@ -237,6 +252,7 @@ Match sink_resize(const Graph& graph, const Node& root) {
 Rules transpose_sinking_rules() {
   return {{"sink_transpose_many", {}, sink_many},
           {"sink_transpose_axis", {"Softmax", "LogSoftmax", "Hardmax"}, sink_axis},
+          {"sink_transpose_quantize", {"QuantizeLinear", "DequantizeLinear"}, sink_quantize},
           {"sink_transpose_split", {"Split"}, sink_split},
           {"sink_transpose_reduce",
            {"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare",
