@@ -30,36 +30,36 @@ HWY_INLINE V limit(D d, V x, float low, float high) {
   return hn::Max(hn::Set(d, low), hn::Min(hn::Set(d, high), x));
 }
 
-// 2^n e^r with n the nearest integer to x / ln 2: the polynomial of r, and n.
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V exp_parts(D d, V x, V& n) {
+// exp(x) = e^r 2^n with n the integer nearest to x / ln 2. Returns e^r and sets power to 2^(n + kBias - 127).
+// Adding 1.5 * 2^23 leaves n + kBias in the low bits of the sum, which a shift makes an exponent.
+template <int kBias, class D, class V = hn::Vec<D>>
+HWY_INLINE V exp_parts(D d, V x, V& power) {
   constexpr float kTerms[] = {1.3950599823e-3F, 8.3689540625e-3F, 4.1666205972e-2F, 1.6666518152e-1F, 0.5F, 1.0F, 1.0F};
-  n = hn::Round(hn::Mul(x, hn::Set(d, 1.44269504F)));
+  const hn::RebindToUnsigned<D> du;
+  const V magic = hn::Set(d, 12582912.0F + kBias);
+  const V sum = hn::MulAdd(x, hn::Set(d, 1.44269504F), magic);
+  const V n = hn::Sub(sum, magic);
   V r = hn::NegMulAdd(n, hn::Set(d, 0.693359375F), x);  // ln 2 in two parts: exact product, then the rest
   r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4F), r);
+  power = hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(du, sum)));
   return polynomial(d, r, kTerms);
 }
 
 // Zero below -87, infinite above 88.73. NaN needs no care: it passes through the polynomial.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V exp_f32(D d, V x) {
-  const hn::RebindToSigned<D> di;
-  V n = x;
-  // At the lower limit n is -126, whose exponent field below is 0: the factor is zero.
-  const V p = exp_parts(d, limit(d, x, -87.3F, 89.0F), n);
-  // 2^(n-1), doubled at the end, so that n = 128 is representable.
-  const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(di, n), hn::Set(di, 126)));
-  return hn::Mul(hn::Mul(p, hn::BitCast(d, exponent)), hn::Set(d, 2.0F));
+  // 2^(n-1), doubled at the end, so that n = 128 is representable; at the lower limit n - 1 is -127: a factor of zero.
+  V power = x;
+  const V p = exp_parts<126>(d, limit(d, x, -87.3F, 89.0F), power);
+  return hn::Mul(hn::Mul(p, power), hn::Set(d, 2.0F));
 }
 
 // For arguments whose exponential is finite and normal: limited to that range.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V exp_bounded(D d, V x) {
-  const hn::RebindToSigned<D> di;
-  V n = x;
-  const V p = exp_parts(d, limit(d, x, -87.0F, 87.0F), n);
-  const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(di, n), hn::Set(di, 127)));
-  return hn::Mul(p, hn::BitCast(d, exponent));
+  V power = x;
+  const V p = exp_parts<127>(d, limit(d, x, -87.0F, 87.0F), power);
+  return hn::Mul(p, power);
 }
 
 // 1 / x for x in [1, 1e38]: an estimate and one or two Newton steps, cheaper than a division.
