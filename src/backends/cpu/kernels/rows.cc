@@ -21,7 +21,6 @@ namespace {
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 
-constexpr std::size_t kMaxLanes = 16;
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
 std::int64_t lanes() { return static_cast<std::int64_t>(hn::Lanes(D())); }
@@ -39,10 +38,19 @@ struct Step {
   static constexpr float start() {
     return kHow == Combine::max ? -kInf : kHow == Combine::min ? kInf : 0.0F;
   }
-  static float scalar(float a, float b) {
-    if constexpr (kHow == Combine::max) return a > b || a != a ? a : b;
-    else if constexpr (kHow == Combine::min) return a < b || a != a ? a : b;
-    else return a + b;
+  // Two partial results as one, and the lanes of one as a number.
+  static HWY_INLINE V merge(V a, V b) {
+    if constexpr (kHow == Combine::max || kHow == Combine::min) return run(a, b);
+    else return hn::Add(a, b);
+  }
+  static HWY_INLINE float lanes_of(V v) {
+    const D d;
+    if constexpr (kHow == Combine::max || kHow == Combine::min) {
+      if (!hn::AllFalse(d, hn::IsNaN(v))) return std::numeric_limits<float>::quiet_NaN();
+      return hn::GetLane(kHow == Combine::max ? hn::MaxOfLanes(d, v) : hn::MinOfLanes(d, v));
+    } else {
+      return hn::GetLane(hn::SumOfLanes(d, v));
+    }
   }
 };
 
@@ -58,11 +66,7 @@ float row_of(const float* x, std::int64_t n) {
     for (int k = 0; k < 4; ++k) acc[k] = S::run(acc[k], hn::LoadU(d, x + i + k * step));
   for (; i + step <= n; i += step) acc[0] = S::run(acc[0], hn::LoadU(d, x + i));
   if (i < n) acc[1] = S::run(acc[1], load_tail(D(), x + i, n - i, S::start()));
-  float values[4 * kMaxLanes];
-  for (int k = 0; k < 4; ++k) hn::StoreU(acc[k], d, values + k * step);
-  float total = values[0];
-  for (std::int64_t k = 1; k < 4 * step; ++k) total = S::scalar(total, values[k]);
-  return total;
+  return S::lanes_of(S::merge(S::merge(acc[0], acc[1]), S::merge(acc[2], acc[3])));
 }
 
 template <Combine kHow>
