@@ -193,7 +193,7 @@ class Context {
     return feeds;
   }
 
-  // `memory` stays invalid for outputs whose shape only the data decide.
+  // `memory` stays invalid for outputs whose shape only the data decide, which shows before the first run.
   void bind_output(std::size_t i, const nb::dict& given, nb::object& result, Array& memory) {
     const ingot::TensorInfo& info = outputs_[i];
     const ingot::Result<std::vector<std::int64_t>> shape = context_.output_shape(i);

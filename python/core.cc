@@ -64,13 +64,14 @@ nb::list steps(const ingot::Engine& engine) {
 // `model` is a path (str) or the bytes of an ONNX file.
 ingot::Engine build(const nb::object& model, const std::vector<std::string>& shapes, const std::string& timing_cache,
                     int threads, std::optional<double> time_budget, std::uint64_t workspace,
-                    const nb::object& progress) {
+                    const std::vector<std::string>& disabled_tactics, const nb::object& progress) {
   ingot::BuildOptions options;
   options.shape_texts = shapes;
   options.timing_cache = timing_cache;
   options.threads = threads;
   options.time_budget_seconds = time_budget;
   options.workspace_bytes = workspace;
+  options.disabled_tactics = disabled_tactics;
   // An exception of the callback cannot cross the C API: it is kept, the callback is left alone, and it is raised at
   // the end.
   std::optional<nb::python_error> failed;
@@ -120,7 +121,9 @@ NB_MODULE(_core, module) {
   nb::register_exception_translator(translate);
 
   module.def("version", &ingot_version);
-  module.def("build", &build);
+  module.def("build", &build, nb::arg("model"), nb::arg("shapes"), nb::arg("timing_cache"), nb::arg("threads"),
+             nb::arg("time_budget").none(), nb::arg("workspace"), nb::arg("disabled_tactics"),
+             nb::arg("progress").none());
   module.def("load", [](const std::string& path, bool verify_weights) {
     const nb::gil_scoped_release release;
     return Engine::load(path, {verify_weights}).value();

@@ -33,6 +33,10 @@ typedef struct ingot_build_options {
    * "image:1x3x224x224:8x3x224x224:32x3x224x224". */
   const char* const* shape_texts;
   size_t shape_text_count;
+  /* Tactic ids, or prefixes that end in '*', to leave out. Without "onednn.*" a run of fixed shapes neither allocates
+   * nor locks; oneDNN allocates in every call. */
+  const char* const* disabled_tactics;
+  size_t disabled_tactic_count;
 } ingot_build_options;
 
 /* options may be NULL. The engine can be run at once; ingot_engine_serialise (ingot.h) gives its plan. */

@@ -17,7 +17,9 @@ struct ShapeRange {
 struct BuildOptions {
   int threads = 0;  // to tune for; <= 0: all
   std::vector<ShapeRange> shapes;
-  std::vector<std::string> shape_texts;       // the same in the text forms of the command line: "batch:1x8x64"
+  std::vector<std::string> shape_texts;  // the same in the text forms of the command line: "batch:1x8x64"
+  // Tactic ids, or prefixes that end in '*'. Without "onednn.*" a run of fixed shapes neither allocates nor locks.
+  std::vector<std::string> disabled_tactics;
   std::string timing_cache;                   // file; empty: none
   std::uint64_t workspace_bytes = 0;          // per step; 0: no limit
   std::optional<double> time_budget_seconds;  // for tuning; 0: take the first guess everywhere
@@ -42,10 +44,17 @@ Status with_options(const BuildOptions& options, Build&& build) {
   raw.threads = options.threads;
   raw.shapes = shapes.data();
   raw.shape_count = shapes.size();
-  std::vector<const char*> texts;
-  for (const std::string& text : options.shape_texts) texts.push_back(text.c_str());
+  const auto pointers = [](const std::vector<std::string>& texts) {
+    std::vector<const char*> out;
+    for (const std::string& text : texts) out.push_back(text.c_str());
+    return out;
+  };
+  const std::vector<const char*> texts = pointers(options.shape_texts);
   raw.shape_texts = texts.data();
   raw.shape_text_count = texts.size();
+  const std::vector<const char*> disabled = pointers(options.disabled_tactics);
+  raw.disabled_tactics = disabled.data();
+  raw.disabled_tactic_count = disabled.size();
   raw.timing_cache = options.timing_cache.empty() ? nullptr : options.timing_cache.c_str();
   raw.workspace_bytes = options.workspace_bytes;
   if (options.time_budget_seconds)

@@ -35,7 +35,8 @@ def _shape_text(name: str, given: ShapeRange) -> str:
 
 def build(model: str | os.PathLike[str] | bytes, *, shapes: Mapping[str, ShapeRange] | None = None,
           timing_cache: str | os.PathLike[str] | None = None, threads: int = 0, time_budget: float | None = None,
-          workspace: int = 0, progress: Callable[[int, int, str], object] | None = None) -> Engine:
+          workspace: int = 0, disabled_tactics: Sequence[str] = (),
+          progress: Callable[[int, int, str], object] | None = None) -> Engine:
     """Tunes an ONNX model for this machine.
 
     model: the path of an ONNX file, or its bytes.
@@ -45,13 +46,15 @@ def build(model: str | os.PathLike[str] | bytes, *, shapes: Mapping[str, ShapeRa
     threads: to tune for; 0: all processors that the process may use.
     time_budget: seconds to spend on timing candidates; 0 takes the first guess everywhere.
     workspace: bytes of scratch memory that one step may use; 0: no limit.
+    disabled_tactics: tactic ids, or prefixes that end in '*', to leave out.
     progress: called as progress(done, total, what).
     """
     if not isinstance(model, bytes):
         model = os.fspath(model)
     texts = [_shape_text(name, given) for name, given in (shapes or {}).items()]
     cache = "" if timing_cache is None else os.fspath(timing_cache)
-    return Engine(_core.build(model, texts, cache, threads, time_budget, workspace, progress))
+    seconds = None if time_budget is None else float(time_budget)
+    return Engine(_core.build(model, texts, cache, threads, seconds, workspace, list(disabled_tactics), progress))
 
 
 def load(path: str | os.PathLike[str], *, verify_weights: bool = True) -> Engine:

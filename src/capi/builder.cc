@@ -33,6 +33,12 @@ Result<Model> import_model(std::span<const std::byte> bytes) {
   return model;
 }
 
+Result<std::vector<std::string>> read_texts(std::string_view name, const char* const* texts, std::size_t count) {
+  if (count > 0) INGOT_RETURN_IF_ERROR(require(name, texts));
+  for (std::size_t i = 0; i < count; ++i) INGOT_RETURN_IF_ERROR(require(name, texts[i]));
+  return std::vector<std::string>(texts, texts + count);
+}
+
 std::string sizes_text(const std::int64_t* dims, std::int32_t rank) {
   std::string text;
   for (std::int32_t i = 0; i < rank; ++i) text += fmt::format("{}{}", i == 0 ? "" : "x", dims[i]);
@@ -42,12 +48,8 @@ std::string sizes_text(const std::int64_t* dims, std::int32_t rank) {
 // The same resolution as the command line's --shapes, so that both mean the same by a name.
 Result<std::vector<builder::ShapeRange>> shape_ranges(const ir::Graph& graph, const ingot_build_options& options) {
   if (options.shape_count > 0) INGOT_RETURN_IF_ERROR(require("shapes", options.shapes));
-  if (options.shape_text_count > 0) INGOT_RETURN_IF_ERROR(require("shape_texts", options.shape_texts));
-  std::vector<std::string> texts;
-  for (std::size_t i = 0; i < options.shape_text_count; ++i) {
-    INGOT_RETURN_IF_ERROR(require("shape_texts", options.shape_texts[i]));
-    texts.emplace_back(options.shape_texts[i]);
-  }
+  INGOT_ASSIGN_OR_RETURN(std::vector<std::string> texts,
+                         read_texts("shape_texts", options.shape_texts, options.shape_text_count));
   for (std::size_t i = 0; i < options.shape_count; ++i) {
     const ingot_shape_range& range = options.shapes[i];
     INGOT_RETURN_IF_ERROR(require("the fields of shapes", range.input, range.min_dims, range.opt_dims, range.max_dims));
@@ -83,6 +85,8 @@ Result<builder::BuiltPlan> build_model(const Model& model, const ingot_build_opt
   if (options.timing_cache != nullptr) build_options.timing_cache = options.timing_cache;
   if (options.workspace_bytes != 0) build_options.workspace_limit = options.workspace_bytes;
   if (options.time_budget_seconds != 0) build_options.time_budget_seconds = std::max(0.0, options.time_budget_seconds);
+  INGOT_ASSIGN_OR_RETURN(build_options.disabled_tactics,
+                         read_texts("disabled_tactics", options.disabled_tactics, options.disabled_tactic_count));
   if (options.progress != nullptr)
     build_options.progress = [&options](std::size_t done, std::size_t total, const std::string& what) {
       options.progress(options.progress_user, done, total, what.c_str());

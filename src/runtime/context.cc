@@ -209,6 +209,7 @@ Status Context::launch(std::size_t step) {
 
 Status Context::run() {
   INGOT_RETURN_IF_ERROR(prepare());
+  for (const std::size_t id : decided_by_data_) tensors_[id].resolved = false;
   INGOT_RETURN_IF_ERROR(check_bindings());
   const plan::Plan& plan = engine_->plan();
   if (pointers_dirty_) {

@@ -110,6 +110,7 @@ class Context {
   std::vector<std::int32_t> binding_of_;            // by tensor id: index into inputs_ or outputs_, or -1
   std::vector<TensorState> tensors_;
   std::vector<StepState> steps_;
+  std::vector<std::size_t> decided_by_data_;        // tensor ids whose shape every run finds anew
   Buffer arena_, workspace_;
   SymbolValues symbols_;                            // bound by input shapes
   SymbolValues run_symbols_;                        // and by data, during a run

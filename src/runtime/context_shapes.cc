@@ -145,11 +145,13 @@ Status Context::prepare() {
   if (!shapes_dirty_) return Status::ok();
   INGOT_RETURN_IF_ERROR(bind_input_symbols());
   const plan::Plan& plan = engine_->plan();
+  decided_by_data_.clear();
   for (std::size_t id = 0; id < plan.tensors.size(); ++id) {
     tensors_[id].resolved = false;
     Status status = resolve_tensor(id, symbols_);
     // An unbound symbol is one that the data will decide; anything else is the caller's shapes.
     if (!status.is_ok() && status.code() != StatusCode::kFailedPrecondition) return status;
+    if (!tensors_[id].resolved) decided_by_data_.push_back(id);
   }
   INGOT_RETURN_IF_ERROR(place_activations());
   for (std::size_t step = 0; step < steps_.size(); ++step) {
