@@ -31,6 +31,10 @@ void RowProgram::run(const void* call, float* row, std::int64_t count, std::int6
   alignas(64) std::byte splats[kMaxOperands][kSplatBytes];
   BlockArg args[kMaxOperands];
   args[0] = {row, 1};
+  if (self->operands_.empty() && count <= self->program_->block()) {  // by far the commonest call
+    self->program_->run(count, args, row, scratch);
+    return;
+  }
   for (std::size_t k = 0; k < self->operands_.size(); ++k) {
     const Operand& operand = self->operands_[k];
     std::int64_t offset = col_begin * operand.column_stride;

@@ -227,11 +227,6 @@ void normalise(const float* x, std::int64_t n, const float* scale, const float* 
   map_row(x, n, out, Normalise{mean, inverse, scale, bias});
 }
 
-void moments(const float* x, std::int64_t n, double* sum, double* squares) {
-  *sum = static_cast<double>(row_of<Combine::sum>(x, n));
-  *squares = static_cast<double>(row_of<Combine::sum_squares>(x, n));
-}
-
 void scale_shift(const float* x, std::int64_t n, const float* factor, const float* addend, float* out) {
   map_row(x, n, out, Normalise{0, 1, factor, addend});
 }
@@ -260,7 +255,6 @@ HWY_EXPORT(softmax);
 HWY_EXPORT(log_softmax);
 HWY_EXPORT(attention);
 HWY_EXPORT(normalise);
-HWY_EXPORT(moments);
 HWY_EXPORT(scale_shift);
 HWY_EXPORT(scale_by);
 HWY_EXPORT(combine_one);
@@ -274,9 +268,6 @@ void attention_row(float* x, std::int64_t n, float scale, const float* mask, con
 void normalise_row(const float* x, std::int64_t n, const float* scale, const float* bias, float epsilon, bool rms,
                    float* out) {
   HWY_DYNAMIC_DISPATCH(normalise)(x, n, scale, bias, epsilon, rms, out);
-}
-void moments_row(const float* x, std::int64_t n, double* sum, double* squares) {
-  HWY_DYNAMIC_DISPATCH(moments)(x, n, sum, squares);
 }
 void scale_shift_row(const float* x, std::int64_t n, const float* factor, const float* addend, float* out) {
   HWY_DYNAMIC_DISPATCH(scale_shift)(x, n, factor, addend, out);

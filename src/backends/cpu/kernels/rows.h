@@ -33,7 +33,5 @@ void combine_rows(Combine how, const float* const* rows, std::int64_t count, std
 void scale_shift_row(const float* x, std::int64_t n, const float* factor, const float* addend, float* out);
 // x *= factor.
 void scale_row(float* x, std::int64_t n, float factor);
-// The sums of x and of its squares.
-void moments_row(const float* x, std::int64_t n, double* sum, double* squares);
 
 }  // namespace ingot::cpu
