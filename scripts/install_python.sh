@@ -17,7 +17,8 @@ if [[ -f "$stamp" && -z "$(find "${sources[@]}" -type f -newer "$stamp" -print -
 fi
 started="$(mktemp)"
 trap 'rm -f "$started"' EXIT
-.venv/bin/python -m pip install --quiet --no-input --no-build-isolation --no-deps \
+# The compiler under the name that CMake finds by itself, so that ccache knows the objects of build/release.
+CXX="${CXX:-c++}" .venv/bin/python -m pip install --quiet --no-input --no-build-isolation --no-deps \
   --disable-pip-version-check . </dev/null
 .venv/bin/python -c 'import ingot'
 mv "$started" "$stamp"
