@@ -19,7 +19,8 @@ int main(int argc, char** argv) try {
   }
   context.run().check();
   for (std::size_t i = 0; i < engine.output_count(); ++i)
-    std::printf("%s: %zu elements\n", engine.output(i).value().name.data(), context.output<float>(i).value().data.size());
+    std::printf("%s: %zu elements\n", engine.output(i).value().name.data(),
+                context.output<float>(i).value().data.size());
   return 0;
 } catch (const ingot::Error& error) {
   std::fprintf(stderr, "error: %s\n", error.what());
