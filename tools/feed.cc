@@ -5,6 +5,8 @@
 #include <cstring>
 #include <random>
 
+#include "builder/shape_options.h"
+
 namespace ingot::tools {
 
 Result<NamedTensors> read_feed(const Engine& engine, const std::vector<std::string>& pairs, const std::string& npz) {
@@ -30,7 +32,20 @@ Result<NamedTensors> read_feed(const Engine& engine, const std::vector<std::stri
   return feed;
 }
 
-Result<NamedTensors> random_feed(const Engine& engine, std::uint32_t seed) {
+namespace {
+
+// The shape texts resolved against the engine's inputs, as they are against a model's at build.
+Result<std::vector<builder::ShapeRange>> resolve_shapes(const Engine& engine, const std::vector<std::string>& shapes) {
+  ir::Graph inputs;
+  for (std::size_t i = 0; i < engine.input_count(); ++i)
+    inputs.add_input(engine.input(i).name, ir::Type::tensor(engine.input(i).dtype, engine.input(i).shape));
+  return builder::parse_shapes(inputs, shapes);
+}
+
+}  // namespace
+
+Result<NamedTensors> random_feed(const Engine& engine, const std::vector<std::string>& shapes, std::uint32_t seed) {
+  INGOT_ASSIGN_OR_RETURN(const std::vector<builder::ShapeRange> wanted, resolve_shapes(engine, shapes));
   std::mt19937 random(seed);
   std::normal_distribution<double> normal;
   NamedTensors feed;
@@ -41,6 +56,8 @@ Result<NamedTensors> random_feed(const Engine& engine, std::uint32_t seed) {
     for (const plan::Profile& profile : engine.plan().profiles)
       for (const plan::ProfileRange& range : profile)
         if (range.input == engine.plan().inputs[i]) shape = range.opt;
+    for (const builder::ShapeRange& range : wanted)
+      if (range.input == input.name) shape = range.opt;
     INGOT_ASSIGN_OR_RETURN(HostTensor tensor, HostTensor::create(input.dtype, std::move(shape)));
     if (is_float(input.dtype))
       for (std::int64_t e = 0; e < tensor.elements(); ++e) tensor.set_double(e, normal(random));

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
 #include "commands.h"
 
 namespace {
@@ -48,6 +49,11 @@ int main(int argc, char** argv) {
            {"doctor", ingot::tools::add_doctor},
            {"completion", ingot::tools::add_completion}})
     commands.emplace_back(name, add(app));
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommand_no_throw(argv[1]) == nullptr) {
+    std::vector<std::string_view> names;
+    for (const auto& [name, command] : commands) names.emplace_back(name);
+    return report(ingot::invalid_argument("there is no command '{}'{}; ingot --help lists them", argv[1], ingot::suggestion(argv[1], names)));
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {
