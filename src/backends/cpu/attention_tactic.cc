@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// cpu.attention: f32 scaled dot-product attention, one block of queries of one head at a time, so that its scores stay in
-// the second-level cache and never make a tensor.
+// cpu.attention: f32 scaled dot-product attention, one block of queries of one head at a time, so that its scores stay
+// in the second-level cache and never make a tensor.
 #include <cmath>
 
 #include "backends/cpu/kernels/gemm.h"
@@ -75,7 +75,8 @@ class AttentionKernel final : public Kernel {
       const std::int64_t part = task % state.blocks;
       const std::int64_t head = task / state.blocks % state.q.heads;
       const std::int64_t batch = task / state.blocks / state.q.heads;
-      run_block(state, args, batch, head, part, args.workspace.data() + static_cast<std::size_t>(thread) * state.thread_bytes);
+      run_block(state, args, batch, head, part,
+                args.workspace.data() + static_cast<std::size_t>(thread) * state.thread_bytes);
     });
     return Status::ok();
   }
@@ -130,18 +131,21 @@ class AttentionKernel final : public Kernel {
     std::byte* scratch = memory + state.scores_bytes;
     Serial serial;
     batch_gemm(scores_shape(state, rows), {data(0, state.q, head) + first * state.q.row, state.q.row, {0, 0}},
-               {data(1, state.k, kv_head), state.k.row, {0, 0}}, {scores, state.pitch, {0, 0}}, panel_, {}, scratch, serial);
+               {data(1, state.k, kv_head), state.k.row, {0, 0}}, {scores, state.pitch, {0, 0}}, panel_, {}, scratch,
+               serial);
     for (std::int64_t i = 0; i < rows; ++i) finish_row(state, args, batch, head, first + i, scores + i * state.pitch);
     float* y = static_cast<float*>(args.outputs[0]) + batch * state.y.batch + head * state.y.head + first * state.y.row;
-    batch_gemm(values_shape(state, rows), {scores, state.pitch, {0, 0}}, {data(2, state.v, kv_head), state.v.row, {0, 0}},
-               {y, state.y.row, {0, 0}}, panel_, {}, scratch, serial);
+    batch_gemm(values_shape(state, rows), {scores, state.pitch, {0, 0}},
+               {data(2, state.v, kv_head), state.v.row, {0, 0}}, {y, state.y.row, {0, 0}}, panel_, {}, scratch, serial);
   }
 
   void finish_row(const AttentionState& state, const LaunchArgs& args, std::int64_t batch, std::int64_t head,
                   std::int64_t query, float* row) const {
-    const std::int64_t offset = batch * state.mask_strides[0] + head * state.mask_strides[1] + query * state.mask_strides[2];
+    const std::int64_t offset =
+        batch * state.mask_strides[0] + head * state.mask_strides[1] + query * state.mask_strides[2];
     const float* mask = mask_ == DType::f32 ? static_cast<const float*>(args.inputs[3]) + offset : nullptr;
-    const std::uint8_t* keep = mask_ == DType::boolean ? static_cast<const std::uint8_t*>(args.inputs[3]) + offset : nullptr;
+    const std::uint8_t* keep =
+        mask_ == DType::boolean ? static_cast<const std::uint8_t*>(args.inputs[3]) + offset : nullptr;
     const std::int64_t seen = causal_ ? std::min(state.k.length, query + 1) : state.k.length;
     attention_row(row, seen, state.scale, mask, keep);
     std::fill(row + seen, row + state.k.length, 0.0F);

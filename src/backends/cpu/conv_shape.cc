@@ -24,7 +24,8 @@ Result<ConvShape> conv_shape(const Attrs& attrs, const Shape& x, const Shape& w,
   shape.pad_begin = sizes.pad_begin;
   if (shape.groups < 1 || w[0] != shape.out_channels || w[1] * shape.groups != shape.in_channels ||
       shape.out_channels % shape.groups != 0)
-    return invalid_argument("weights {} do not fit {} channels in {} groups", to_string(w), shape.in_channels, shape.groups);
+    return invalid_argument("weights {} do not fit {} channels in {} groups", to_string(w), shape.in_channels,
+                            shape.groups);
   return shape;
 }
 

@@ -31,8 +31,14 @@ class ConvKernel final : public Kernel {
  public:
   ConvKernel(const Algorithm& algorithm, const Problem& problem, EpilogueForm form, const float* packed, int tile,
              int panel)
-      : algorithm_(algorithm), form_(std::move(form)), attrs_(problem.attrs), weights_(problem.inputs[1].shape),
-        packed_(packed), tile_(tile), panel_(panel), has_bias_(problem.has_input(2)) {}
+      : algorithm_(algorithm),
+        form_(std::move(form)),
+        attrs_(problem.attrs),
+        weights_(problem.inputs[1].shape),
+        packed_(packed),
+        tile_(tile),
+        panel_(panel),
+        has_bias_(problem.has_input(2)) {}
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     auto state = std::make_unique<ConvState>();
@@ -93,7 +99,8 @@ class ConvTactic final : public Tactic {
     INGOT_ASSIGN_OR_RETURN(const PanelConfig choice, parse_panel_config(config));
     INGOT_ASSIGN_OR_RETURN(const ConvShape shape, shape_of(problem));
     const int tile = tile_of(choice);
-    INGOT_ASSIGN_OR_RETURN(const float* packed, packed_floats(blobs, algorithm_.packed_bytes(shape, tile, choice.panel)));
+    INGOT_ASSIGN_OR_RETURN(const float* packed,
+                           packed_floats(blobs, algorithm_.packed_bytes(shape, tile, choice.panel)));
     INGOT_ASSIGN_OR_RETURN(EpilogueForm form, EpilogueForm::make(problem));
     return std::unique_ptr<Kernel>(
         std::make_unique<ConvKernel>(algorithm_, problem, std::move(form), packed, tile, choice.panel));
@@ -114,7 +121,8 @@ const Tactic& conv_implicit_gemm_tactic() {
   static const ConvTactic tactic({
       "cpu.conv.implicit_gemm",
       [](const ConvShape& shape) {
-        return shape.groups > 1 && depthwise_supports(shape) ? Support::no(Refusal::kNotWorthIt, "depthwise") : Support::yes();
+        return shape.groups > 1 && depthwise_supports(shape) ? Support::no(Refusal::kNotWorthIt, "depthwise")
+                                                             : Support::yes();
       },
       {},
       [](const ConvShape& shape, int, int panel) { return conv_packed_bytes(shape, panel); },
@@ -136,7 +144,8 @@ const Tactic& conv_winograd_tactic() {
   static const ConvTactic tactic({
       "cpu.conv.winograd",
       [](const ConvShape& shape) {
-        return winograd_supports(shape) ? Support::yes() : Support::no(Refusal::kShape, "needs 3x3, stride 1, one group");
+        return winograd_supports(shape) ? Support::yes()
+                                        : Support::no(Refusal::kShape, "needs 3x3, stride 1, one group");
       },
       {"f4", "f2"},
       winograd_packed_bytes,
@@ -144,7 +153,8 @@ const Tactic& conv_winograd_tactic() {
       winograd_scratch_bytes,
       [](const ConvShape& shape, const float* in, const float* packed, int tile, int panel, float* out,
          const Epilogue& epilogue, std::byte* scratch, Parallel& parallel) {
-        winograd(shape, in, shape.in_channels, packed, tile, panel, out, shape.out_channels, epilogue, scratch, parallel);
+        winograd(shape, in, shape.in_channels, packed, tile, panel, out, shape.out_channels, epilogue, scratch,
+                 parallel);
       },
   });
   return tactic;
@@ -154,7 +164,8 @@ const Tactic& conv_depthwise_tactic() {
   static const ConvTactic tactic({
       "cpu.conv.depthwise",
       [](const ConvShape& shape) {
-        return depthwise_supports(shape) ? Support::yes() : Support::no(Refusal::kShape, "needs one input channel per group");
+        return depthwise_supports(shape) ? Support::yes()
+                                         : Support::no(Refusal::kShape, "needs one input channel per group");
       },
       {},
       [](const ConvShape& shape, int, int panel) { return depthwise_packed_bytes(shape, panel); },

@@ -61,8 +61,10 @@ Result<CopyPlan> plan_pieces(const CopyArgs& args, bool split) {
     const Shape& shape = pieces[i].shape;
     const Ints strides = dense_strides(shape);
     if (!pieces[i].present() || shape.size() != whole.size()) return unsupported("piece {} is absent", i);
-    if (split) plan.parts.push_back({0, i, NdCopy(element_bytes(args), shape, whole_strides, strides, offset, 0)});
-    else plan.parts.push_back({i, 0, NdCopy(element_bytes(args), shape, strides, whole_strides, 0, offset)});
+    if (split)
+      plan.parts.push_back({0, i, NdCopy(element_bytes(args), shape, whole_strides, strides, offset, 0)});
+    else
+      plan.parts.push_back({i, 0, NdCopy(element_bytes(args), shape, strides, whole_strides, 0, offset)});
     offset += shape[*axis] * whole_strides[*axis];
   }
   return plan;
@@ -77,7 +79,8 @@ Result<CopyPlan> plan_slice(const CopyArgs& args) {
   for (std::size_t i = 0; i < starts.size(); ++i) all.push_back(static_cast<std::int64_t>(i));
   INGOT_ASSIGN_OR_RETURN(const Ints axes, ints_of(args, 3, all));
   INGOT_ASSIGN_OR_RETURN(const Ints steps, ints_of(args, 4, Ints(starts.size(), 1)));
-  if (axes.size() != starts.size() || steps.size() != starts.size()) return invalid_argument("Slice operands differ in length");
+  if (axes.size() != starts.size() || steps.size() != starts.size())
+    return invalid_argument("Slice operands differ in length");
   Ints strides = dense_strides(shape);
   std::int64_t offset = 0;
   for (std::size_t i = 0; i < starts.size(); ++i) {
@@ -85,7 +88,8 @@ Result<CopyPlan> plan_slice(const CopyArgs& args) {
     if (!axis || steps[i] == 0) return invalid_argument("Slice axis or step");
     const std::int64_t dim = shape[*axis];
     std::int64_t start = starts[i] < 0 ? starts[i] + dim : starts[i];
-    start = steps[i] > 0 ? std::clamp<std::int64_t>(start, 0, dim) : std::clamp<std::int64_t>(start, 0, std::max<std::int64_t>(dim - 1, 0));
+    start = steps[i] > 0 ? std::clamp<std::int64_t>(start, 0, dim)
+                         : std::clamp<std::int64_t>(start, 0, std::max<std::int64_t>(dim - 1, 0));
     offset += start * strides[*axis];
     // The size is the output's; a step of a single element is never taken (and might not fit).
     if (out_shape(args)[*axis] > 1) strides[*axis] *= steps[i];
@@ -111,7 +115,8 @@ Result<CopyPlan> plan_pad(const CopyArgs& args) {
     if (!axis) return invalid_argument("Pad axis");
     const std::int64_t begin = pads[i];
     const std::int64_t end = pads[i + axes.size()];
-    box[*axis] = std::max<std::int64_t>(0, shape[*axis] + std::min<std::int64_t>(begin, 0) + std::min<std::int64_t>(end, 0));
+    box[*axis] =
+        std::max<std::int64_t>(0, shape[*axis] + std::min<std::int64_t>(begin, 0) + std::min<std::int64_t>(end, 0));
     in_offset += std::max<std::int64_t>(-begin, 0) * in_strides[*axis];
     out_offset += std::max<std::int64_t>(begin, 0) * out_strides[*axis];
   }
@@ -172,7 +177,8 @@ Result<CopyPlan> plan_depth(const CopyArgs& args, bool to_space) {
   dims.insert(dims.begin() + at, channels);
   deep_strides.insert(deep_strides.begin() + at, ds[c] * (columns_first ? b * b : 1));
   wide_strides.insert(wide_strides.begin() + at, ws[c]);
-  return single(NdCopy(element_bytes(args), dims, to_space ? deep_strides : wide_strides, to_space ? wide_strides : deep_strides));
+  return single(NdCopy(element_bytes(args), dims, to_space ? deep_strides : wide_strides,
+                       to_space ? wide_strides : deep_strides));
 }
 Result<CopyPlan> plan_depth_to_space(const CopyArgs& args) { return plan_depth(args, true); }
 Result<CopyPlan> plan_space_to_depth(const CopyArgs& args) { return plan_depth(args, false); }
@@ -182,11 +188,20 @@ struct Row {
   CopyPlanFn plan;
 };
 constexpr Row kRows[] = {
-    {"Reshape", plan_reshape},     {"Squeeze", plan_reshape},   {"Unsqueeze", plan_reshape},
-    {"Flatten", plan_reshape},     {"Identity", plan_reshape},  {"Transpose", plan_transpose},
-    {"Concat", plan_concat},       {"Split", plan_split},       {"Slice", plan_slice},
-    {"Pad", plan_pad},             {"Expand", plan_expand},     {"Tile", plan_tile},
-    {"DepthToSpace", plan_depth_to_space}, {"SpaceToDepth", plan_space_to_depth},
+    {"Reshape", plan_reshape},
+    {"Squeeze", plan_reshape},
+    {"Unsqueeze", plan_reshape},
+    {"Flatten", plan_reshape},
+    {"Identity", plan_reshape},
+    {"Transpose", plan_transpose},
+    {"Concat", plan_concat},
+    {"Split", plan_split},
+    {"Slice", plan_slice},
+    {"Pad", plan_pad},
+    {"Expand", plan_expand},
+    {"Tile", plan_tile},
+    {"DepthToSpace", plan_depth_to_space},
+    {"SpaceToDepth", plan_space_to_depth},
 };
 
 }  // namespace

@@ -27,7 +27,8 @@ void fill(void* out, std::int64_t elements, const std::byte* value, Parallel& pa
 class CopyKernel final : public Kernel {
  public:
   explicit CopyKernel(const Problem& problem)
-      : plan_(find_copy_plan(problem.kind)), attrs_(problem.attrs),
+      : plan_(find_copy_plan(problem.kind)),
+        attrs_(problem.attrs),
         in_place_(is_reshape(problem.kind) && !problem.inputs[0].constant ? 0 : -1) {}
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {

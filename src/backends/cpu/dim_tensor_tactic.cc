@@ -22,7 +22,8 @@ class DimTensorKernel final : public Kernel {
     auto state = std::make_unique<DimTensorState>();
     INGOT_ASSIGN_OR_RETURN(state->values, HostTensor::create(output_.dtype, output_.shape));
     for (std::size_t i = 0; i < dims_.size(); ++i) {
-      INGOT_ASSIGN_OR_RETURN(const std::int64_t value, dims_[i].evaluate(args.symbols != nullptr ? *args.symbols : kNone));
+      INGOT_ASSIGN_OR_RETURN(const std::int64_t value,
+                             dims_[i].evaluate(args.symbols != nullptr ? *args.symbols : kNone));
       state->values.set_int(static_cast<std::int64_t>(i), value);
     }
     return std::unique_ptr<KernelState>(std::move(state));

@@ -23,7 +23,8 @@ Result<EpilogueForm> EpilogueForm::make(const Problem& problem) {
 Result<EpilogueForm> EpilogueForm::make(const Problem& problem, const Expr& expr) {
   EpilogueForm form;
   form.first_ = problem.own_inputs();
-  if (problem.outputs.empty() || problem.outputs[0].dtype != DType::f32) return unsupported("an output that is not f32");
+  if (problem.outputs.empty() || problem.outputs[0].dtype != DType::f32)
+    return unsupported("an output that is not f32");
   if (expr.input_types().empty() || expr.input_types()[0] != DType::f32 ||
       expr.input_types().size() != problem.epilogue_inputs() + 1)
     return invalid_argument("the epilogue takes {} operands, given are {}", expr.input_types().size(),
@@ -62,7 +63,8 @@ bool EpilogueForm::recognise_step(const Expr& expr, const ExprInstr& instr, Expr
   switch (instr.op) {
     case ExprOp::k_add:
       if (first == second || other >= 0 || added_ >= 0 || clamp_min_ != -inf || clamp_max_ != inf) return false;
-      if (other == expr_input(0) || expr.input_types()[static_cast<std::size_t>(-other - 1)] != DType::f32) return false;
+      if (other == expr_input(0) || expr.input_types()[static_cast<std::size_t>(-other - 1)] != DType::f32)
+        return false;
       added_ = static_cast<int>(first_) - other - 2;
       return true;
     case ExprOp::k_max:
@@ -70,8 +72,10 @@ bool EpilogueForm::recognise_step(const Expr& expr, const ExprInstr& instr, Expr
       const std::optional<float> bound = constant_of(expr, other);
       if (first == second || !bound || *bound != *bound) return false;
       // A limit below a later lower bound would need the order kept.
-      if (instr.op == ExprOp::k_max) clamp_min_ = std::max(clamp_min_, *bound);
-      else clamp_max_ = std::min(clamp_max_, *bound);
+      if (instr.op == ExprOp::k_max)
+        clamp_min_ = std::max(clamp_min_, *bound);
+      else
+        clamp_max_ = std::min(clamp_max_, *bound);
       return clamp_min_ <= clamp_max_;
     }
     case ExprOp::k_clamp: {
@@ -96,10 +100,14 @@ EpilogueForm::Bound EpilogueForm::bind(std::span<const Operand> inputs, const Sh
     const Shape& shape = inputs[static_cast<std::size_t>(added_)].shape;
     const std::int64_t count = element_count(shape).value_or(0);
     const bool last_is_one = shape.empty() || shape.back() == 1;
-    if (count == all) bound.residual = added_;
-    else if (count == columns && !last_is_one && !bias_taken) bound.bias = added_;
-    else if (last_is_one && count * columns == all) bound.row_bias = added_;
-    else built_in = false;
+    if (count == all)
+      bound.residual = added_;
+    else if (count == columns && !last_is_one && !bias_taken)
+      bound.bias = added_;
+    else if (last_is_one && count * columns == all)
+      bound.row_bias = added_;
+    else
+      built_in = false;
     bound.residual_stride = columns;
   }
   if (built_in) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// EpilogueForm: the epilogue of a problem as what kernels take: their built-in residual and clamp where the expression is
-// that, otherwise a row program.
+// EpilogueForm: the epilogue of a problem as what kernels take: their built-in residual and clamp where the expression
+// is that, otherwise a row program.
 #pragma once
 
 #include <memory>

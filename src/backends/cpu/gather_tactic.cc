@@ -17,7 +17,8 @@ struct GatherState final : KernelState {
 class GatherKernel final : public Kernel {
  public:
   explicit GatherKernel(const Problem& problem)
-      : axis_(problem.attrs.get_int("axis", 0)), bytes_(bits_of(problem.inputs[0].dtype) / 8),
+      : axis_(problem.attrs.get_int("axis", 0)),
+        bytes_(bits_of(problem.inputs[0].dtype) / 8),
         wide_(problem.inputs[1].dtype == DType::i64) {}
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
@@ -69,7 +70,8 @@ Support supports(const Problem& problem) {
   if (bits_of(problem.inputs[0].dtype) < 8) return Support::no(Refusal::kDType);
   const DType type = problem.inputs[1].dtype;
   if (type != DType::i64 && type != DType::i32) return Support::no(Refusal::kDType, "indices");
-  if (!normal_axis(problem.attrs.get_int("axis", 0), problem.inputs[0].shape.size())) return Support::no(Refusal::kShape);
+  if (!normal_axis(problem.attrs.get_int("axis", 0), problem.inputs[0].shape.size()))
+    return Support::no(Refusal::kShape);
   return Support::yes();
 }
 

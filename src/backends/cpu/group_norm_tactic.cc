@@ -20,7 +20,8 @@ struct GroupState final : KernelState {
 class GroupNormKernel final : public Kernel {
  public:
   GroupNormKernel(const Problem& problem, EpilogueForm form)
-      : form_(std::move(form)), groups_(problem.attrs.get_int("num_groups", 0)),
+      : form_(std::move(form)),
+        groups_(problem.attrs.get_int("num_groups", 0)),
         epsilon_(problem.attrs.get_float("epsilon", 1e-5)) {}
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
@@ -30,11 +31,13 @@ class GroupNormKernel final : public Kernel {
     state->channels = x.back();
     state->pixels = product(x, 1, x.size() - 1);
     state->groups = groups_ > 0 ? groups_ : state->channels;
-    if (state->channels % state->groups != 0) return invalid_argument("{} channels in {} groups", state->channels, state->groups);
+    if (state->channels % state->groups != 0)
+      return invalid_argument("{} channels in {} groups", state->channels, state->groups);
     state->epilogue = form_.bind_rows(args.inputs, args.outputs[0].shape);
     // Per image and channel: the two sums, then factor and addend; per thread: one chunk of partial sums.
-    state->workspace_bytes = static_cast<std::size_t>(state->batch * state->channels) * (2 * sizeof(double) + 2 * sizeof(float)) +
-                             static_cast<std::size_t>(args.threads) * kChunk * sizeof(float);
+    state->workspace_bytes =
+        static_cast<std::size_t>(state->batch * state->channels) * (2 * sizeof(double) + 2 * sizeof(float)) +
+        static_cast<std::size_t>(args.threads) * kChunk * sizeof(float);
     return std::unique_ptr<KernelState>(std::move(state));
   }
 
@@ -68,7 +71,8 @@ class GroupNormKernel final : public Kernel {
       for (std::int64_t row = rows.begin(task); row < rows.end(task); ++row) {
         const std::int64_t at = row / state.pixels * state.channels;
         scale_shift_row(x + row * state.channels, state.channels, factor + at, addend + at, y + row * state.channels);
-        form_.apply_rows(state.epilogue, args.inputs, y, state.channels, row * state.channels, (row + 1) * state.channels);
+        form_.apply_rows(state.epilogue, args.inputs, y, state.channels, row * state.channels,
+                         (row + 1) * state.channels);
       }
     });
     return Status::ok();
@@ -78,7 +82,8 @@ class GroupNormKernel final : public Kernel {
   static constexpr std::int64_t kChunk = 128;
   static constexpr std::int64_t kTable = 64;  // rows that are added in f32 before the sum goes to f64
 
-  static void add_up(Combine how, const float* from, const GroupState& state, std::int64_t count, float* part, double* sums) {
+  static void add_up(Combine how, const float* from, const GroupState& state, std::int64_t count, float* part,
+                     double* sums) {
     std::fill_n(sums, count, 0.0);
     const float* table[kTable];
     for (std::int64_t done = 0; done < state.pixels; done += kTable) {
@@ -107,7 +112,8 @@ class GroupNormKernel final : public Kernel {
       for (std::int64_t i = first; i < first + width; ++i) {
         const auto channel = i % state.channels;
         factor[i] = static_cast<float>(inverse * static_cast<double>(scale[channel]));
-        addend[i] = static_cast<float>(static_cast<double>(bias[channel]) - mean * inverse * static_cast<double>(scale[channel]));
+        addend[i] = static_cast<float>(static_cast<double>(bias[channel]) -
+                                       mean * inverse * static_cast<double>(scale[channel]));
       }
     }
   }
@@ -124,7 +130,8 @@ Support supports(const Problem& problem) {
   if (problem.attrs.get_int("channels_last", 0) == 0) return Support::no(Refusal::kLayout, "needs channels_last");
   if (x.size() < 2) return Support::no(Refusal::kShape);
   for (const std::size_t i : {std::size_t{1}, std::size_t{2}})
-    if (!problem.has_input(i) || problem.inputs[i].shape != Shape{x.back()}) return Support::no(Refusal::kShape, "scale and bias per channel");
+    if (!problem.has_input(i) || problem.inputs[i].shape != Shape{x.back()})
+      return Support::no(Refusal::kShape, "scale and bias per channel");
   const Result<EpilogueForm> form = EpilogueForm::make(problem);
   return form.is_ok() ? Support::yes() : Support::no(Refusal::kEpilogue, form.status().message());
 }
@@ -132,11 +139,12 @@ Support supports(const Problem& problem) {
 }  // namespace
 
 const Tactic& group_norm_tactic() {
-  static const SimpleTactic tactic("cpu.norm.groups", {"InstanceNormalization", "GroupNormalization"}, supports,
-                                   [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
-                                     INGOT_ASSIGN_OR_RETURN(EpilogueForm form, EpilogueForm::make(problem));
-                                     return std::unique_ptr<Kernel>(std::make_unique<GroupNormKernel>(problem, std::move(form)));
-                                   });
+  static const SimpleTactic tactic(
+      "cpu.norm.groups", {"InstanceNormalization", "GroupNormalization"}, supports,
+      [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
+        INGOT_ASSIGN_OR_RETURN(EpilogueForm form, EpilogueForm::make(problem));
+        return std::unique_ptr<Kernel>(std::make_unique<GroupNormKernel>(problem, std::move(form)));
+      });
   return tactic;
 }
 

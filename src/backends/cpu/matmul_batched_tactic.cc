@@ -64,8 +64,9 @@ class MatmulBatchedKernel final : public Kernel {
     auto state = std::make_unique<BatchedState>();
     const MatmulShape sizes = matmul_shape(attrs_, args.inputs[0].shape, args.inputs[1].shape);
     const std::optional<BatchLevels> levels = batch_levels(sizes);
-    if (!levels) return unsupported("MatMul: leading dimensions {} and {} broadcast in more than two ways",
-                                    to_string(sizes.a_batch), to_string(sizes.b_batch));
+    if (!levels)
+      return unsupported("MatMul: leading dimensions {} and {} broadcast in more than two ways",
+                         to_string(sizes.a_batch), to_string(sizes.b_batch));
     const auto strides = [](const std::array<std::int64_t, 2>& matrices, std::int64_t matrix) {
       return std::array<std::int64_t, 2>{matrices[0] * matrix, matrices[1] * matrix};
     };

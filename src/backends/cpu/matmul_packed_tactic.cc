@@ -20,7 +20,11 @@ struct PackedState final : KernelState {
 class MatmulPackedKernel final : public Kernel {
  public:
   MatmulPackedKernel(const Problem& problem, EpilogueForm form, const float* packed, int panel)
-      : form_(std::move(form)), attrs_(problem.attrs), b_(problem.inputs[1].shape), packed_(packed), panel_(panel),
+      : form_(std::move(form)),
+        attrs_(problem.attrs),
+        b_(problem.inputs[1].shape),
+        packed_(packed),
+        panel_(panel),
         has_bias_(problem.has_input(2)) {}
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
@@ -31,7 +35,8 @@ class MatmulPackedKernel final : public Kernel {
     state->shape = {sizes.m * state->batches, sizes.n, sizes.k};
     state->epilogue = form_.bind(args.inputs, args.outputs[0].shape, has_bias_);
     if (sizes.trans_a)
-      state->copy_bytes = static_cast<std::size_t>(round_up(state->shape.m * sizes.k * 4, static_cast<std::int64_t>(kAlignment)));
+      state->copy_bytes =
+          static_cast<std::size_t>(round_up(state->shape.m * sizes.k * 4, static_cast<std::int64_t>(kAlignment)));
     state->workspace_bytes = state->copy_bytes + gemm_scratch_bytes(state->shape, panel_, args.threads);
     return std::unique_ptr<KernelState>(std::move(state));
   }

@@ -21,8 +21,7 @@ MatmulShape matmul_shape(const Attrs& attrs, const Shape& a_shape, const Shape& 
   const std::size_t rank = std::max(out.a_batch.size(), out.b_batch.size());
   out.a_batch.insert(out.a_batch.begin(), rank - out.a_batch.size(), 1);
   out.b_batch.insert(out.b_batch.begin(), rank - out.b_batch.size(), 1);
-  for (std::size_t i = 0; i < rank; ++i)
-    out.batch.push_back(out.a_batch[i] == 1 ? out.b_batch[i] : out.a_batch[i]);
+  for (std::size_t i = 0; i < rank; ++i) out.batch.push_back(out.a_batch[i] == 1 ? out.b_batch[i] : out.a_batch[i]);
   return out;
 }
 

@@ -18,8 +18,11 @@ struct RowState final : KernelState {
 class RowKernel final : public Kernel {
  public:
   RowKernel(const Problem& problem, EpilogueForm form)
-      : form_(std::move(form)), kind_(problem.kind), axis_(problem.attrs.get_int("axis", -1)),
-        epsilon_(static_cast<float>(problem.attrs.get_float("epsilon", 1e-5))), has_bias_(problem.has_input(2)) {
+      : form_(std::move(form)),
+        kind_(problem.kind),
+        axis_(problem.attrs.get_int("axis", -1)),
+        epsilon_(static_cast<float>(problem.attrs.get_float("epsilon", 1e-5))),
+        has_bias_(problem.has_input(2)) {
     if (problem.inputs[0].shape == problem.outputs[0].shape && !problem.inputs[0].constant) in_place_ = 0;
   }
 
@@ -93,12 +96,12 @@ Support supports(const Problem& problem) {
 }  // namespace
 
 const Tactic& norm_rows_tactic() {
-  static const SimpleTactic tactic("cpu.norm.rows",
-                                   {"LayerNormalization", "RMSNormalization", "Softmax", "LogSoftmax"}, supports,
-                                   [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
-                                     INGOT_ASSIGN_OR_RETURN(EpilogueForm form, EpilogueForm::make(problem));
-                                     return std::unique_ptr<Kernel>(std::make_unique<RowKernel>(problem, std::move(form)));
-                                   });
+  static const SimpleTactic tactic(
+      "cpu.norm.rows", {"LayerNormalization", "RMSNormalization", "Softmax", "LogSoftmax"}, supports,
+      [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
+        INGOT_ASSIGN_OR_RETURN(EpilogueForm form, EpilogueForm::make(problem));
+        return std::unique_ptr<Kernel>(std::make_unique<RowKernel>(problem, std::move(form)));
+      });
   return tactic;
 }
 

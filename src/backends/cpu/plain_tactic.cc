@@ -34,8 +34,9 @@ class PlainKernel final : public Kernel {
       if (!operand.present()) continue;
       const std::int64_t count = element_count(operand.shape).value_or(0);
       const auto bytes = static_cast<std::size_t>(bytes_of(operand.dtype, count).value_or(0));
-      INGOT_ASSIGN_OR_RETURN(views[i], HostTensor::view(operand.dtype, operand.shape,
-                                                        {static_cast<const std::byte*>(args.inputs[i]), bytes}, nullptr));
+      INGOT_ASSIGN_OR_RETURN(views[i],
+                             HostTensor::view(operand.dtype, operand.shape,
+                                              {static_cast<const std::byte*>(args.inputs[i]), bytes}, nullptr));
       operands[i] = &views[i];
     }
     reference::Call call;
@@ -57,7 +58,8 @@ class PlainKernel final : public Kernel {
       if (!expected.present() || args.allocator == nullptr) return Status::ok();
       INGOT_ASSIGN_OR_RETURN(to, args.allocator->allocate(i, result.shape()));
     } else if (result.shape() != expected.shape) {
-      return internal("output {}: computed shape {}, planned {}", i, to_string(result.shape()), to_string(expected.shape));
+      return internal("output {}: computed shape {}, planned {}", i, to_string(result.shape()),
+                      to_string(expected.shape));
     }
     if (!result.bytes().empty()) std::memcpy(to, result.bytes().data(), result.bytes().size());
     return Status::ok();

@@ -25,8 +25,8 @@ class PointwiseKernel final : public Kernel {
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     std::vector<Shape> shapes;
     for (const Operand& input : args.inputs) shapes.push_back(input.shape);
-    auto state = std::make_unique<PointwiseState>(
-        PointwiseLoop(program_, BroadcastPlan::make(args.outputs[0].shape, shapes)));
+    auto state =
+        std::make_unique<PointwiseState>(PointwiseLoop(program_, BroadcastPlan::make(args.outputs[0].shape, shapes)));
     state->workspace_bytes = state->loop.workspace_bytes(args.threads);
     return std::unique_ptr<KernelState>(std::move(state));
   }
@@ -47,7 +47,8 @@ class PointwiseKernel final : public Kernel {
 Result<VectorProgram> compile(const Problem& problem) {
   INGOT_ASSIGN_OR_RETURN(const Expr expr, problem.epilogue());
   if (expr.input_types().size() != problem.inputs.size() || problem.outputs.size() != 1)
-    return invalid_argument("an expression of {} inputs for {} operands", expr.input_types().size(), problem.inputs.size());
+    return invalid_argument("an expression of {} inputs for {} operands", expr.input_types().size(),
+                            problem.inputs.size());
   if (problem.inputs.size() > kMaxPointwiseOperands) return unsupported("more than {} operands", kMaxPointwiseOperands);
   std::optional<VectorProgram> program = VectorProgram::compile(expr);
   if (!program) return unsupported("an operation or type without a vector form");

@@ -41,7 +41,9 @@ Span span_of(const WindowSizes& s, std::size_t d, std::int64_t out) {
 class PoolKernel final : public Kernel {
  public:
   PoolKernel(const Problem& problem, EpilogueForm form)
-      : form_(std::move(form)), attrs_(problem.attrs), average_(problem.kind == "AveragePool"),
+      : form_(std::move(form)),
+        attrs_(problem.attrs),
+        average_(problem.kind == "AveragePool"),
         last_(problem.attrs.get_int("channels_last", 0) != 0),
         include_pad_(problem.attrs.get_int("count_include_pad", 0) != 0) {}
 
@@ -69,8 +71,8 @@ class PoolKernel final : public Kernel {
       for (std::int64_t unit = split.begin(task); unit < split.end(task); ++unit) {
         const std::int64_t image = unit / lines;  // batch, or batch and channel
         const std::int64_t line = unit % lines;
-        const float* x = static_cast<const float*>(args.inputs[0]) +
-                         image * s.in[0] * s.in[1] * s.in[2] * (last_ ? s.channels : 1);
+        const float* x =
+            static_cast<const float*>(args.inputs[0]) + image * s.in[0] * s.in[1] * s.in[2] * (last_ ? s.channels : 1);
         run_line(s, x, line / s.out[1], line % s.out[1], y + unit * width);
         form_.apply_rows(state.epilogue, args.inputs, y, state.columns, unit * width, (unit + 1) * width);
       }
@@ -90,8 +92,7 @@ class PoolKernel final : public Kernel {
       for (std::int64_t i = 0; i < d.count; ++i)
         for (std::int64_t j = 0; j < h.count; ++j) {
           const std::int64_t row = ((d.first + i * s.dilation[0]) * s.in[1] + h.first + j * s.dilation[1]) * s.in[2];
-          for (std::int64_t k = 0; k < w.count; ++k)
-            table[taps++] = x + (row + w.first + k * s.dilation[2]) * channels;
+          for (std::int64_t k = 0; k < w.count; ++k) table[taps++] = x + (row + w.first + k * s.dilation[2]) * channels;
         }
       if (channels == 1) {
         *to = single(table, taps);
@@ -107,8 +108,10 @@ class PoolKernel final : public Kernel {
   [[nodiscard]] float single(const float* const* table, std::int64_t taps) const {
     float value = combine_start(average_ ? Combine::sum : Combine::max);
     for (std::int64_t t = 0; t < taps; ++t) {
-      if (average_) value += *table[t];
-      else if (!(value >= *table[t]) && value == value) value = *table[t];
+      if (average_)
+        value += *table[t];
+      else if (!(value >= *table[t]) && value == value)
+        value = *table[t];
     }
     return value;
   }
@@ -134,11 +137,11 @@ Support supports(const Problem& problem) {
 }  // namespace
 
 const Tactic& pool_tactic() {
-  static const SimpleTactic tactic("cpu.pool", {"MaxPool", "AveragePool"}, supports,
-                                   [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
-                                     INGOT_ASSIGN_OR_RETURN(EpilogueForm form, EpilogueForm::make(problem));
-                                     return std::unique_ptr<Kernel>(std::make_unique<PoolKernel>(problem, std::move(form)));
-                                   });
+  static const SimpleTactic tactic(
+      "cpu.pool", {"MaxPool", "AveragePool"}, supports, [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
+        INGOT_ASSIGN_OR_RETURN(EpilogueForm form, EpilogueForm::make(problem));
+        return std::unique_ptr<Kernel>(std::make_unique<PoolKernel>(problem, std::move(form)));
+      });
   return tactic;
 }
 

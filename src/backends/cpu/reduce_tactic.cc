@@ -99,7 +99,8 @@ class ReduceKernel final : public Kernel {
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     auto state = std::make_unique<ReduceState>();
     const std::optional<Extents> extents = extents_of(args.inputs[0].shape, reduced_);
-    if (!extents) return unsupported("{}: reduced dimensions apart in {}", reduction_.kind, to_string(args.inputs[0].shape));
+    if (!extents)
+      return unsupported("{}: reduced dimensions apart in {}", reduction_.kind, to_string(args.inputs[0].shape));
     state->extents = *extents;
     const Shape& out = args.outputs[0].shape;
     state->columns = out.empty() ? 1 : out.back();
@@ -121,8 +122,10 @@ class ReduceKernel final : public Kernel {
         const std::int64_t count = std::min(kChunk, inner - column);
         float* to = y + o * inner + column;
         const float* from = x + o * length * inner + column;
-        if (inner == 1) *to = combine_row(reduction_.how, from, length);
-        else reduce_columns(from, length, inner, count, to);
+        if (inner == 1)
+          *to = combine_row(reduction_.how, from, length);
+        else
+          reduce_columns(from, length, inner, count, to);
         finish(to, count, length);
         form_.apply_rows(state.epilogue, args.inputs, y, state.columns, o * inner + column, o * inner + column + count);
       }
@@ -135,7 +138,8 @@ class ReduceKernel final : public Kernel {
   static constexpr std::int64_t kChunk = 128;
   static constexpr std::int64_t kTable = 64;
 
-  void reduce_columns(const float* from, std::int64_t length, std::int64_t stride, std::int64_t count, float* to) const {
+  void reduce_columns(const float* from, std::int64_t length, std::int64_t stride, std::int64_t count,
+                      float* to) const {
     if (length == 0) std::fill_n(to, count, combine_start(reduction_.how));
     const float* table[kTable];
     for (std::int64_t done = 0; done < length; done += kTable) {

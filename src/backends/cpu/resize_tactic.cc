@@ -63,10 +63,12 @@ class ResizeKernel final : public Kernel {
     const Shape& out = args.outputs[0].shape;
     std::vector<double> scales(in.size(), 1);
     for (std::size_t i = 0; i < in.size(); ++i) scales[i] = static_cast<double>(out[i]) / static_cast<double>(in[i]);
-    if (const TensorPtr given = args.inputs.size() > 2 ? args.inputs[2].value : nullptr; given && given->elements() > 0) {
+    if (const TensorPtr given = args.inputs.size() > 2 ? args.inputs[2].value : nullptr;
+        given && given->elements() > 0) {
       const Ints axes = attrs_.get_ints("axes", {});
       for (std::int64_t i = 0; i < given->elements(); ++i) {
-        const std::optional<std::size_t> axis = normal_axis(axes.empty() ? i : axes[static_cast<std::size_t>(i)], in.size());
+        const std::optional<std::size_t> axis =
+            normal_axis(axes.empty() ? i : axes[static_cast<std::size_t>(i)], in.size());
         if (!axis) return invalid_argument("Resize: axis out of range");
         scales[*axis] = given->as_double(i);
       }
@@ -101,8 +103,10 @@ class ResizeKernel final : public Kernel {
     const TaskSplit split(lines, lines * width * 4, args.parallel->threads());
     args.parallel->run(split.tasks(), [&](std::int64_t task, int) {
       for (std::int64_t line = split.begin(task); line < split.end(task); ++line) {
-        const float* image = static_cast<const float*>(args.inputs[0]) + line / state.out_h * state.in_h * state.in_w * state.inner;
-        run_line(state, image, static_cast<std::size_t>(line % state.out_h), static_cast<float*>(args.outputs[0]) + line * width);
+        const float* image =
+            static_cast<const float*>(args.inputs[0]) + line / state.out_h * state.in_h * state.in_w * state.inner;
+        run_line(state, image, static_cast<std::size_t>(line % state.out_h),
+                 static_cast<float*>(args.outputs[0]) + line * width);
       }
     });
     return Status::ok();
@@ -135,12 +139,14 @@ Support supports(const Problem& problem) {
   if (problem.inputs[0].dtype != DType::f32) return Support::no(Refusal::kDType);
   const std::string mode = problem.attrs.get_string("mode", "nearest");
   const std::string coordinates = problem.attrs.get_string("coordinate_transformation_mode", "half_pixel");
-  if ((mode != "nearest" && mode != "linear") || coordinates == "tf_crop_and_resize" || coordinates == "half_pixel_symmetric" ||
-      problem.attrs.get_int("antialias", 0) != 0 || problem.attrs.get_int("exclude_outside", 0) != 0 ||
+  if ((mode != "nearest" && mode != "linear") || coordinates == "tf_crop_and_resize" ||
+      coordinates == "half_pixel_symmetric" || problem.attrs.get_int("antialias", 0) != 0 ||
+      problem.attrs.get_int("exclude_outside", 0) != 0 ||
       problem.attrs.get_string("keep_aspect_ratio_policy", "stretch") != "stretch")
     return Support::no(Refusal::kAttribute);
   for (std::size_t i = 2; i < problem.own_inputs(); ++i)
-    if (problem.inputs[i].present() && !problem.inputs[i].constant) return Support::no(Refusal::kConstant, "scales or sizes");
+    if (problem.inputs[i].present() && !problem.inputs[i].constant)
+      return Support::no(Refusal::kConstant, "scales or sizes");
   const Shape& in = problem.inputs[0].shape;
   const Shape& out = problem.outputs[0].shape;
   std::vector<std::size_t> changed;

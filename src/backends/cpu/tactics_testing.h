@@ -16,14 +16,14 @@ class Case {
   [[nodiscard]] const Problem& problem() const { return problem_; }
   [[nodiscard]] std::string describe() const;
 
-  // Prepares, loads, configures and launches with 1 and 2 threads, in place where the kernel can, and at another size of
-  // the leading dimension; reports differences as test failures.
+  // Prepares, loads, configures and launches with 1 and 2 threads, in place where the kernel can, and at another size
+  // of the leading dimension; reports differences as test failures.
   void check(const Tactic& tactic, const std::string& config, const DeviceInfo& device) const;
 
  private:
   struct Data {
     std::vector<Operand> inputs, outputs;
-    std::vector<TensorPtr> values;    // of inputs, null where absent
+    std::vector<TensorPtr> values;  // of inputs, null where absent
     std::vector<HostTensor> expected;
   };
   Status make_data(Data& data, std::int64_t leading_factor) const;

@@ -51,7 +51,8 @@ std::int64_t index_limit(const Problem& problem, std::size_t input) {
   return 0;
 }
 
-HostTensor random_tensor(const Problem& problem, std::size_t input, const Shape& shape, bool special, std::mt19937& random) {
+HostTensor random_tensor(const Problem& problem, std::size_t input, const Shape& shape, bool special,
+                         std::mt19937& random) {
   const DType type = problem.inputs[input].dtype;
   HostTensor tensor = HostTensor::create(type, shape).value();
   const bool positive = uses(problem, "sqrt(") || uses(problem, "log(") || uses(problem, "pow(");
@@ -120,7 +121,8 @@ Case::Case(std::string_view text) : text_(text) {
   std::mt19937 random(seed_);
   for (std::size_t i = 0; i < problem_.inputs.size(); ++i) {
     Operand& input = problem_.inputs[i];
-    if (input.constant && input.value == nullptr) input.value = share(random_tensor(problem_, i, input.shape, false, random));
+    if (input.constant && input.value == nullptr)
+      input.value = share(random_tensor(problem_, i, input.shape, false, random));
   }
   status_ = make_data(data_, 1);
 }
@@ -139,9 +141,12 @@ Status Case::make_data(Data& data, std::int64_t leading_factor) const {
     Operand& input = data.inputs[i];
     if (!input.constant && input.shape.size() == first.size() && !first.empty() && input.shape[0] == first[0])
       input.shape[0] *= leading_factor;
-    if (!input.present()) data.values.push_back(nullptr);
-    else if (input.constant) data.values.push_back(input.value);
-    else data.values.push_back(share(random_tensor(problem_, i, input.shape, special_, random)));
+    if (!input.present())
+      data.values.push_back(nullptr);
+    else if (input.constant)
+      data.values.push_back(input.value);
+    else
+      data.values.push_back(share(random_tensor(problem_, i, input.shape, special_, random)));
     operands.push_back(data.values.back().get());
   }
   reference::Call call;
@@ -246,7 +251,8 @@ void Case::launch(const Tactic& tactic, const Kernel& kernel, const Packed& pack
     EXPECT_EQ(taken, 0) << "allocations during launch";
   }
   EXPECT_TRUE(workspace.intact()) << "wrote outside the workspace";
-  const double tolerance = tactic.id().find("winograd") != std::string_view::npos ? 1e-4 : 2e-6 * std::sqrt(reduction_length());
+  const double tolerance =
+      tactic.id().find("winograd") != std::string_view::npos ? 1e-4 : 2e-6 * std::sqrt(reduction_length());
   for (std::size_t i = 0; i < data.outputs.size(); ++i) {
     if (!data.outputs[i].present()) continue;
     EXPECT_TRUE(memory[i].intact()) << "wrote outside output " << i;
@@ -263,13 +269,15 @@ double Case::reduction_length() const {
     const Shape& w = problem_.inputs[1].shape;
     double all = 1;
     for (const std::int64_t size : w) all *= static_cast<double>(std::max<std::int64_t>(size, 1));
-    return problem_.kind == "Conv" ? all / static_cast<double>(w[0]) : static_cast<double>(std::max<std::int64_t>(problem_.inputs[0].shape.back(), 16));
+    return problem_.kind == "Conv" ? all / static_cast<double>(w[0])
+                                   : static_cast<double>(std::max<std::int64_t>(problem_.inputs[0].shape.back(), 16));
   }
   return std::min(in, 1024.0);
 }
 
 void Case::compare(const HostTensor& expected, const std::byte* got, std::size_t output, double tolerance) const {
-  const HostTensor actual = HostTensor::view(expected.dtype(), expected.shape(), {got, expected.bytes().size()}, nullptr).value();
+  const HostTensor actual =
+      HostTensor::view(expected.dtype(), expected.shape(), {got, expected.bytes().size()}, nullptr).value();
   double sum = 0;
   std::int64_t finite = 0;
   for (std::int64_t i = 0; i < expected.elements(); ++i) {
@@ -289,13 +297,15 @@ void Case::compare(const HostTensor& expected, const std::byte* got, std::size_t
       const double want = expected.as_double(i);
       const double have = actual.as_double(i);
       same = std::isnan(want) ? std::isnan(have)
-                              : want == have || std::abs(want - have) <= epsilon * std::abs(want) + tolerance * std::min(rms, 1e3) + 1e-30;
+                              : want == have || std::abs(want - have) <=
+                                                    epsilon * std::abs(want) + tolerance * std::min(rms, 1e3) + 1e-30;
     } else {
       same = expected.as_int(i) == actual.as_int(i);
     }
     if (same) continue;
     ++shown;
-    ADD_FAILURE() << "output " << output << " element " << i << ": " << actual.as_double(i) << ", expected " << expected.as_double(i);
+    ADD_FAILURE() << "output " << output << " element " << i << ": " << actual.as_double(i) << ", expected "
+                  << expected.as_double(i);
   }
 }
 

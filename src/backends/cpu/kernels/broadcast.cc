@@ -15,7 +15,8 @@ std::vector<std::int64_t> aligned_strides(const Shape& out, const Shape& operand
   std::int64_t stride = 1;
   for (std::size_t i = 1; i <= operand.size(); ++i) {
     const std::int64_t size = operand[operand.size() - i];
-    INGOT_CHECK(size == 1 || size == out[out.size() - i], "{} does not broadcast to {}", to_string(operand), to_string(out));
+    INGOT_CHECK(size == 1 || size == out[out.size() - i], "{} does not broadcast to {}", to_string(operand),
+                to_string(out));
     if (size != 1) strides[out.size() - i] = stride;
     stride *= size;
   }

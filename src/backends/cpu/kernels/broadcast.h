@@ -24,7 +24,9 @@ struct BroadcastPlan {
   [[nodiscard]] std::int64_t run() const { return dims.empty() ? 1 : dims.back(); }
   [[nodiscard]] std::int64_t rows() const { return dims.size() < 2 ? 1 : dims[dims.size() - 2]; }
   [[nodiscard]] std::int64_t outer() const;
-  [[nodiscard]] std::int64_t run_stride(std::size_t operand) const { return dims.empty() ? 0 : strides[operand].back(); }
+  [[nodiscard]] std::int64_t run_stride(std::size_t operand) const {
+    return dims.empty() ? 0 : strides[operand].back();
+  }
   [[nodiscard]] std::int64_t row_stride(std::size_t operand) const {
     return dims.size() < 2 ? 0 : strides[operand][dims.size() - 2];
   }

@@ -38,7 +38,8 @@ class ProgramCompiler {
 
   const std::vector<DType>& input_types() const { return expr_.input_types(); }
   DType type_of(ExprArg arg) const {
-    return arg < 0 ? input_types()[static_cast<std::size_t>(-arg - 1)] : expr_.instrs()[static_cast<std::size_t>(arg)].type;
+    return arg < 0 ? input_types()[static_cast<std::size_t>(-arg - 1)]
+                   : expr_.instrs()[static_cast<std::size_t>(arg)].type;
   }
   Ref ref(ExprArg arg) const {
     return arg < 0 ? inputs_[static_cast<std::size_t>(-arg - 1)] : values_[static_cast<std::size_t>(arg)];
@@ -50,8 +51,10 @@ class ProgramCompiler {
     for (std::size_t i = 0; i < expr_.instrs().size(); ++i) {
       const ExprInstr& instr = expr_.instrs()[i];
       for (int k = 0; k < arity_of_instr(instr); ++k) {
-        if (instr.args[k] < 0) input_used_[static_cast<std::size_t>(-instr.args[k] - 1)] = true;
-        else last_use_[static_cast<std::size_t>(instr.args[k])] = i;
+        if (instr.args[k] < 0)
+          input_used_[static_cast<std::size_t>(-instr.args[k] - 1)] = true;
+        else
+          last_use_[static_cast<std::size_t>(instr.args[k])] = i;
       }
     }
     if (!last_use_.empty()) last_use_.back() = expr_.instrs().size();
@@ -63,7 +66,8 @@ class ProgramCompiler {
       case ExprOp::kConst: return 0;
       case ExprOp::kCast: return 1;
 #define X(name, arity, cls) \
-  case ExprOp::k_##name: return arity;
+  case ExprOp::k_##name:    \
+    return arity;
 #include "expr/expr_ops.inc"
 #undef X
     }

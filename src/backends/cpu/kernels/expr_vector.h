@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// VectorProgram: an expression compiled to block operations. A run evaluates all instructions over one block of elements
-// whose intermediate values stay in a scratch buffer of kScratchBytes (so in the first-level cache).
-// Immutable after compile(); run() is thread-safe with scratch of the caller's own.
+// VectorProgram: an expression compiled to block operations. A run evaluates all instructions over one block of
+// elements whose intermediate values stay in a scratch buffer of kScratchBytes (so in the first-level cache). Immutable
+// after compile(); run() is thread-safe with scratch of the caller's own.
 #pragma once
 
 #include <array>

@@ -33,8 +33,12 @@ void take_out(std::vector<T>& list, std::size_t index) {
 
 NdCopy::NdCopy(std::size_t element_bytes, std::vector<std::int64_t> dims, std::vector<std::int64_t> in_strides,
                std::vector<std::int64_t> out_strides, std::int64_t in_offset, std::int64_t out_offset)
-    : element_bytes_(static_cast<std::int64_t>(element_bytes)), dims_(std::move(dims)), in_strides_(std::move(in_strides)),
-      out_strides_(std::move(out_strides)), in_offset_(in_offset), out_offset_(out_offset) {
+    : element_bytes_(static_cast<std::int64_t>(element_bytes)),
+      dims_(std::move(dims)),
+      in_strides_(std::move(in_strides)),
+      out_strides_(std::move(out_strides)),
+      in_offset_(in_offset),
+      out_offset_(out_offset) {
   if (element_bytes_ > 8) {  // as pairs of halves
     for (auto* strides : {&in_strides_, &out_strides_})
       for (std::int64_t& stride : *strides) stride *= 2;
@@ -106,7 +110,8 @@ void NdCopy::copy_unit(const std::byte* in, std::byte* out, std::int64_t part) c
   if (form_ == Form::runs) {
     const std::int64_t begin = part * part_;
     const std::int64_t count = std::min(part_, inner_ - begin);
-    std::memcpy(out + begin * element_bytes_, in + begin * element_bytes_, static_cast<std::size_t>(count * element_bytes_));
+    std::memcpy(out + begin * element_bytes_, in + begin * element_bytes_,
+                static_cast<std::size_t>(count * element_bytes_));
     return;
   }
   if (form_ == Form::squares) {

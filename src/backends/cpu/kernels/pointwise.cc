@@ -31,7 +31,8 @@ void expand_rows(const std::byte* from, std::size_t element_bytes, std::int64_t 
 
 }  // namespace
 
-PointwiseLoop::PointwiseLoop(const VectorProgram& program, BroadcastPlan plan) : program_(&program), plan_(std::move(plan)) {
+PointwiseLoop::PointwiseLoop(const VectorProgram& program, BroadcastPlan plan)
+    : program_(&program), plan_(std::move(plan)) {
   const std::int64_t block = program_->block();
   const std::int64_t run = plan_.run();
   const std::int64_t rows = plan_.rows();
@@ -53,9 +54,12 @@ PointwiseLoop::PointwiseLoop(const VectorProgram& program, BroadcastPlan plan) :
     widest = std::max(widest, element_bytes_.back());
     const bool runs = plan_.run_stride(i) != 0;
     const bool steps = group_rows_ > 1 && plan_.row_stride(i) != 0;
-    if (group_rows_ == 1) modes_.push_back(runs ? Mode::direct : Mode::splat);
-    else if (runs) modes_.push_back(steps ? Mode::direct : Mode::tile);
-    else modes_.push_back(steps ? Mode::per_row : Mode::splat);
+    if (group_rows_ == 1)
+      modes_.push_back(runs ? Mode::direct : Mode::splat);
+    else if (runs)
+      modes_.push_back(steps ? Mode::direct : Mode::tile);
+    else
+      modes_.push_back(steps ? Mode::per_row : Mode::splat);
   }
   operand_bytes_ = std::max(kSplatBytes, group_rows_ > 1 ? static_cast<std::size_t>(block) * widest : kSplatBytes);
   thread_bytes_ = operand_bytes_ * program_->inputs();

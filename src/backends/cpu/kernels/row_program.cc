@@ -19,7 +19,8 @@ RowProgram::RowProgram(const VectorProgram& program, const Shape& out, std::span
     const std::int64_t width = operand.column_stride == 0 ? 1 : shape.back();
     if (!shape.empty()) shape.pop_back();
     const BroadcastPlan plan = BroadcastPlan::make(rows, {&shape, 1});
-    for (std::size_t i = plan.dims.size(); i-- > 0;) operand.levels.push_back({plan.dims[i], plan.strides[0][i] * width});
+    for (std::size_t i = plan.dims.size(); i-- > 0;)
+      operand.levels.push_back({plan.dims[i], plan.strides[0][i] * width});
     while (!operand.levels.empty() && operand.levels.back().stride == 0) operand.levels.pop_back();
     operands_.push_back(std::move(operand));
   }
@@ -45,7 +46,8 @@ void RowProgram::run(const void* call, float* row, std::int64_t count, std::int6
       offset += (last && level.size > rest ? rest : rest % level.size) * level.stride;
       if (!last) rest /= level.size;
     }
-    const auto* from = static_cast<const std::byte*>(bases[k]) + static_cast<std::size_t>(offset) * operand.element_bytes;
+    const auto* from =
+        static_cast<const std::byte*>(bases[k]) + static_cast<std::size_t>(offset) * operand.element_bytes;
     if (operand.column_stride != 0) {
       args[k + 1] = {from, 1};
     } else {
@@ -60,7 +62,8 @@ void RowProgram::run(const void* call, float* row, std::int64_t count, std::int6
     args[0] = {row + at, 1};
     for (std::size_t k = 0; k < self->operands_.size(); ++k)
       if (args[k + 1].step != 0)
-        args[k + 1].data = static_cast<const std::byte*>(args[k + 1].data) + static_cast<std::size_t>(n) * self->operands_[k].element_bytes;
+        args[k + 1].data = static_cast<const std::byte*>(args[k + 1].data) +
+                           static_cast<std::size_t>(n) * self->operands_[k].element_bytes;
   }
 }
 

@@ -15,8 +15,8 @@ class RowProgram {
  public:
   static constexpr std::size_t kMaxOperands = 16;
 
-  // program: f32 x0 and result, at most kMaxOperands inputs; must outlive this. operands: shapes of x1..., each of which
-  // broadcasts to `out`, whose last dimension is the columns.
+  // program: f32 x0 and result, at most kMaxOperands inputs; must outlive this. operands: shapes of x1..., each of
+  // which broadcasts to `out`, whose last dimension is the columns.
   RowProgram(const VectorProgram& program, const Shape& out, std::span<const Shape> operands);
 
   // What Epilogue::row_ctx points at.

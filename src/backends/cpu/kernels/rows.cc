@@ -35,13 +35,13 @@ struct Step {
     if constexpr (kHow == Combine::max) return hn::IfThenElse(hn::IsNaN(acc), acc, hn::Max(acc, x));
     if constexpr (kHow == Combine::min) return hn::IfThenElse(hn::IsNaN(acc), acc, hn::Min(acc, x));
   }
-  static constexpr float start() {
-    return kHow == Combine::max ? -kInf : kHow == Combine::min ? kInf : 0.0F;
-  }
+  static constexpr float start() { return kHow == Combine::max ? -kInf : kHow == Combine::min ? kInf : 0.0F; }
   // Two partial results as one, and the lanes of one as a number.
   static HWY_INLINE V merge(V a, V b) {
-    if constexpr (kHow == Combine::max || kHow == Combine::min) return run(a, b);
-    else return hn::Add(a, b);
+    if constexpr (kHow == Combine::max || kHow == Combine::min)
+      return run(a, b);
+    else
+      return hn::Add(a, b);
   }
   static HWY_INLINE float lanes_of(V v) {
     const D d;
@@ -93,13 +93,13 @@ void rows_of(const float* const* rows, std::int64_t count, std::int64_t n, bool 
   store_tail(D(), acc, out + i, n - i);
 }
 
-#define INGOT_FOR_COMBINE(call)                      \
-  switch (how) {                                     \
-    case Combine::sum: return call<Combine::sum>;    \
-    case Combine::max: return call<Combine::max>;    \
-    case Combine::min: return call<Combine::min>;    \
+#define INGOT_FOR_COMBINE(call)                                   \
+  switch (how) {                                                  \
+    case Combine::sum: return call<Combine::sum>;                 \
+    case Combine::max: return call<Combine::max>;                 \
+    case Combine::min: return call<Combine::min>;                 \
     case Combine::sum_squares: return call<Combine::sum_squares>; \
-    default: return call<Combine::sum_abs>;          \
+    default: return call<Combine::sum_abs>;                       \
   }
 
 // out = f(x), element by element, `fill` in the padding.
@@ -199,7 +199,8 @@ void attention(float* x, std::int64_t n, float scale, const float* mask, const s
   map_row(x, n, x, Scale{1 / sum, 0});
 }
 
-void normalise(const float* x, std::int64_t n, const float* scale, const float* bias, float epsilon, bool rms, float* out) {
+void normalise(const float* x, std::int64_t n, const float* scale, const float* bias, float epsilon, bool rms,
+               float* out) {
   const D d;
   const std::int64_t step = lanes();
   const float count = static_cast<float>(n);
@@ -235,12 +236,12 @@ void scale_by(float* x, std::int64_t n, float factor) { map_row(x, n, x, Scale{f
 
 using RowFn = float (*)(const float*, std::int64_t);
 using RowsFn = void (*)(const float* const*, std::int64_t, std::int64_t, bool, float*);
-RowFn find_row(Combine how) { INGOT_FOR_COMBINE(&row_of) }
-RowsFn find_rows(Combine how) { INGOT_FOR_COMBINE(&rows_of) }
+RowFn find_row(Combine how){INGOT_FOR_COMBINE(&row_of)} RowsFn find_rows(Combine how) { INGOT_FOR_COMBINE(&rows_of) }
 #undef INGOT_FOR_COMBINE
 
 float combine_one(Combine how, const float* x, std::int64_t n) { return find_row(how)(x, n); }
-void combine_many(Combine how, const float* const* rows, std::int64_t count, std::int64_t n, bool accumulate, float* out) {
+void combine_many(Combine how, const float* const* rows, std::int64_t count, std::int64_t n, bool accumulate,
+                  float* out) {
   find_rows(how)(rows, count, n, accumulate, out);
 }
 
@@ -274,7 +275,8 @@ void scale_shift_row(const float* x, std::int64_t n, const float* factor, const 
 }
 void scale_row(float* x, std::int64_t n, float factor) { HWY_DYNAMIC_DISPATCH(scale_by)(x, n, factor); }
 float combine_row(Combine how, const float* x, std::int64_t n) { return HWY_DYNAMIC_DISPATCH(combine_one)(how, x, n); }
-void combine_rows(Combine how, const float* const* rows, std::int64_t count, std::int64_t n, bool accumulate, float* out) {
+void combine_rows(Combine how, const float* const* rows, std::int64_t count, std::int64_t n, bool accumulate,
+                  float* out) {
   HWY_DYNAMIC_DISPATCH(combine_many)(how, rows, count, n, accumulate, out);
 }
 float combine_start(Combine how) {

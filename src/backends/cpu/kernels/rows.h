@@ -25,9 +25,10 @@ enum class Combine : std::uint8_t { sum, max, min, sum_squares, sum_abs };
 // The value of an empty reduction.
 float combine_start(Combine how);
 float combine_row(Combine how, const float* x, std::int64_t n);
-// out[i] = rows[0][i] (+) rows[1][i] (+) ...; with `accumulate` the old out[i] takes part (squares and magnitudes are of
-// the rows only).
-void combine_rows(Combine how, const float* const* rows, std::int64_t count, std::int64_t n, bool accumulate, float* out);
+// out[i] = rows[0][i] (+) rows[1][i] (+) ...; with `accumulate` the old out[i] takes part (squares and magnitudes are
+// of the rows only).
+void combine_rows(Combine how, const float* const* rows, std::int64_t count, std::int64_t n, bool accumulate,
+                  float* out);
 
 // out = x * factor + addend, per element of the row; out may be x.
 void scale_shift_row(const float* x, std::int64_t n, const float* factor, const float* addend, float* out);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TaskSplit: units of equal work cut into tasks, as few as keep the threads busy, one when the work is too small to share.
+// TaskSplit: units of equal work cut into tasks, as few as keep the threads busy, one when the work is too small to
+// share.
 #pragma once
 
 #include <algorithm>

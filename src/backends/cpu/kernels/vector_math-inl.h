@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elementary functions of f32 vectors, accurate to about 2 ulp (1e-7 relative); results below the smallest normal number
-// may be flushed to zero. NaN gives NaN. Included once per Highway target.
+// Elementary functions of f32 vectors, accurate to about 2 ulp (1e-7 relative); results below the smallest normal
+// number may be flushed to zero. NaN gives NaN. Included once per Highway target.
 #if defined(INGOT_VECTOR_MATH_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef INGOT_VECTOR_MATH_INL_H
 #undef INGOT_VECTOR_MATH_INL_H
@@ -93,10 +93,10 @@ HWY_INLINE V tanh_f32(D d, V x) {
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V erf_f32(D d, V x) {
   constexpr float kLimit = 3.9F;
-  constexpr float kTerms[] = {-7.26910016965e-4F, 1.89107423648e-3F,  -1.46688497625e-3F, 2.00444273651e-3F,
-                              -7.11886910722e-3F, 1.34593583643e-2F,  -1.95424817503e-2F, 2.92081814259e-2F,
-                              -4.27833981812e-2F, 5.78835196793e-2F,  -7.38023072481e-2F, 9.06732007861e-2F,
-                              -1.09532482922e-1F, 1.34690910578e-1F,  -1.81011080742e-1F, 3.62583965063e-1F};
+  constexpr float kTerms[] = {-7.26910016965e-4F, 1.89107423648e-3F, -1.46688497625e-3F, 2.00444273651e-3F,
+                              -7.11886910722e-3F, 1.34593583643e-2F, -1.95424817503e-2F, 2.92081814259e-2F,
+                              -4.27833981812e-2F, 5.78835196793e-2F, -7.38023072481e-2F, 9.06732007861e-2F,
+                              -1.09532482922e-1F, 1.34690910578e-1F, -1.81011080742e-1F, 3.62583965063e-1F};
   const V z = limit(d, x, -kLimit, kLimit);
   const V u = hn::MulSub(hn::Mul(z, z), hn::Set(d, 2.0F / (kLimit * kLimit)), hn::Set(d, 1.0F));
   return hn::Mul(z, polynomial(d, u, kTerms));

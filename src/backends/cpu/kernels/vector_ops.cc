@@ -57,8 +57,10 @@ T divide(T a, T b) {
 
 template <typename T>
 T remainder(T a, T b) {
-  if constexpr (std::is_integral_v<T>) return b == 0 || b == -1 ? 0 : a % b;
-  else return std::fmod(a, b);
+  if constexpr (std::is_integral_v<T>)
+    return b == 0 || b == -1 ? 0 : a % b;
+  else
+    return std::fmod(a, b);
 }
 
 // The sign of the divisor, as Python's %.
@@ -116,7 +118,8 @@ BlockOp common_op(ExprOp op) {
     INGOT_ROW(min, 2, T, [](T a, T b) { return minimum(a, b); })
     INGOT_ROW(max, 2, T, [](T a, T b) { return maximum(a, b); })
     INGOT_ROW(prelu, 2, T, [](T a, T b) { return a < 0 ? wrap(a, b, [](auto x, auto y) { return x * y; }) : a; })
-    INGOT_ROW(neg, 1, T, [](T a) { return std::is_integral_v<T> ? wrap<T>(0, a, [](auto x, auto y) { return x - y; }) : -a; })
+    INGOT_ROW(neg, 1, T,
+              [](T a) { return std::is_integral_v<T> ? wrap<T>(0, a, [](auto x, auto y) { return x - y; }) : -a; })
     INGOT_ROW(abs, 1, T, [](T a) { return a < 0 ? wrap<T>(0, a, [](auto x, auto y) { return x - y; }) : a; })
     INGOT_ROW(sign, 1, T, [](T a) { return a > 0 ? T(1) : a < 0 ? T(-1) : a; })
     INGOT_ROW(clamp, 3, T, [](T a, T b, T c) { return minimum(maximum(a, b), c); })
@@ -232,7 +235,8 @@ constexpr BlockOp wrap_op() {
 }
 
 // X(type, C++ type): integers that live in the i64 class.
-#define INGOT_NARROW_INTEGERS(X) X(i8, std::int8_t) X(i16, std::int16_t) X(u8, std::uint8_t) X(u16, std::uint16_t) X(u32, std::uint32_t)
+#define INGOT_NARROW_INTEGERS(X) \
+  X(i8, std::int8_t) X(i16, std::int16_t) X(u8, std::uint8_t) X(u16, std::uint16_t) X(u32, std::uint32_t)
 
 }  // namespace
 
@@ -245,7 +249,7 @@ VecClass class_of_type(DType type) {
     case DType::i32: return VecClass::i32;
     case DType::boolean: return VecClass::b8;
 #define X(name, type_name) case DType::name:
-    INGOT_NARROW_INTEGERS(X)
+      INGOT_NARROW_INTEGERS(X)
 #undef X
     case DType::i64: return VecClass::i64;
     default: return VecClass::none;
@@ -294,7 +298,7 @@ BlockOp find_rounding(DType type) {
     case DType::bf16: return &block<float, float, 1, [](float x) { return bf16_to_float(float_to_bf16(x)); }>;
 #define X(name, type_name) \
   case DType::name: return wrap_op<type_name>();
-    INGOT_NARROW_INTEGERS(X)
+      INGOT_NARROW_INTEGERS(X)
 #undef X
     default: return nullptr;
   }
@@ -306,7 +310,7 @@ BlockOp find_load(DType type) {
     case DType::bf16: return &block<float, std::uint16_t, 1, [](std::uint16_t x) { return bf16_to_float(x); }>;
 #define X(name, type_name) \
   case DType::name: return narrow_op<std::int64_t, type_name>();
-    INGOT_NARROW_INTEGERS(X)
+      INGOT_NARROW_INTEGERS(X)
 #undef X
     default: return nullptr;
   }
@@ -318,7 +322,7 @@ BlockOp find_store(DType type) {
     case DType::bf16: return &block<std::uint16_t, float, 1, [](float x) { return float_to_bf16(x); }>;
 #define X(name, type_name) \
   case DType::name: return narrow_op<type_name, std::int64_t>();
-    INGOT_NARROW_INTEGERS(X)
+      INGOT_NARROW_INTEGERS(X)
 #undef X
     default: return nullptr;
   }

@@ -2,9 +2,9 @@
 // Block operations: one pointwise operation over a short run of elements, the instructions of VectorProgram.
 //
 // Elements are held in one of five register classes; narrower types live in a wider class and are rounded or wrapped
-// after each operation. An operand either has one value per element (step 1) or the same value for all of them (step 0);
-// in the second case its data must be a splat: kSplatBytes of that value repeated.
-// The result may lie exactly over an operand. No alignment is needed. Stateless.
+// after each operation. An operand either has one value per element (step 1) or the same value for all of them (step
+// 0); in the second case its data must be a splat: kSplatBytes of that value repeated. The result may lie exactly over
+// an operand. No alignment is needed. Stateless.
 #pragma once
 
 #include <cstddef>

@@ -8,9 +8,11 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backends/cpu/kernels/vector_ops_f32.cc"
+// clang-format off: foreach_target.h comes first
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 #include <hwy/contrib/math/math-inl.h>
+// clang-format on
 
 #include "backends/cpu/kernels/vector_math-inl.h"
 
@@ -25,17 +27,16 @@ using DBool = hn::Rebind<std::uint8_t, D>;
 
 constexpr std::int64_t kMaxLanes = static_cast<std::int64_t>(kSplatBytes / sizeof(float));
 
-// --- element functions ------------------------------------------------------------------------------------------------
-// `keep`: x where it is NaN (the first operand of Min and Max is the one that they lose), else the chosen value.
+// Element functions. keep_nan: x where it is NaN (Min and Max lose a NaN first operand), else y.
 HWY_INLINE V keep_nan(V x, V y) { return hn::IfThenElse(hn::IsNaN(x), x, y); }
 
-#define INGOT_ELEMENT(name, arity, type, expression)                                        \
-  struct name {                                                                             \
-    static constexpr int kArity = arity;                                                    \
+#define INGOT_ELEMENT(name, arity, type, expression)                                             \
+  struct name {                                                                                  \
+    static constexpr int kArity = arity;                                                         \
     static HWY_INLINE type run([[maybe_unused]] D d, [[maybe_unused]] V a, [[maybe_unused]] V b, \
-                               [[maybe_unused]] V c) {                                      \
-      return expression;                                                                    \
-    }                                                                                       \
+                               [[maybe_unused]] V c) {                                           \
+      return expression;                                                                         \
+    }                                                                                            \
   };
 INGOT_ELEMENT(AddF, 2, V, hn::Add(a, b))
 INGOT_ELEMENT(SubF, 2, V, hn::Sub(a, b))
@@ -46,8 +47,7 @@ INGOT_ELEMENT(MaxF, 2, V, keep_nan(a, hn::Max(a, b)))
 INGOT_ELEMENT(PreluF, 2, V, hn::IfThenElse(hn::Lt(a, hn::Zero(d)), hn::Mul(a, b), a))
 INGOT_ELEMENT(NegF, 1, V, hn::Neg(a))
 INGOT_ELEMENT(AbsF, 1, V, hn::Abs(a))
-INGOT_ELEMENT(SignF, 1, V,
-              hn::IfThenElse(hn::Gt(hn::Abs(a), hn::Zero(d)), hn::CopySignToAbs(hn::Set(d, 1.0F), a), a))
+INGOT_ELEMENT(SignF, 1, V, hn::IfThenElse(hn::Gt(hn::Abs(a), hn::Zero(d)), hn::CopySignToAbs(hn::Set(d, 1.0F), a), a))
 INGOT_ELEMENT(ReciprocalF, 1, V, hn::Div(hn::Set(d, 1.0F), a))
 INGOT_ELEMENT(SqrtF, 1, V, hn::Sqrt(a))
 INGOT_ELEMENT(RsqrtF, 1, V, hn::Div(hn::Set(d, 1.0F), hn::Sqrt(a)))
@@ -76,7 +76,7 @@ INGOT_ELEMENT(IsNanF, 1, M, hn::IsNaN(a))
 INGOT_ELEMENT(IsInfF, 1, M, hn::IsInf(a))
 #undef INGOT_ELEMENT
 
-// --- results ----------------------------------------------------------------------------------------------------------
+// Results.
 HWY_INLINE void put(D d, V v, float* out) { hn::StoreU(v, d, out); }
 HWY_INLINE void put(D d, M m, std::uint8_t* out) {
   const hn::RebindToSigned<D> di;
@@ -127,9 +127,8 @@ void block(std::int64_t n, void* result, const BlockArg* args) {
   }
   if (i == n) return;
   const std::int64_t rest = n - i;
-  const auto load = [d, rest](const float* from, std::int64_t step) HWY_ATTR {
-    return step == 0 ? hn::LoadU(d, from) : load_tail(d, from, rest, 0);
-  };
+  const auto load = [d, rest](const float* from, std::int64_t step)
+                        HWY_ATTR { return step == 0 ? hn::LoadU(d, from) : load_tail(d, from, rest, 0); };
   const V va = load(a, step_a);
   const V vb = kArity > 1 ? load(b, step_b) : va;
   const V vc = kArity > 2 ? load(c, step_c) : va;
