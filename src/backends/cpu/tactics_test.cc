@@ -28,10 +28,12 @@ TEST_P(Tactics, MatchReference) {
   SCOPED_TRACE(test_case.describe());
   ASSERT_TRUE(test_case.status().is_ok()) << test_case.status().to_string();
   int solved = 0;
-  bool declined = false;  // by a library that is absent or has only slow loops; then the plain tactic is the answer
+  // By a library that is absent or slow, or because passes choose another layout: then the plain tactic is the answer.
+  bool declined = false;
   for (const Tactic* tactic : backend().tactics()) {
     const Support support = tactic->supports(test_case.problem(), backend().device());
-    if (support.reason == Refusal::kLibrary || support.reason == Refusal::kNotWorthIt) declined = true;
+    for (const Refusal reason : {Refusal::kLibrary, Refusal::kLayout, Refusal::kNotWorthIt})
+      if (support.reason == reason) declined = true;
     if (!support.ok()) continue;
     if (!tactic->is_plain()) ++solved;
     for (const std::string& config : tactic->configs(test_case.problem(), backend().device()))
