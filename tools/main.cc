@@ -4,6 +4,7 @@
 // Exit codes: 0, or the StatusCode of what went wrong (base/status.h): 2 wrong usage or input, 3 not supported, 4 not found,
 // 5 not ready, 6 out of resources, 7 made for another machine or version, 8 damaged file, 9 cancelled, 10 a bug.
 // Errors are one line on standard error that begins with "error: ".
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -49,9 +50,9 @@ int main(int argc, char** argv) {
            {"doctor", ingot::tools::add_doctor},
            {"completion", ingot::tools::add_completion}})
     commands.emplace_back(name, add(app));
-  if (argc > 1 && argv[1][0] != '-' && app.get_subcommand_no_throw(argv[1]) == nullptr) {
-    std::vector<std::string_view> names;
-    for (const auto& [name, command] : commands) names.emplace_back(name);
+  std::vector<std::string_view> names;
+  for (const auto& [name, command] : commands) names.emplace_back(name);
+  if (argc > 1 && argv[1][0] != '-' && std::find(names.begin(), names.end(), argv[1]) == names.end()) {
     return report(ingot::invalid_argument("there is no command '{}'{}; ingot --help lists them", argv[1], ingot::suggestion(argv[1], names)));
   }
   try {
