@@ -2,13 +2,14 @@
 // Plan: a built engine as data: tensors, steps in order, packed constants, memory plan, provenance.
 //
 // The builder fills one and writes it (plan/writer.h); the runtime reads one from mapped memory (plan/reader.h). Ids are
-// indices into the vectors. A plan that came from read() has been validated: users need not check again.
+// indices into the vectors of their program. A plan that came from read() has been validated: users need not check again.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,11 @@ struct Tensor {
   std::int32_t blob = -1;      // constant
   std::int32_t alias_of = -1;  // alias: the same bytes under another shape
   std::int64_t arena_offset = -1;
+  // Empty for a dense tensor. Otherwise the text of the type: a sequence, an optional, strings, or a tensor whose rank
+  // only the data decide. The runtime holds such a value as an object outside the arena.
+  std::string type = {};
+
+  [[nodiscard]] bool is_object() const { return !type.empty(); }
 };
 
 struct Step {
@@ -40,7 +46,13 @@ struct Step {
   std::vector<std::int32_t> blobs;
   bool data_dependent = false;
   float microseconds = 0;
+  std::vector<std::int32_t> programs = {};  // bodies: then_branch and else_branch, or body
 };
+
+// The steps that the runtime does itself: control flow over programs, and operators on objects.
+inline constexpr std::string_view kControlFlow = "runtime.control_flow";
+inline constexpr std::string_view kObjectStep = "runtime.object";
+inline constexpr std::int32_t kRuntimeStepVersion = 1;
 
 struct ProfileRange {
   std::int32_t input = 0;  // tensor id
@@ -54,24 +66,31 @@ struct Candidate {
   std::string tactic, config;
   float microseconds = 0;  // 0 when refused
   std::string refusal;
+  std::int32_t program = -1;  // index into Plan::programs; -1: the main program
 };
 
-struct Plan {
-  std::string engine_version;
-  std::string device_kind, device_name, device_fingerprint;
+// Steps over tensors with inputs and outputs: the network itself, or a body of a control-flow step.
+struct Program {
   std::vector<Tensor> tensors;
   std::vector<Step> steps;
   std::vector<std::int32_t> inputs, outputs;
-  std::vector<Profile> profiles;  // empty: static shapes, or dynamic without declared limits
   std::uint64_t arena_bytes = 0;
+
+  [[nodiscard]] bool is_dynamic() const;
+};
+
+// The main program, the bodies, and what they share.
+struct Plan : Program {
+  std::string engine_version;
+  std::string device_kind, device_name, device_fingerprint;
+  std::vector<Program> programs;  // bodies; each refers only to earlier ones
+  std::vector<Profile> profiles;  // empty: static shapes, or dynamic without declared limits
   std::vector<Candidate> candidates;
   std::vector<std::pair<std::string, std::string>> provenance;
   std::string graph;
 
   // Constant bytes by blob id; views of the mapped file, or of what the builder owns.
   std::vector<std::span<const std::byte>> blobs;
-
-  [[nodiscard]] bool is_dynamic() const;
 };
 
 }  // namespace ingot::plan

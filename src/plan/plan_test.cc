@@ -5,6 +5,7 @@
 
 #include "plan/memory_plan.h"
 #include "plan/reader.h"
+#include "plan/strings.h"
 #include "plan/symbols.h"
 #include "plan/writer.h"
 
@@ -14,6 +15,7 @@ namespace {
 // A small plan with every feature: constant, alias, symbolic shapes, a profile, candidates.
 struct Sample {
   std::vector<std::byte> weights = std::vector<std::byte>(5000, std::byte{7});
+  std::vector<std::byte> texts = encode_strings({"a", ""});
   Plan plan;
   Sample() {
     plan.engine_version = "test";
@@ -31,6 +33,21 @@ struct Sample {
     plan.profiles = {{{0, {1, 4}, {2, 4}, {8, 4}}}};
     plan.candidates = {{0, "cpu.plain", "", 1.5F, ""}};
     plan.provenance = {{"model", "m.onnx"}};
+    // Two bodies, the second of which refers to the first; an object, and a constant one.
+    plan.blobs.emplace_back(texts);
+    Program leaf;
+    leaf.tensors = {{"i", DType::f32, {Dim::symbol("M")}, Storage::input, -1, -1, -1},
+                    {"o", DType::f32, {Dim::symbol("M")}, Storage::output, -1, -1, -1}};
+    leaf.steps = {{"neg", "cpu.plain", 1, "", "Neg", {0}, {1}, {}, false, 0}};
+    leaf.inputs = {0};
+    leaf.outputs = {1};
+    Program outer = leaf;
+    outer.tensors.push_back({"words", DType::string, {2}, Storage::constant, 2, -1, -1, "string[2]"});
+    outer.tensors.push_back({"seq", DType::f32, {}, Storage::activation, -1, -1, -1, "seq<f32[?]>"});
+    outer.steps = {{"if", std::string(kControlFlow), 1, "", "If", {0, 0}, {1}, {}, true, 0, {0, 0}},
+                   {"s", std::string(kObjectStep), 1, "", "SequenceConstruct", {0}, {3}, {}, false, 0}};
+    plan.programs = {leaf, outer};
+    plan.steps[1].programs = {1};
   }
 };
 
@@ -48,6 +65,10 @@ TEST(Plan, RoundTrips) {
   EXPECT_EQ(read_back.steps[0].blobs, std::vector<std::int32_t>{1});
   EXPECT_EQ(read_back.profiles[0][0].max, (Shape{8, 4}));
   EXPECT_TRUE(std::equal(read_back.blobs[1].begin(), read_back.blobs[1].end(), sample.weights.begin()));
+  ASSERT_EQ(read_back.programs.size(), 2U);
+  EXPECT_EQ(read_back.programs[1].steps[0].programs, (std::vector<std::int32_t>{0, 0}));
+  EXPECT_EQ(read_back.programs[1].tensors[3].type, "seq<f32[?]>");
+  EXPECT_EQ(read_back.steps[1].programs, std::vector<std::int32_t>{1});
   EXPECT_EQ(write(read_back).value(), file) << "writing is deterministic";
 }
 
@@ -93,6 +114,15 @@ TEST(Plan, NonsenseIsRefused) {
   EXPECT_TRUE(refused([](Plan& p) { p.tensors[1].shape = {Dim(std::int64_t{1} << 62)}; }));
   EXPECT_TRUE(refused([](Plan& p) { p.tensors[2].arena_offset = 0; }));
   EXPECT_TRUE(refused([](Plan& p) { p.profiles[0][0].min = {9, 4}; }));
+  EXPECT_TRUE(refused([](Plan& p) { p.steps[1].programs = {2}; }));
+  EXPECT_TRUE(refused([](Plan& p) { p.programs[0].steps[0].programs = {0}; }));  // itself
+  EXPECT_TRUE(refused([](Plan& p) { p.programs[0].steps[0].programs = {1}; }));  // a later one
+  EXPECT_TRUE(refused([](Plan& p) { p.programs[1].steps[0].programs = {-1}; }));
+  EXPECT_TRUE(refused([](Plan& p) { p.programs[0].outputs = {7}; }));
+  EXPECT_TRUE(refused([](Plan& p) { p.programs[1].tensors[2].shape = {3}; }));   // two strings
+  EXPECT_TRUE(refused([](Plan& p) { p.programs[1].tensors[2].blob = 1; }));      // no strings
+  EXPECT_TRUE(refused([](Plan& p) { p.programs[1].tensors[3].arena_offset = 0; }));
+  EXPECT_TRUE(refused([](Plan& p) { p.programs[1].tensors[3].type.clear(); p.programs[1].tensors[3].dtype = DType::string; }));
 }
 
 TEST(MemoryPlan, LiveBuffersNeverOverlap) {

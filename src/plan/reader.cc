@@ -85,12 +85,31 @@ Result<Tensor> read_tensor(const fb::Tensor& in) {
   out.blob = in.blob();
   out.alias_of = in.alias_of();
   out.arena_offset = in.arena_offset();
+  out.type = text_of(in.type());
   return out;
 }
 
 Step read_step(const fb::Step& in) {
-  return {text_of(in.name()),    text_of(in.tactic()),  in.tactic_version(), text_of(in.config()), text_of(in.problem()),
-          list_of(in.inputs()),  list_of(in.outputs()), list_of(in.blobs()), in.data_dependent(),  in.microseconds()};
+  return {text_of(in.name()),   text_of(in.tactic()),  in.tactic_version(), text_of(in.config()), text_of(in.problem()),
+          list_of(in.inputs()), list_of(in.outputs()), list_of(in.blobs()), in.data_dependent(),  in.microseconds(),
+          list_of(in.programs())};
+}
+
+// `Source` is fb::Plan, which holds the main program's fields itself, or fb::Program.
+template <typename Source>
+Status read_program(const Source& in, Program& out) {
+  out.inputs = list_of(in.inputs());
+  out.outputs = list_of(in.outputs());
+  out.arena_bytes = in.arena_bytes();
+  INGOT_RETURN_IF_ERROR(each(in.tensors(), [&](const fb::Tensor& tensor) -> Status {
+    INGOT_ASSIGN_OR_RETURN(Tensor read, read_tensor(tensor));
+    out.tensors.push_back(std::move(read));
+    return Status::ok();
+  }));
+  return each(in.steps(), [&](const fb::Step& step) {
+    out.steps.push_back(read_step(step));
+    return Status::ok();
+  });
 }
 
 Status check_chunks(std::span<const std::byte> area, const std::vector<std::uint64_t>& hashes, Parallel* parallel) {
@@ -131,18 +150,11 @@ Result<Plan> read(std::span<const std::byte> file, const ReadOptions& options) {
   plan.device_kind = text_of(in.device_kind());
   plan.device_name = text_of(in.device_name());
   plan.device_fingerprint = text_of(in.device_fingerprint());
-  plan.inputs = list_of(in.inputs());
-  plan.outputs = list_of(in.outputs());
-  plan.arena_bytes = in.arena_bytes();
   plan.graph = text_of(in.graph());
-  INGOT_RETURN_IF_ERROR(each(in.tensors(), [&](const fb::Tensor& tensor) -> Status {
-    INGOT_ASSIGN_OR_RETURN(Tensor read, read_tensor(tensor));
-    plan.tensors.push_back(std::move(read));
-    return Status::ok();
-  }));
-  INGOT_RETURN_IF_ERROR(each(in.steps(), [&](const fb::Step& step) {
-    plan.steps.push_back(read_step(step));
-    return Status::ok();
+  INGOT_RETURN_IF_ERROR(read_program(in, plan));
+  INGOT_RETURN_IF_ERROR(each(in.programs(), [&](const fb::Program& program) {
+    plan.programs.emplace_back();
+    return read_program(program, plan.programs.back());
   }));
   INGOT_RETURN_IF_ERROR(each(in.profiles(), [&](const fb::Profile& profile) {
     plan.profiles.emplace_back();
@@ -153,7 +165,7 @@ Result<Plan> read(std::span<const std::byte> file, const ReadOptions& options) {
   }));
   INGOT_RETURN_IF_ERROR(each(in.candidates(), [&](const fb::Candidate& candidate) {
     plan.candidates.push_back({candidate.step(), text_of(candidate.tactic()), text_of(candidate.config()),
-                               candidate.microseconds(), text_of(candidate.refusal())});
+                               candidate.microseconds(), text_of(candidate.refusal()), candidate.program()});
     return Status::ok();
   }));
   INGOT_RETURN_IF_ERROR(each(in.provenance(), [&](const fb::KeyValue& entry) {

@@ -2,26 +2,33 @@
 #include <algorithm>
 
 #include "plan/reader.h"
+#include "plan/strings.h"
 
 namespace ingot::plan {
 namespace {
 
 class Checker {
  public:
-  explicit Checker(const Plan& plan) : plan_(plan), defined_(plan.tensors.size(), false) {}
+  // `bodies`: how many of the plan's bodies the program may refer to.
+  Checker(const Plan& plan, const Program& program, std::size_t bodies)
+      : plan_(plan), program_(program), bodies_(bodies), defined_(program.tensors.size(), false) {}
 
   Status run() {
-    for (std::size_t i = 0; i < plan_.tensors.size(); ++i) INGOT_RETURN_IF_ERROR(check_tensor(i));
-    for (const std::int32_t id : plan_.inputs) {
+    for (std::size_t i = 0; i < program_.tensors.size(); ++i) INGOT_RETURN_IF_ERROR(check_tensor(i));
+    for (const std::int32_t id : program_.inputs) {
       INGOT_RETURN_IF_ERROR(check_id(id, "an input"));
       if (tensor(id).storage != Storage::input) return corrupt("plan: input '{}' is not stored as one", tensor(id).name);
       defined_[index(id)] = true;
     }
-    for (std::size_t i = 0; i < plan_.steps.size(); ++i) INGOT_RETURN_IF_ERROR(check_step(plan_.steps[i]));
-    for (const std::int32_t id : plan_.outputs) {
+    for (std::size_t i = 0; i < program_.steps.size(); ++i) INGOT_RETURN_IF_ERROR(check_step(program_.steps[i]));
+    for (const std::int32_t id : program_.outputs) {
       INGOT_RETURN_IF_ERROR(check_id(id, "an output"));
       if (!is_defined(id)) return corrupt("plan: output '{}' is never computed", tensor(id).name);
     }
+    return Status::ok();
+  }
+
+  Status check_profiles() const {
     for (const Profile& profile : plan_.profiles)
       for (const ProfileRange& range : profile) INGOT_RETURN_IF_ERROR(check_range(range));
     return Status::ok();
@@ -29,17 +36,20 @@ class Checker {
 
  private:
   static std::size_t index(std::int32_t id) { return static_cast<std::size_t>(id); }
-  const Tensor& tensor(std::int32_t id) const { return plan_.tensors[index(id)]; }
+  const Tensor& tensor(std::int32_t id) const { return program_.tensors[index(id)]; }
   Status check_id(std::int32_t id, std::string_view what) const {
-    if (id < 0 || index(id) >= plan_.tensors.size())
-      return corrupt("plan: {} refers to tensor {} of {}", what, id, plan_.tensors.size());
+    if (id < 0 || index(id) >= program_.tensors.size())
+      return corrupt("plan: {} refers to tensor {} of {}", what, id, program_.tensors.size());
     return Status::ok();
   }
 
   Status check_tensor(std::size_t i) {
-    const Tensor& t = plan_.tensors[i];
+    const Tensor& t = program_.tensors[i];
     for (const Dim& dim : t.shape)
       if (dim.is_constant() && dim.value() < 0) return corrupt("plan: tensor '{}' has shape {}", t.name, to_string(t.shape));
+    if (t.is_object()) return check_object(i);
+    if (t.dtype == DType::undefined || t.dtype == DType::string)
+      return corrupt("plan: tensor '{}' of {} is not dense", t.name, to_string(t.dtype));
     const std::optional<Shape> shape = concrete(t.shape);
     if (shape) {
       const std::optional<std::int64_t> count = element_count(*shape);
@@ -56,15 +66,31 @@ class Checker {
     if (t.storage == Storage::alias) {
       // Only backward references: no cycles.
       if (t.alias_of < 0 || index(t.alias_of) >= i) return corrupt("plan: alias '{}' refers to tensor {}", t.name, t.alias_of);
-      if (tensor(t.alias_of).dtype != t.dtype) return corrupt("plan: alias '{}' changes the element type", t.name);
+      if (tensor(t.alias_of).is_object() || tensor(t.alias_of).dtype != t.dtype) return corrupt("plan: alias '{}' changes the element type", t.name);
     }
     if (t.arena_offset >= 0) {
       if (t.storage != Storage::activation || !shape) return corrupt("plan: tensor '{}' cannot have a fixed place", t.name);
       const std::int64_t bytes = *bytes_of(t.dtype, *element_count(*shape));
       const auto begin = static_cast<std::uint64_t>(t.arena_offset);
-      if (begin % 64 != 0 || begin > plan_.arena_bytes || static_cast<std::uint64_t>(bytes) > plan_.arena_bytes - begin)
+      if (begin % 64 != 0 || begin > program_.arena_bytes || static_cast<std::uint64_t>(bytes) > program_.arena_bytes - begin)
         return corrupt("plan: tensor '{}' lies outside the arena", t.name);
     }
+    return Status::ok();
+  }
+
+  // Objects have neither a place in the arena nor views; a constant one is a tensor of strings.
+  Status check_object(std::size_t i) {
+    const Tensor& t = program_.tensors[i];
+    if (t.storage == Storage::alias || t.arena_offset >= 0) return corrupt("plan: object '{}' cannot have a place", t.name);
+    if (t.storage != Storage::constant) return Status::ok();
+    const std::optional<Shape> shape = concrete(t.shape);
+    const std::optional<std::int64_t> count = shape ? element_count(*shape) : std::nullopt;
+    if (t.dtype != DType::string || !count || t.blob < 0 || index(t.blob) >= plan_.blobs.size())
+      return corrupt("plan: constant object '{}' is no tensor of strings", t.name);
+    INGOT_ASSIGN_OR_RETURN(const std::vector<std::string> strings, decode_strings(plan_.blobs[index(t.blob)]));
+    if (strings.size() != static_cast<std::size_t>(*count))
+      return corrupt("plan: constant '{}' needs {} strings and has {}", t.name, *count, strings.size());
+    defined_[i] = true;
     return Status::ok();
   }
 
@@ -89,6 +115,9 @@ class Checker {
     }
     for (const std::int32_t blob : step.blobs)
       if (blob < 0 || index(blob) >= plan_.blobs.size()) return corrupt("plan: step '{}' refers to blob {}", step.name, blob);
+    // Only earlier bodies: no recursion.
+    for (const std::int32_t body : step.programs)
+      if (body < 0 || index(body) >= bodies_) return corrupt("plan: step '{}' refers to program {}", step.name, body);
     return Status::ok();
   }
 
@@ -105,15 +134,22 @@ class Checker {
   }
 
   const Plan& plan_;
+  const Program& program_;
+  std::size_t bodies_;
   std::vector<bool> defined_;
 };
 
 }  // namespace
 
-bool Plan::is_dynamic() const {
+bool Program::is_dynamic() const {
   return std::any_of(tensors.begin(), tensors.end(), [](const Tensor& t) { return !concrete(t.shape); });
 }
 
-Status validate(const Plan& plan) { return Checker(plan).run(); }
+Status validate(const Plan& plan) {
+  for (std::size_t i = 0; i < plan.programs.size(); ++i) INGOT_RETURN_IF_ERROR(Checker(plan, plan.programs[i], i).run());
+  Checker main(plan, plan, plan.programs.size());
+  INGOT_RETURN_IF_ERROR(main.run());
+  return main.check_profiles();
+}
 
 }  // namespace ingot::plan

@@ -36,8 +36,9 @@ flatbuffers::Offset<fb::Tensor> build_tensor(flatbuffers::FlatBufferBuilder& bui
   const auto name = builder.CreateString(tensor.name);
   const auto dims_offset = builder.CreateVector(dims);
   const auto expressions_offset = builder.CreateVectorOfStrings(expressions);
+  const auto type = tensor.type.empty() ? flatbuffers::Offset<flatbuffers::String>() : builder.CreateString(tensor.type);
   return fb::CreateTensor(builder, name, static_cast<std::uint8_t>(tensor.dtype), dims_offset, expressions_offset,
-                          static_cast<fb::Storage>(tensor.storage), tensor.blob, tensor.alias_of, tensor.arena_offset);
+                          static_cast<fb::Storage>(tensor.storage), tensor.blob, tensor.alias_of, tensor.arena_offset, type);
 }
 
 flatbuffers::Offset<fb::Step> build_step(flatbuffers::FlatBufferBuilder& builder, const Step& step) {
@@ -48,8 +49,22 @@ flatbuffers::Offset<fb::Step> build_step(flatbuffers::FlatBufferBuilder& builder
   const auto inputs = builder.CreateVector(step.inputs);
   const auto outputs = builder.CreateVector(step.outputs);
   const auto blobs = builder.CreateVector(step.blobs);
+  const auto programs = step.programs.empty() ? flatbuffers::Offset<flatbuffers::Vector<std::int32_t>>()
+                                              : builder.CreateVector(step.programs);
   return fb::CreateStep(builder, name, tactic, step.tactic_version, config, problem, inputs, outputs, blobs,
-                        step.data_dependent, step.microseconds);
+                        step.data_dependent, step.microseconds, programs);
+}
+
+struct ProgramParts {
+  std::vector<flatbuffers::Offset<fb::Tensor>> tensors;
+  std::vector<flatbuffers::Offset<fb::Step>> steps;
+};
+
+ProgramParts build_parts(flatbuffers::FlatBufferBuilder& builder, const Program& program) {
+  ProgramParts parts;
+  for (const Tensor& tensor : program.tensors) parts.tensors.push_back(build_tensor(builder, tensor));
+  for (const Step& step : program.steps) parts.steps.push_back(build_step(builder, step));
+  return parts;
 }
 
 flatbuffers::Offset<fb::Profile> build_profile(flatbuffers::FlatBufferBuilder& builder, const Profile& profile) {
@@ -87,23 +102,27 @@ BlobArea lay_out(const Plan& plan) {
 
 flatbuffers::DetachedBuffer build_metadata(const Plan& plan, const BlobArea& area) {
   flatbuffers::FlatBufferBuilder builder(1 << 16);
-  std::vector<flatbuffers::Offset<fb::Tensor>> tensors;
-  for (const Tensor& tensor : plan.tensors) tensors.push_back(build_tensor(builder, tensor));
-  std::vector<flatbuffers::Offset<fb::Step>> steps;
-  for (const Step& step : plan.steps) steps.push_back(build_step(builder, step));
+  const ProgramParts main = build_parts(builder, plan);
+  std::vector<flatbuffers::Offset<fb::Program>> programs;
+  for (const Program& program : plan.programs) {
+    const ProgramParts parts = build_parts(builder, program);
+    programs.push_back(fb::CreateProgramDirect(builder, &parts.tensors, &parts.steps, &program.inputs, &program.outputs,
+                                               program.arena_bytes));
+  }
   std::vector<flatbuffers::Offset<fb::Profile>> profiles;
   for (const Profile& profile : plan.profiles) profiles.push_back(build_profile(builder, profile));
   std::vector<flatbuffers::Offset<fb::Candidate>> candidates;
   for (const Candidate& candidate : plan.candidates)
     candidates.push_back(fb::CreateCandidateDirect(builder, candidate.step, candidate.tactic.c_str(), candidate.config.c_str(),
-                                                   candidate.microseconds, candidate.refusal.c_str()));
+                                                   candidate.microseconds, candidate.refusal.c_str(), candidate.program));
   std::vector<flatbuffers::Offset<fb::KeyValue>> provenance;
   for (const auto& [key, value] : plan.provenance)
     provenance.push_back(fb::CreateKeyValueDirect(builder, key.c_str(), value.c_str()));
   const auto root = fb::CreatePlanDirect(
       builder, plan.engine_version.c_str(), plan.device_kind.c_str(), plan.device_name.c_str(),
-      plan.device_fingerprint.c_str(), &tensors, &steps, &plan.inputs, &plan.outputs, &profiles, &area.refs, &area.hashes,
-      plan.arena_bytes, &candidates, &provenance, plan.graph.empty() ? nullptr : plan.graph.c_str());
+      plan.device_fingerprint.c_str(), &main.tensors, &main.steps, &plan.inputs, &plan.outputs, &profiles, &area.refs, &area.hashes,
+      plan.arena_bytes, &candidates, &provenance, plan.graph.empty() ? nullptr : plan.graph.c_str(),
+      programs.empty() ? nullptr : &programs);
   builder.Finish(root);
   return builder.Release();
 }
