@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "builder/timing_cache.h"
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+namespace ingot::builder {
+namespace {
+
+std::string temporary(const std::string& name) { return (std::filesystem::path(testing::TempDir()) / name).string(); }
+
+std::string read_text(const std::string& path) {
+  std::ifstream in(path);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+TEST(TimingCache, MissingFileIsEmpty) {
+  EXPECT_EQ(TimingCache::load(temporary("no-such-cache")).value().size(), 0U);
+}
+
+TEST(TimingCache, RoundTripsExactly) {
+  TimingCache cache;
+  cache.insert({"cpu avx2", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", "f4"}, 12.345);
+  cache.insert({"cpu avx2", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", ""}, 0);
+  const std::string path = temporary("cache.txt");
+  ASSERT_TRUE(cache.save(path).is_ok());
+  const TimingCache loaded = TimingCache::load(path).value();
+  EXPECT_EQ(loaded.find({"cpu avx2", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", "f4"}), 12.345);
+  EXPECT_EQ(loaded.find({"cpu avx2", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", ""}), 0.0);
+  EXPECT_EQ(loaded.find({"cpu sse", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", ""}), std::nullopt);
+  const std::string again = temporary("again.txt");
+  ASSERT_TRUE(loaded.save(again).is_ok());
+  EXPECT_EQ(read_text(path), read_text(again));
+}
+
+TEST(TimingCache, DamageIsReportedWithItsLine) {
+  const std::string path = temporary("bad.txt");
+  for (const char* text : {"", "hello\n", "ingot timing cache 1\na\tb\n", "ingot timing cache 1\na\tb\tc\td\t-1\n",
+                           "ingot timing cache 1\na\tb\tc\td\t1x\n", "ingot timing cache 1\na\tb\tc\td\tnan\n"}) {
+    std::ofstream(path) << text;
+    EXPECT_EQ(TimingCache::load(path).status().code(), StatusCode::kCorrupt) << text;
+  }
+}
+
+TEST(TimingCache, UnwritablePlaceIsAnError) {
+  EXPECT_EQ(TimingCache().save("/no/such/folder/cache").code(), StatusCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace ingot::builder
