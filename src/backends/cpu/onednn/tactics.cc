@@ -90,8 +90,8 @@ class OnednnTactic final : public Tactic {
   [[nodiscard]] std::vector<std::string> configs(const Problem& problem, const DeviceInfo& device) const override {
     const Result<Epilogues> epilogues = epilogues_of(problem);
     const bool fused = epilogues.is_ok() && epilogues->fused;
-    // An addition rules out some of the library's convolutions, so that it may pay to add afterwards.
-    const bool after = !fused || epilogues->fused->added >= 0;
+    // An addition rules out the library's best convolutions with larger windows, so that it may pay to add afterwards.
+    const bool after = !fused || (kind_ == "Conv" && epilogues->fused->added >= 0);
     std::vector<std::string> out;
     for (const std::string_view shares : splits_of(problem, device.threads)) {
       if (fused) out.push_back(std::string(shares) + ".fused");
