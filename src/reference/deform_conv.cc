@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // DeformConv: a convolution whose taps are moved by learned offsets, hence read by multilinear interpolation.
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
+#include "reference/copy.h"
 #include "reference/families.h"
 #include "reference/window.h"
 
@@ -30,7 +33,7 @@ double interpolate(const double* plane, const Shape& shape, const Shape& strides
   return sum;
 }
 
-Result<Outputs> evaluate_deform_conv(const Call& call) {
+Result<Outputs> evaluate_channels_first(const Call& call) {
   INGOT_ASSIGN_OR_RETURN(const HostTensor* x_tensor, numeric_operand(call, 0, "X", 3));
   INGOT_ASSIGN_OR_RETURN(const HostTensor* w_tensor, numeric_operand(call, 1, "W", 3));
   INGOT_ASSIGN_OR_RETURN(const HostTensor* offset_tensor, numeric_operand(call, 2, "offset", 3));
@@ -93,6 +96,27 @@ Result<Outputs> evaluate_deform_conv(const Call& call) {
   Shape shape{xs[0], ws[0]};
   shape.insert(shape.end(), coarse.begin(), coarse.end());
   return single_output(output_type(call, 0, x_tensor->dtype()), std::move(shape), y);
+}
+
+// offset_channels_last: offset and mask are [N, spatial..., channels].
+Result<Outputs> evaluate_deform_conv(const Call& call) {
+  if (call.attrs->get_int("offset_channels_last", 0) == 0) return evaluate_channels_first(call);
+  std::vector<const HostTensor*> inputs(call.inputs.begin(), call.inputs.end());
+  std::vector<HostTensor> turned;
+  turned.reserve(2);
+  for (const std::size_t at : {std::size_t{2}, std::size_t{4}}) {
+    if (at >= inputs.size() || inputs[at] == nullptr) continue;
+    INGOT_ASSIGN_OR_RETURN(const HostTensor* tensor, numeric_operand(call, at, at == 2 ? "offset" : "mask", 3));
+    std::vector<std::size_t> perm(tensor->shape().size());
+    std::iota(perm.begin(), perm.end(), std::size_t{0});
+    std::rotate(perm.begin() + 1, perm.end() - 1, perm.end());
+    INGOT_ASSIGN_OR_RETURN(HostTensor first, transpose(*tensor, perm));
+    turned.push_back(std::move(first));
+    inputs[at] = &turned.back();
+  }
+  Call inner = call;
+  inner.inputs = inputs;
+  return evaluate_channels_first(inner);
 }
 
 constexpr Row kRows[] = {{"DeformConv", evaluate_deform_conv}};

@@ -244,6 +244,30 @@ Result<Outputs> evaluate_depth_space(const Call& call) {
   return outputs_of(std::move(out));
 }
 
+Result<Outputs> evaluate_center_crop_pad(const Call& call) {
+  INGOT_ASSIGN_OR_RETURN(const HostTensor* in, required_operand(call, 0, "input_data"));
+  INGOT_ASSIGN_OR_RETURN(const Ints sizes, ints_operand(call, 1, "shape"));
+  Ints all(in->shape().size());
+  std::iota(all.begin(), all.end(), std::int64_t{0});
+  INGOT_ASSIGN_OR_RETURN(const auto axes,
+                         normalize_axes(call.attrs->get_ints("axes", all), in->shape().size(), "axes"));
+  if (sizes.size() != axes.size())
+    return invalid_argument("operand 1 (shape) has {} elements for {} axes", sizes.size(), axes.size());
+  Shape shape = in->shape();
+  for (std::size_t k = 0; k < axes.size(); ++k) shape[axes[k]] = sizes[k];
+  if (!element_count(shape)) return invalid_argument("operand 1 (shape) is {}", to_string(sizes));
+  std::vector<std::vector<std::int64_t>> maps;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    const std::int64_t dim = in->shape()[axis];
+    const std::int64_t crop = shape[axis] < dim ? (dim - shape[axis]) / 2 : 0;
+    const std::int64_t pad = shape[axis] > dim ? (shape[axis] - dim) / 2 : 0;
+    auto& map = maps.emplace_back(to_size(shape[axis]), -1);
+    for (std::int64_t i = 0; i < std::min(dim, shape[axis]); ++i) map[to_size(pad + i)] = crop + i;
+  }
+  INGOT_ASSIGN_OR_RETURN(HostTensor out, gather_by_axis(*in, maps, nullptr));
+  return outputs_of(std::move(out));
+}
+
 constexpr Row kRows[] = {
     {"Transpose", evaluate_transpose, 0},
     {"Concat", evaluate_concat, 0},
@@ -254,6 +278,7 @@ constexpr Row kRows[] = {
     {"Expand", evaluate_expand, 0},
     {"DepthToSpace", evaluate_depth_space, 0},
     {"SpaceToDepth", evaluate_depth_space, 0},
+    {"CenterCropPad", evaluate_center_crop_pad, 0},
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "reference/families.h"
 #include "reference/indexing.h"
 #include "reference/pointwise_table.h"
+#include "reference/strings.h"
 
 namespace ingot::reference {
 
@@ -125,6 +126,9 @@ const PointwiseRow* find_row(std::string_view op) {
 Result<Outputs> evaluate_pointwise(const Call& call) {
   const PointwiseRow* row = find_row(call.op);
   INGOT_CHECK(row != nullptr, "{} is not in the pointwise table", call.op);
+  if (const HostTensor* text = optional_operand(call, 0);
+      text != nullptr && text->dtype() == DType::string && call.op == "Equal")
+    return equal_strings(call);
   INGOT_ASSIGN_OR_RETURN(const HostTensor* first, numeric_operand(call, 0, "of a pointwise operator"));
   if (row->max_operands >= 0 && call.inputs.size() > to_size(row->max_operands))
     return invalid_argument("{} operands are given; at most {} are allowed", call.inputs.size(), row->max_operands);

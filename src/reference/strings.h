@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "reference/operands.h"
+
+namespace ingot::reference {
+
+Result<const HostTensor*> string_operand(const Call& call, std::size_t index, std::string_view name);
+// Equal on strings.
+Result<Outputs> equal_strings(const Call& call);
+
+}  // namespace ingot::reference
