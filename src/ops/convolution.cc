@@ -133,7 +133,9 @@ Status infer_deform_conv(InferContext& ctx) {
   INGOT_ASSIGN_OR_RETURN(const std::int64_t groups, group_of(ctx, "offset_group"));
   INGOT_ASSIGN_OR_RETURN(Ints kernel, kernel_of(ctx, 1));
   const SymShape& x = *ctx.shape(0);
-  if (x[1].is_constant() && x[1].value() % groups != 0) {
+  const FeatureMap map(ctx, 0);
+  const Dim channels = x[map.channel()];
+  if (channels.is_constant() && channels.value() % groups != 0) {
     return invalid_argument("input 0 (X) has shape {}, whose channels are no multiple of offset_group {}", to_string(x),
                             groups);
   }
@@ -141,12 +143,19 @@ Status infer_deform_conv(InferContext& ctx) {
   Dim taps = groups;
   for (const std::int64_t extent : kernel) taps = taps * Dim(extent);
   INGOT_ASSIGN_OR_RETURN(const Windows windows, Windows::read(ctx, kernel));
-  SymShape offset{x[0], taps * Dim(static_cast<std::int64_t>(kernel.size()))};
-  for (std::size_t i = 0; i < kernel.size(); ++i) offset.push_back(windows.output(x[i + 2], i));
-  INGOT_RETURN_IF_ERROR(
-      expect_shape(ctx, 2, offset, "one offset per tap and spatial dimension at each output position"));
-  offset[1] = taps;
-  if (ctx.present(4)) INGOT_RETURN_IF_ERROR(expect_shape(ctx, 4, offset, "one factor per tap at each output position"));
+  SymShape positions;
+  for (std::size_t i = 0; i < kernel.size(); ++i) positions.push_back(windows.output(x[map.spatial(i)], i));
+  const bool last = ctx.attrs().get_int("offset_channels_last", 0) != 0;
+  const auto shape_of = [&](const Dim& count) {
+    SymShape shape = positions;
+    shape.insert(shape.begin(), x[0]);
+    shape.insert(last ? shape.end() : shape.begin() + 1, count);
+    return shape;
+  };
+  INGOT_RETURN_IF_ERROR(expect_shape(ctx, 2, shape_of(taps * Dim(static_cast<std::int64_t>(kernel.size()))),
+                                     "one offset per tap and spatial dimension at each output position"));
+  if (ctx.present(4))
+    INGOT_RETURN_IF_ERROR(expect_shape(ctx, 4, shape_of(taps), "one factor per tap at each output position"));
   return Status::ok();
 }
 
@@ -166,8 +175,9 @@ void add_convolution_ops(Table& table) {
                            {"kernel_shape", AttrKind::integers},
                            {"strides", AttrKind::integers},
                            {"dilations", AttrKind::integers},
-                           {"pads", AttrKind::integers}},
-                          {.epilogue = true}));
+                           {"pads", AttrKind::integers},
+                           {"offset_channels_last", AttrKind::integer}},
+                          both));
   table.push_back(make_op("ConvInteger", "x:Q w:Q1 x_zero_point?:Q w_zero_point?:Q1", "y", infer_conv_integer,
                           window_attrs(false, {group})));
   table.push_back(

@@ -30,6 +30,8 @@ void add_convolution_ops(Table& table);
 void add_einsum_ops(Table& table);
 void add_gather_scatter_ops(Table& table);
 void add_generator_ops(Table& table);
+void add_linear_attention_ops(Table& table);
+void add_loss_ops(Table& table);
 void add_matmul_ops(Table& table);
 void add_movement_ops(Table& table);
 void add_normalization_ops(Table& table);
@@ -41,6 +43,8 @@ void add_reduce_ops(Table& table);
 void add_resize_ops(Table& table);
 void add_selection_ops(Table& table);
 void add_shape_ops(Table& table);
+void add_signal_ops(Table& table);
+void add_string_ops(Table& table);
 void add_vision_ops(Table& table);
 
 // --- axes and dimensions --------------------------------------------------------------------------------------------

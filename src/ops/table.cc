@@ -43,6 +43,8 @@ Table build() {
   add_einsum_ops(table);
   add_gather_scatter_ops(table);
   add_generator_ops(table);
+  add_linear_attention_ops(table);
+  add_loss_ops(table);
   add_matmul_ops(table);
   add_movement_ops(table);
   add_normalization_ops(table);
@@ -54,6 +56,8 @@ Table build() {
   add_resize_ops(table);
   add_selection_ops(table);
   add_shape_ops(table);
+  add_signal_ops(table);
+  add_string_ops(table);
   add_vision_ops(table);
   std::ranges::sort(table, {}, &OpDef::name);
   INGOT_CHECK(std::ranges::adjacent_find(table, {}, &OpDef::name) == table.end(), "an operator is in the table twice");

@@ -51,6 +51,42 @@ Status infer_roi_align(InferContext& ctx) {
   return Status::ok();
 }
 
+Status infer_max_roi_pool(InferContext& ctx) {
+  INGOT_RETURN_IF_ERROR(expect_rank(ctx, 0, 4, 4));
+  INGOT_RETURN_IF_ERROR(expect_rank(ctx, 1, 2, 2));
+  INGOT_RETURN_IF_ERROR(expect_dim(ctx, 1, 1, Dim(5), "an image and the corners of a region"));
+  const Ints pooled = ctx.attrs().get_ints("pooled_shape", {});
+  if (pooled.size() != 2 || pooled[0] < 1 || pooled[1] < 1)
+    return invalid_argument("attribute pooled_shape must hold two positive sizes");
+  ctx.set_tensor(0, ctx.dtype(0),
+                 SymShape{ctx.shape(1) ? (*ctx.shape(1))[0] : ctx.unknown_dim(),
+                          ctx.shape(0) ? (*ctx.shape(0))[1] : ctx.unknown_dim(), Dim(pooled[0]), Dim(pooled[1])});
+  return Status::ok();
+}
+
+Status infer_max_unpool(InferContext& ctx) {
+  ctx.set_tensor(0, ctx.dtype(0), std::nullopt);
+  INGOT_RETURN_IF_ERROR(expect_rank(ctx, 0, 3));
+  const Ints kernel = ctx.attrs().get_ints("kernel_shape", {});
+  INGOT_ASSIGN_OR_RETURN(const Windows windows, Windows::read(ctx, kernel));
+  if (ctx.shape(0)) {
+    INGOT_RETURN_IF_ERROR(expect_rank(ctx, 0, kernel.size() + 2, kernel.size() + 2));
+    INGOT_RETURN_IF_ERROR(expect_shape(ctx, 1, *ctx.shape(0), "one index per element"));
+  }
+  if (ctx.present(2)) {
+    const auto shape = ctx.symbolic_value(2);
+    ctx.set_tensor(0, ctx.dtype(0), shape ? *shape : unknown_shape(ctx, kernel.size() + 2));
+    return Status::ok();
+  }
+  if (!ctx.shape(0)) return Status::ok();
+  SymShape shape = *ctx.shape(0);
+  for (std::size_t i = 0; i < kernel.size(); ++i)
+    shape[i + 2] = (shape[i + 2] - Dim(1)) * Dim(windows.strides[i]) +
+                   Dim(kernel[i] - windows.pads[i] - windows.pads[i + kernel.size()]);
+  ctx.set_tensor(0, ctx.dtype(0), std::move(shape));
+  return Status::ok();
+}
+
 Status infer_col2im(InferContext& ctx) {
   ctx.set_tensor(0, ctx.dtype(0), std::nullopt);
   INGOT_RETURN_IF_ERROR(expect_rank(ctx, 0, 3, 3));
@@ -88,6 +124,13 @@ void add_vision_ops(Table& table) {
                            {"output_width", AttrKind::integer},
                            {"sampling_ratio", AttrKind::integer},
                            {"spatial_scale", AttrKind::number}}));
+  table.push_back(
+      make_op("MaxRoiPool", "X:F rois:F", "Y", infer_max_roi_pool,
+              {{"pooled_shape", AttrKind::integers, true}, {"spatial_scale", AttrKind::number}}));
+  table.push_back(make_op("MaxUnpool", "X:F I:i64 output_shape?:i64", "output", infer_max_unpool,
+                          {{"kernel_shape", AttrKind::integers, true},
+                           {"pads", AttrKind::integers},
+                           {"strides", AttrKind::integers}}));
   table.push_back(
       make_op("Col2Im", "input image_shape:i64 block_shape:i64", "output", infer_col2im,
               {{"dilations", AttrKind::integers}, {"pads", AttrKind::integers}, {"strides", AttrKind::integers}}));
