@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Contexts of ingot._core: tensors of any library in, NumPy arrays out.
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 
 #include <algorithm>
@@ -8,47 +7,13 @@
 #include <cstring>
 
 #include "core.h"
+#include "element_types.h"
 
 namespace ingot_python {
 namespace {
 
 using Array = nb::ndarray<>;
 using ConstArray = nb::ndarray<nb::ro>;
-
-constexpr std::size_t element_bytes(ingot_dtype dtype) {
-  switch (dtype) {
-    case INGOT_U8:
-    case INGOT_I8:
-    case INGOT_BOOL: return 1;
-    case INGOT_U16:
-    case INGOT_I16:
-    case INGOT_F16:
-    case INGOT_BF16: return 2;
-    case INGOT_F64:
-    case INGOT_I64:
-    case INGOT_U64: return 8;
-    default: return 4;
-  }
-}
-
-nb::dlpack::dtype dlpack_of(ingot_dtype dtype) {
-  using nb::dlpack::dtype_code;
-  const auto make = [&](dtype_code code) {
-    return nb::dlpack::dtype{static_cast<std::uint8_t>(code), static_cast<std::uint8_t>(8 * element_bytes(dtype)), 1};
-  };
-  switch (dtype) {
-    case INGOT_F16:
-    case INGOT_F32:
-    case INGOT_F64: return make(dtype_code::Float);
-    case INGOT_BF16: return make(dtype_code::Bfloat);
-    case INGOT_BOOL: return make(dtype_code::Bool);
-    case INGOT_U8:
-    case INGOT_U16:
-    case INGOT_U32:
-    case INGOT_U64: return make(dtype_code::UInt);
-    default: return make(dtype_code::Int);
-  }
-}
 
 template <typename T>
 std::string list_text(const T& sizes) {
@@ -74,9 +39,22 @@ bool is_contiguous(const auto& array) {
 
 std::string type_text(const nb::handle& object) { return nb::cast<std::string>(object.type().attr("__name__")); }
 
+// NumPy shares no memory of ml_dtypes' types: they are seen as unsigned integers of the same size.
+bool is_extended(const nb::handle& object, const ElementType& type) {
+  if (!type.extended || !nb::isinstance(object, nb::module_::import_("numpy").attr("ndarray"))) return false;
+  return nb::cast<std::string>(nb::str(object.attr("dtype").attr("name"))) == type.name;
+}
+
 // The tensor behind a Python object, without copying; `what` is "input 'x'".
 template <typename Tensor>
-Tensor view(const nb::handle& object, ingot_dtype dtype, const std::string& what) {
+Tensor view(nb::object object, ingot_dtype dtype, const std::string& what) {
+  const ElementType& type = element_type(dtype);
+  const std::string given = nb::cast<std::string>(nb::str(nb::getattr(object, "dtype", nb::str("another type"))));
+  nb::dlpack::dtype wanted = type.dlpack;
+  if (is_extended(object, type)) {
+    object = nb::module_::import_("numpy").attr("asarray")(object).attr("view")(type.storage());
+    wanted = element_type(type.bits == 16 ? INGOT_U16 : INGOT_U8).dlpack;
+  }
   Tensor array;
   if (!nb::try_cast<Tensor>(object, array, false))
     raise(INGOT_INVALID_ARGUMENT, what + ": a " + type_text(object) + " is not a" +
@@ -84,29 +62,27 @@ Tensor view(const nb::handle& object, ingot_dtype dtype, const std::string& what
                                       " array that can be shared (NumPy or DLPack)");
   if (array.device_type() != nb::device::cpu::value)
     raise(INGOT_INVALID_ARGUMENT, what + ": the array is not in CPU memory");
-  if (array.dtype() != dlpack_of(dtype)) {
-    const std::string given = nb::cast<std::string>(nb::str(nb::getattr(object, "dtype", nb::str("another type"))));
-    raise(INGOT_INVALID_ARGUMENT, what + ": needs elements of type " + numpy_name(dtype) + ", given were " + given);
-  }
+  if (array.dtype() != wanted)
+    raise(INGOT_INVALID_ARGUMENT, what + ": needs elements of type " + type.name + ", given were " + given);
   if (!is_contiguous(array))
     raise(INGOT_INVALID_ARGUMENT, what + ": the array is not C-contiguous; pass a contiguous copy of it");
   return array;
 }
 
-// NumPy has no bfloat16 of its own: the memory is made as uint16 and shown as ml_dtypes' type.
-nb::object new_array(const std::vector<std::int64_t>& shape, ingot_dtype dtype) {
+// A new array; memory of an extended type is an unsigned integer's until finished() shows it as what it is.
+nb::object new_array(const std::vector<std::int64_t>& shape, const ElementType& type) {
   nb::list dims;
   for (const std::int64_t size : shape) dims.append(size);
-  return nb::module_::import_("numpy").attr("empty")(nb::tuple(dims),
-                                                     dtype == INGOT_BF16 ? "uint16" : numpy_name(dtype));
+  return nb::module_::import_("numpy").attr("empty")(nb::tuple(dims), type.storage());
 }
 
-nb::object finished(nb::object array, ingot_dtype dtype) {
-  if (dtype != INGOT_BF16) return array;
+nb::object finished(nb::object array, const ElementType& type) {
+  if (!type.extended) return array;
   try {
-    return array.attr("view")(nb::module_::import_("ml_dtypes").attr("bfloat16"));
+    return array.attr("view")(nb::module_::import_("ml_dtypes").attr(type.name));
   } catch (nb::python_error&) {
-    raise(INGOT_UNSUPPORTED, "NumPy has no bfloat16: install ml_dtypes or give the output with out=");
+    raise(INGOT_UNSUPPORTED,
+          std::string("NumPy has no ") + type.name + ": install ml_dtypes or give the output with out=");
   }
 }
 
@@ -129,7 +105,7 @@ class Context {
     check_names(inputs, inputs_, "input");
     check_names(given_outputs, outputs_, "output");
 
-    const std::vector<ConstArray> feeds = bind_inputs(inputs);
+    const std::vector<Feed> feeds = bind_inputs(inputs);
     std::vector<nb::object> results(outputs_.size());
     std::vector<Array> memory(outputs_.size());
     for (std::size_t i = 0; i < outputs_.size(); ++i) bind_output(i, given_outputs, results[i], memory[i]);
@@ -143,7 +119,7 @@ class Context {
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
       const bool given = given_outputs.contains(name_of(outputs_[i]));
       if (!memory[i].is_valid()) fetch_output(i, given_outputs, results[i]);
-      named[name_of(outputs_[i])] = given ? results[i] : finished(std::move(results[i]), outputs_[i].dtype);
+      named[name_of(outputs_[i])] = given ? results[i] : finished(std::move(results[i]), element_type(outputs_[i].dtype));
     }
     return named;
   }
@@ -178,48 +154,63 @@ class Context {
     }
   }
 
+  struct Feed {
+    ConstArray array;
+    std::vector<std::byte> packed;
+  };
+
   // What is returned must live until the run has ended.
-  std::vector<ConstArray> bind_inputs(const nb::dict& given) {
-    std::vector<ConstArray> feeds;
+  std::vector<Feed> bind_inputs(const nb::dict& given) {
+    std::vector<Feed> feeds(inputs_.size());
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       const ingot::TensorInfo& info = inputs_[i];
+      const ElementType& type = element_type(info.dtype);
       const std::string what = "input '" + std::string(info.name) + "'";
       if (!given.contains(name_of(info))) raise(INGOT_INVALID_ARGUMENT, what + " is not given");
-      feeds.push_back(view<ConstArray>(given[name_of(info)], info.dtype, what));
-      const ConstArray& array = feeds.back();
+      feeds[i].array = view<ConstArray>(given[name_of(info)], info.dtype, what);
+      const ConstArray& array = feeds[i].array;
+      const void* data = array.data();
+      if (type.packed()) {
+        feeds[i].packed.resize(type.bytes(array.size()));
+        pack(static_cast<const std::byte*>(data), array.size(), type.bits, feeds[i].packed.data());
+        data = feeds[i].packed.data();
+      }
       context_.set_input_shape(i, shape_of(array)).check();
-      context_.bind_input_bytes(i, array.data(), array.size() * element_bytes(info.dtype)).check();
+      context_.bind_input_bytes(i, data, type.bytes(array.size())).check();
     }
     return feeds;
   }
 
-  // `memory` stays invalid for outputs whose shape only the data decide, which shows before the first run.
+  // `memory` stays invalid for outputs that are fetched after the run: those whose shape only the data decide, which
+  // shows before the first run, and packed ones.
   void bind_output(std::size_t i, const nb::dict& given, nb::object& result, Array& memory) {
-    const ingot::TensorInfo& info = outputs_[i];
+    const ElementType& type = element_type(outputs_[i].dtype);
     const ingot::Result<std::vector<std::int64_t>> shape = context_.output_shape(i);
-    if (!shape.is_ok()) {
-      if (shape.status().code() != INGOT_FAILED_PRECONDITION) shape.status().check();
-      return context_.bind_output_bytes(i, nullptr, 0).check();
-    }
+    if (!shape.is_ok() && shape.status().code() != INGOT_FAILED_PRECONDITION) shape.status().check();
+    if (!shape.is_ok() || type.packed()) return context_.bind_output_bytes(i, nullptr, 0).check();
     memory = provide(i, shape.value(), given, result);
-    context_.bind_output_bytes(i, memory.data(), memory.size() * element_bytes(info.dtype)).check();
+    context_.bind_output_bytes(i, memory.data(), type.bytes(memory.size())).check();
   }
 
   void fetch_output(std::size_t i, const nb::dict& given, nb::object& result) {
+    const ElementType& type = element_type(outputs_[i].dtype);
     const Array memory = provide(i, context_.output_shape(i).value(), given, result);
-    const std::size_t bytes = memory.size() * element_bytes(outputs_[i].dtype);
-    if (bytes > 0) std::memcpy(memory.data(), context_.output_data(i).value(), bytes);
+    if (memory.size() == 0) return;
+    const auto* data = static_cast<const std::byte*>(context_.output_data(i).value());
+    if (type.packed())
+      unpack(data, memory.size(), type.bits, static_cast<std::byte*>(memory.data()));
+    else
+      std::memcpy(memory.data(), data, type.bytes(memory.size()));
   }
 
   // Memory for an output: the caller's, checked, or a new array.
-  static Array provide_new(const std::vector<std::int64_t>& shape, ingot_dtype dtype, nb::object& result) {
-    result = new_array(shape, dtype);
-    return nb::cast<Array>(result);
-  }
   Array provide(std::size_t i, const std::vector<std::int64_t>& shape, const nb::dict& given,
                 nb::object& result) const {
     const ingot::TensorInfo& info = outputs_[i];
-    if (!given.contains(name_of(info))) return provide_new(shape, info.dtype, result);
+    if (!given.contains(name_of(info))) {
+      result = new_array(shape, element_type(info.dtype));
+      return nb::cast<Array>(result);
+    }
     const std::string what = "output '" + std::string(info.name) + "'";
     result = given[name_of(info)];
     Array array = view<Array>(result, info.dtype, what);

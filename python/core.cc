@@ -6,28 +6,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-namespace ingot_python {
+#include "element_types.h"
 
-const char* numpy_name(ingot_dtype dtype) {
-  switch (dtype) {
-    case INGOT_F32: return "float32";
-    case INGOT_U8: return "uint8";
-    case INGOT_I8: return "int8";
-    case INGOT_U16: return "uint16";
-    case INGOT_I16: return "int16";
-    case INGOT_I32: return "int32";
-    case INGOT_I64: return "int64";
-    case INGOT_STRING: return "str";
-    case INGOT_BOOL: return "bool";
-    case INGOT_F16: return "float16";
-    case INGOT_F64: return "float64";
-    case INGOT_U32: return "uint32";
-    case INGOT_U64: return "uint64";
-    case INGOT_BF16: return "bfloat16";
-    case INGOT_UNDEFINED: break;
-  }
-  return "undefined";
-}
+namespace ingot_python {
 
 namespace {
 
@@ -49,7 +30,7 @@ nb::tuple describe(const ingot::TensorInfo& info) {
     };
     range = nb::make_tuple(dims(info.min), dims(info.opt), dims(info.max));
   }
-  return nb::make_tuple(nb::str(info.name.data(), info.name.size()), numpy_name(info.dtype), nb::tuple(shape), range);
+  return nb::make_tuple(nb::str(info.name.data(), info.name.size()), element_type(info.dtype).name, nb::tuple(shape), range);
 }
 
 nb::list steps(const ingot::Engine& engine) {

@@ -10,9 +10,6 @@ namespace ingot_python {
 
 namespace nb = nanobind;
 
-// NumPy's name of an element type ("float32"), so that numpy.dtype() takes it; "bfloat16" needs ml_dtypes.
-const char* numpy_name(ingot_dtype dtype);
-
 [[noreturn]] inline void raise(ingot_status code, const std::string& message) { throw ingot::Error(code, message); }
 
 void bind_context(nb::module_& module);

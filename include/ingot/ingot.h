@@ -54,7 +54,19 @@ typedef enum ingot_dtype {
   INGOT_F64 = 11,
   INGOT_U32 = 12,
   INGOT_U64 = 13,
-  INGOT_BF16 = 16
+  INGOT_C64 = 14,
+  INGOT_C128 = 15,
+  INGOT_BF16 = 16,
+  INGOT_F8E4M3FN = 17,
+  INGOT_F8E4M3FNUZ = 18,
+  INGOT_F8E5M2 = 19,
+  INGOT_F8E5M2FNUZ = 20,
+  INGOT_U4 = 21, /* types of less than a byte are packed from the low bits up, the end padded to a byte */
+  INGOT_I4 = 22,
+  INGOT_F4E2M1 = 23,
+  INGOT_F8E8M0 = 24,
+  INGOT_U2 = 25,
+  INGOT_I2 = 26
 } ingot_dtype;
 
 INGOT_API const char* ingot_version(void);
