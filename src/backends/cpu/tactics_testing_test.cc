@@ -64,6 +64,9 @@ HostTensor random_tensor(const Problem& problem, std::size_t input, const Shape&
       if (positive) value = std::abs(value) + 0.05;
       if (special && i % 7 == 3) value = i % 3 == 0 ? std::nan("") : i % 3 == 1 ? HUGE_VAL : -HUGE_VAL;
       if (special && i % 11 == 5) value *= 40;
+      // Offsets: some far outside every map, some on the grid.
+      if (problem.kind == "DeformConv" && input == 2)
+        value = i % 11 == 5 ? value * 40 : i % 7 == 2 ? std::round(value) : i % 97 == 13 ? value * 1e30 : value;
       tensor.set_double(i, value);
     } else if (type == DType::boolean) {
       tensor.set_int(i, static_cast<std::int64_t>(random() % 2));
@@ -265,12 +268,12 @@ double Case::reduction_length() const {
   for (const Operand& input : problem_.inputs)
     if (input.present()) in = std::max(in, static_cast<double>(element_count(input.shape).value_or(1)));
   if (problem_.kind == "Pointwise") return 1;
-  if (problem_.kind == "Conv" || problem_.kind == "MatMul") {
+  if (problem_.kind == "Conv" || problem_.kind == "DeformConv" || problem_.kind == "MatMul") {
     const Shape& w = problem_.inputs[1].shape;
     double all = 1;
     for (const std::int64_t size : w) all *= static_cast<double>(std::max<std::int64_t>(size, 1));
-    return problem_.kind == "Conv" ? all / static_cast<double>(w[0])
-                                   : static_cast<double>(std::max<std::int64_t>(problem_.inputs[0].shape.back(), 16));
+    return problem_.kind != "MatMul" ? all / static_cast<double>(w[0])
+                                     : static_cast<double>(std::max<std::int64_t>(problem_.inputs[0].shape.back(), 16));
   }
   return std::min(in, 1024.0);
 }

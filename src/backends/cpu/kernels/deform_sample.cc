@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cpu/kernels/deform_sample.h"
+
+#include "backends/cpu/kernels/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/deform_sample.cc"
+#include <hwy/foreach_target.h>  // IWYU pragma: keep
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace ingot::cpu {
+namespace HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+constexpr std::int64_t kLanes = HWY_MAX_BYTES / static_cast<std::int64_t>(sizeof(float));
+
+void clear(float* out, std::int64_t count) {
+  const D d;
+  std::int64_t c = 0;
+  for (; c + kLanes <= count; c += kLanes) hn::StoreU(hn::Zero(d), d, out + c);
+  for (; c < count; ++c) out[c] = 0.F;
+}
+
+void blend(const DeformSample& s, std::int64_t count, float* out) {
+  const D d;
+  const V w0 = hn::Set(d, s.weight[0]), w1 = hn::Set(d, s.weight[1]);
+  const V w2 = hn::Set(d, s.weight[2]), w3 = hn::Set(d, s.weight[3]);
+  const float *p0 = s.corner[0], *p1 = s.corner[1], *p2 = s.corner[2], *p3 = s.corner[3];
+  std::int64_t c = 0;
+  for (; c + 2 * kLanes <= count; c += 2 * kLanes) {
+#pragma GCC unroll 2
+    for (std::int64_t v = c; v < c + 2 * kLanes; v += kLanes) {
+      const V top = hn::MulAdd(w1, hn::LoadU(d, p1 + v), hn::Mul(w0, hn::LoadU(d, p0 + v)));
+      const V low = hn::MulAdd(w3, hn::LoadU(d, p3 + v), hn::Mul(w2, hn::LoadU(d, p2 + v)));
+      hn::StoreU(hn::Add(top, low), d, out + v);
+    }
+  }
+  for (; c < count; c += kLanes) {
+    const auto mask = hn::FirstN(d, static_cast<std::size_t>(count - c));
+    const V top = hn::MulAdd(w1, hn::MaskedLoad(mask, d, p1 + c), hn::Mul(w0, hn::MaskedLoad(mask, d, p0 + c)));
+    const V low = hn::MulAdd(w3, hn::MaskedLoad(mask, d, p3 + c), hn::Mul(w2, hn::MaskedLoad(mask, d, p2 + c)));
+    hn::BlendedStore(hn::Add(top, low), mask, d, out + c);
+  }
+}
+
+void sample_rows(const DeformSample* samples, int rows, std::int64_t count, float* out, std::int64_t pitch) {
+  for (int i = 0; i < rows; ++i, out += pitch) {
+    if (samples[i].corner[0] == nullptr) {
+      clear(out, count);
+    } else {
+      blend(samples[i], count, out);
+    }
+  }
+}
+
+}  // namespace
+
+DeformSampleFn deform_sample_fn_of_target() { return sample_rows; }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace ingot::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include "backends/cpu/kernels/simd_select.h"
+
+namespace ingot::cpu {
+
+DeformSampleFn deform_sample_fn(int panel) { return INGOT_SIMD_SELECT(deform_sample_fn_of_target, panel)(); }
+
+}  // namespace ingot::cpu
+#endif

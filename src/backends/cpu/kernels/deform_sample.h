@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bilinear samples of a channels-last image, all channels of a pixel at once. Internal to the folder.
+#pragma once
+
+#include <cstdint>
+
+namespace ingot::cpu {
+
+// Four pixels (their first channel wanted) and their weights. A null first corner: the sample is 0.
+struct DeformSample {
+  const float* corner[4];
+  float weight[4];
+};
+
+// out[i * pitch + c] = sum over corners of sample i's weight * corner[c], for c < count.
+using DeformSampleFn = void (*)(const DeformSample* samples, int rows, std::int64_t count, float* out,
+                                std::int64_t pitch);
+DeformSampleFn deform_sample_fn(int panel);
+
+}  // namespace ingot::cpu
