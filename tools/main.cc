@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
            {"bench", ingot::tools::add_bench},
            {"verify", ingot::tools::add_verify},
            {"inspect", ingot::tools::add_inspect},
+           {"ops", ingot::tools::add_ops},
            {"doctor", ingot::tools::add_doctor},
            {"completion", ingot::tools::add_completion}})
     commands.emplace_back(name, add(app));
