@@ -133,7 +133,7 @@ void EpilogueForm::apply_rows(const std::optional<RowProgram>& rows, std::span<c
   while (begin < end) {
     const std::int64_t row = begin / columns;
     const std::int64_t count = std::min(end, (row + 1) * columns) - begin;
-    RowProgram::run(&call, out + begin, count, row, begin - row * columns);
+    RowProgram::run(&call, {out + begin, 1, columns, count, row, begin - row * columns});
     begin += count;
   }
 }

@@ -68,8 +68,7 @@ class Depthwise {
       block.out = out_ + block.row_index * out_ld_ + begin;
       kernels_[choice](block, epilogue_);
       if (epilogue_.row_fn != nullptr)
-        for (std::int64_t i = 0; i < width; ++i)
-          epilogue_.row_fn(epilogue_.row_ctx, block.out + i * out_ld_, end - begin, block.row_index + i, begin);
+        epilogue_.row_fn(epilogue_.row_ctx, {block.out, width, out_ld_, end - begin, block.row_index, begin});
       w += width;
     }
   }
@@ -148,7 +147,7 @@ void run_pixel(const ConvShape& shape, const float* in, std::int64_t in_ld, cons
   }
   if (e.clamps_low() || e.clamps_high())
     for (std::int64_t c = 0; c < outputs; ++c) out[c] = std::min(std::max(out[c], e.clamp_min), e.clamp_max);
-  if (e.row_fn != nullptr) e.row_fn(e.row_ctx, out, outputs, row, 0);
+  if (e.row_fn != nullptr) e.row_fn(e.row_ctx, {out, 1, outputs, outputs, row, 0});
 }
 
 }  // namespace

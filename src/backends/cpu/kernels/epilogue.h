@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every kernel of this folder does with an output element before it leaves the cache:
-//   y = clamp(x + bias[col] + row_bias[row] + residual[row][col], min, max), then row_fn on the finished row segment.
+//   y = clamp(x + bias[col] + row_bias[row] + residual[row][col], min, max), then row_fn on the finished rows.
 // Null pointers and the default limits leave a step out. NaN passes through the clamp.
 //
 // Rows and columns: the kernel's output is a matrix of rows (output pixels, or rows of a matrix product; a batch is
@@ -16,10 +16,20 @@
 namespace ingot::cpu {
 
 struct Epilogue {
-  // Evaluates anything pointwise in place on columns [col_begin, col_begin + count) of one row. Called once per
-  // element of the output, from any thread of the call, segments in no particular order; `row` may be unaligned.
-  using RowFn = void (*)(const void* ctx, float* row, std::int64_t count, std::int64_t row_index,
-                         std::int64_t col_begin);
+  // A piece of the finished output: `rows` rows, `stride` floats apart, of `count` columns; (row_index, col_begin) is
+  // its first element.
+  struct Piece {
+    float* data = nullptr;
+    std::int64_t rows = 1;
+    std::int64_t stride = 0;
+    std::int64_t count = 0;
+    std::int64_t row_index = 0;
+    std::int64_t col_begin = 0;
+  };
+  // Evaluates anything pointwise in place on a piece. Called once per element of the output, from any thread of the
+  // call, pieces in no particular order; the data may be unaligned. Several rows at once keep the price of the call
+  // small where rows are short.
+  using RowFn = void (*)(const void* ctx, const Piece& piece);
 
   const float* bias = nullptr;      // one per column
   const float* row_bias = nullptr;  // one per row

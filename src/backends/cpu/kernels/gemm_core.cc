@@ -92,9 +92,8 @@ void core_block(const CoreArgs& args, const Epilogue& epilogue, std::int64_t m_b
           kernels.tile(tile, epilogue);
         }
         if (tile.last && epilogue.row_fn != nullptr) {
-          for (int i = 0; i < tile.rows; ++i)
-            epilogue.row_fn(epilogue.row_ctx, args.c + (row + i) * args.ldc + col_begin, col_end - col_begin,
-                            tile.row_index + i, args.col_index + col_begin);
+          epilogue.row_fn(epilogue.row_ctx, {args.c + row * args.ldc + col_begin, tile.rows, args.ldc,
+                                             col_end - col_begin, tile.row_index, args.col_index + col_begin});
         }
       }
     }

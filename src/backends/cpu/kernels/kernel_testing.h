@@ -148,9 +148,13 @@ class EpilogueFixture {
 
  private:
   static double at(const Buffer& b, std::int64_t i) { return static_cast<double>(b[static_cast<std::size_t>(i)]); }
-  static void twist(const void*, float* row, std::int64_t count, std::int64_t row_index, std::int64_t col_begin) {
-    for (std::int64_t i = 0; i < count; ++i)
-      row[i] = row[i] * 0.5F + static_cast<float>(row_index % 13) + static_cast<float>((col_begin + i) % 7);
+  static void twist(const void*, const Epilogue::Piece& piece) {
+    for (std::int64_t r = 0; r < piece.rows; ++r) {
+      float* row = piece.data + r * piece.stride;
+      for (std::int64_t i = 0; i < piece.count; ++i)
+        row[i] = row[i] * 0.5F + static_cast<float>((piece.row_index + r) % 13) +
+                 static_cast<float>((piece.col_begin + i) % 7);
+    }
   }
 
   EpilogueCase which_;

@@ -26,18 +26,25 @@ RowProgram::RowProgram(const VectorProgram& program, const Shape& out, std::span
   }
 }
 
-void RowProgram::run(const void* call, float* row, std::int64_t count, std::int64_t row_index, std::int64_t col_begin) {
+void RowProgram::run(const void* call, const Epilogue::Piece& piece) {
   const auto& [self, bases] = *static_cast<const Call*>(call);
+  // Without operands it does not matter where a row ends.
+  if (self->operands_.empty() && (piece.stride == piece.count || piece.rows == 1)) {
+    self->run_row(bases, piece.data, piece.rows * piece.count, piece.row_index, piece.col_begin);
+    return;
+  }
+  for (std::int64_t row = 0; row < piece.rows; ++row)
+    self->run_row(bases, piece.data + row * piece.stride, piece.count, piece.row_index + row, piece.col_begin);
+}
+
+void RowProgram::run_row(const void* const* bases, float* row, std::int64_t count, std::int64_t row_index,
+                         std::int64_t col_begin) const {
   alignas(64) std::byte scratch[VectorProgram::kScratchBytes];
   alignas(64) std::byte splats[kMaxOperands][kSplatBytes];
   BlockArg args[kMaxOperands];
   args[0] = {row, 1};
-  if (self->operands_.empty() && count <= self->program_->block()) {  // by far the commonest call
-    self->program_->run(count, args, row, scratch);
-    return;
-  }
-  for (std::size_t k = 0; k < self->operands_.size(); ++k) {
-    const Operand& operand = self->operands_[k];
+  for (std::size_t k = 0; k < operands_.size(); ++k) {
+    const Operand& operand = operands_[k];
     std::int64_t offset = col_begin * operand.column_stride;
     std::int64_t rest = row_index;
     for (std::size_t i = 0; i < operand.levels.size(); ++i) {
@@ -56,14 +63,14 @@ void RowProgram::run(const void* call, float* row, std::int64_t count, std::int6
     }
   }
   for (std::int64_t at = 0; at < count;) {
-    const std::int64_t n = std::min(self->program_->block(), count - at);
-    self->program_->run(n, args, row + at, scratch);
+    const std::int64_t n = std::min(program_->block(), count - at);
+    program_->run(n, args, row + at, scratch);
     at += n;
     args[0] = {row + at, 1};
-    for (std::size_t k = 0; k < self->operands_.size(); ++k)
+    for (std::size_t k = 0; k < operands_.size(); ++k)
       if (args[k + 1].step != 0)
         args[k + 1].data = static_cast<const std::byte*>(args[k + 1].data) +
-                           static_cast<std::size_t>(n) * self->operands_[k].element_bytes;
+                           static_cast<std::size_t>(n) * operands_[k].element_bytes;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "backends/cpu/kernels/epilogue.h"
 #include "backends/cpu/kernels/expr_vector.h"
 #include "tensor/dim.h"
 
@@ -25,9 +26,12 @@ class RowProgram {
     const void* const* operands = nullptr;  // x1...
   };
   // An Epilogue::RowFn.
-  static void run(const void* call, float* row, std::int64_t count, std::int64_t row_index, std::int64_t col_begin);
+  static void run(const void* call, const Epilogue::Piece& piece);
 
  private:
+  void run_row(const void* const* bases, float* row, std::int64_t count, std::int64_t row_index,
+               std::int64_t col_begin) const;
+
   struct Operand {
     struct Level {
       std::int64_t size = 1, stride = 0;

@@ -134,9 +134,8 @@ struct Call {
       kernels.output(tile, epilogue);
       if (epilogue.row_fn == nullptr) continue;
       for (int y = 0; y < tile.height; ++y)
-        for (int x = 0; x < tile.width; ++x)
-          epilogue.row_fn(epilogue.row_ctx, tile.out + y * tile.out_line + x * out_ld, tile.columns,
-                          tile.row_index + y * shape.out[2] + x, begin);
+        epilogue.row_fn(epilogue.row_ctx, {tile.out + y * tile.out_line, tile.width, out_ld, tile.columns,
+                                           tile.row_index + y * shape.out[2], begin});
     }
   }
 };
