@@ -36,11 +36,11 @@ Result<std::vector<Choice>> tune_all(const Lowered& lowered, const BuildOptions&
   std::vector<Choice> choices;
   for (std::size_t i = 0; i < lowered.steps.size(); ++i) {
     const LoweredStep& step = lowered.steps[i];
-    const std::string text = step.problem.to_string();
+    const std::string text = step.problem.to_string() + (step.data_dependent ? " data-dependent" : "");
     auto found = decided.find(text);
     if (found == decided.end()) {
       if (options.progress) options.progress(i, lowered.steps.size(), step.name);
-      Result<Choice> choice = tune(step.problem, tune_options, cache);
+      Result<Choice> choice = tune(step.problem, step.data_dependent, tune_options, cache);
       if (!choice.is_ok()) return std::move(choice).status().annotate(fmt::format("node '{}'", step.name));
       found = decided.emplace(text, std::move(choice).value()).first;
     }

@@ -19,12 +19,15 @@ std::string describe(const Support& support) {
 }
 
 // All tactics that know the kind, with their configs or refusals; the plain one only when nothing else is left.
-std::vector<Trial> enumerate(const Problem& problem, const TuneOptions& options, const DeviceInfo& device) {
+std::vector<Trial> enumerate(const Problem& problem, bool data_dependent, const TuneOptions& options,
+                             const DeviceInfo& device) {
   std::vector<Trial> trials;
   bool any = false;
   for (const Tactic* tactic : options.backend->tactics()) {
-    const Support support = tactic->supports(problem, device);
+    Support support = tactic->supports(problem, device);
     if (support.reason == Refusal::kKind) continue;
+    if (support.ok() && data_dependent && !tactic->is_plain())
+      support = Support::no(Refusal::kDynamic, "only the data decide the output's shape");
     if (!support.ok()) {
       trials.push_back({tactic, "", 0, describe(support)});
     } else if (is_disabled(tactic->id(), options.disabled)) {
@@ -41,12 +44,12 @@ std::vector<Trial> enumerate(const Problem& problem, const TuneOptions& options,
 
 }  // namespace
 
-Result<Choice> tune(const Problem& problem, const TuneOptions& options, TimingCache& cache) {
+Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptions& options, TimingCache& cache) {
   const DeviceInfo device = options.backend->device();
   const std::string device_key = fmt::format("{} threads={}", device.fingerprint(), options.parallel->threads());
   const std::string text = problem.to_string();
   Choice choice;
-  choice.trials = enumerate(problem, options, device);
+  choice.trials = enumerate(problem, data_dependent, options, device);
   const auto candidates = std::count_if(choice.trials.begin(), choice.trials.end(), [](const Trial& t) { return t.refusal.empty(); });
 
   for (Trial& trial : choice.trials) {

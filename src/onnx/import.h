@@ -24,7 +24,7 @@
 namespace ingot::onnx {
 
 // The versions that are understood, both ends included.
-inline constexpr std::int64_t kOldestOpset = 7;
+inline constexpr std::int64_t kOldestOpset = 1;
 inline constexpr std::int64_t kNewestOpset = 28;
 inline constexpr std::int64_t kOldestIrVersion = 3;
 inline constexpr std::int64_t kNewestIrVersion = 14;

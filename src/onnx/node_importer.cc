@@ -9,6 +9,7 @@
 #include "onnx/node_draft.h"
 #include "onnx/op_table.h"
 #include "onnx/support_check.h"
+#include "onnx/upgrades.h"
 #include "ops/infer.h"
 
 namespace ingot::onnx {
@@ -152,6 +153,7 @@ Status import_by_row(ModelContext& context, const NodeProto& node, const OpRow& 
     INGOT_ASSIGN_OR_RETURN(TensorPtr value, constant_value(draft.attrs));
     return scope.define(node.output(0), scope.graph.add_constant(draft.outputs[0], std::move(value)));
   }
+  if (row.domain.empty()) INGOT_RETURN_IF_ERROR(upgrade_early(row.op, draft));
   if (row.upgrade != nullptr) INGOT_RETURN_IF_ERROR(row.upgrade(draft));
   if (!attributes.bodies.empty()) return import_with_bodies(context, node, attributes, draft, scope);
   INGOT_ASSIGN_OR_RETURN(const ir::NodeId id, ops::add_node(scope.graph, draft.op, draft.name, std::move(draft.inputs),

@@ -6,6 +6,9 @@
 
 namespace ingot::onnx {
 
+// upgrade_early.cc: what opsets 1 to 6 wrote otherwise becomes the form of opset 7, which the others below take on
+Status upgrade_early(std::string_view onnx_op, NodeDraft& draft);
+
 // upgrade_attributes.cc: attributes that became inputs or changed their meaning
 Status upgrade_axes(NodeDraft& draft);  // Squeeze, Unsqueeze, reductions: axes is input 1
 Status upgrade_clip(NodeDraft& draft);

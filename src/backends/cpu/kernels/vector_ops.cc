@@ -96,9 +96,10 @@ T hard_logistic(T x) {
   return maximum(T(0), minimum(T(1), x / T(6) + T(0.5)));
 }
 
+// Shifting by a negative count or by the width and more leaves what sign extension gives.
 template <typename T>
 T shift(T value, T count, bool left) {
-  if (count < 0 || count >= static_cast<T>(8 * sizeof(T))) return 0;
+  if (count < 0 || count >= static_cast<T>(8 * sizeof(T))) return !left && value < 0 ? static_cast<T>(-1) : T(0);
   using U = std::make_unsigned_t<T>;
   return left ? static_cast<T>(static_cast<U>(value) << count) : value >> count;
 }
