@@ -40,6 +40,15 @@ Result<ir::ValueId> NodeDraft::emit(std::string_view node_op, std::vector<ir::Va
   return add_node(node_op, std::move(node_inputs), std::move(node_attrs), fmt::format("{}#{}", name, node_op));
 }
 
+Result<std::vector<ir::ValueId>> NodeDraft::emit_all(std::string_view node_op, std::vector<ir::ValueId> node_inputs,
+                                                     Attrs node_attrs, std::size_t count) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) names.push_back(fmt::format("{}#{}{}", name, node_op, i));
+  INGOT_ASSIGN_OR_RETURN(const ir::NodeId id, ops::add_node(graph_, std::string(node_op), name, std::move(node_inputs),
+                                                            std::move(node_attrs), std::move(names)));
+  return graph_.node(id).outputs;
+}
+
 Status NodeDraft::emit_output(std::size_t index, std::string_view node_op, std::vector<ir::ValueId> node_inputs,
                               Attrs node_attrs) {
   INGOT_CHECK(has_output(index), "output {} is not wanted", index);

@@ -51,6 +51,9 @@ class NodeDraft {
   ir::ValueId add_scalar(std::string_view what, DType dtype, double value);  // rank 0
   // A node with one output.
   Result<ir::ValueId> emit(std::string_view node_op, std::vector<ir::ValueId> node_inputs, Attrs node_attrs = {});
+  // A node with several outputs.
+  Result<std::vector<ir::ValueId>> emit_all(std::string_view node_op, std::vector<ir::ValueId> node_inputs,
+                                            Attrs node_attrs, std::size_t count);
   // The same, but it computes output `index` of the ONNX node, which the last node then has no more.
   Status emit_output(std::size_t index, std::string_view node_op, std::vector<ir::ValueId> node_inputs,
                      Attrs node_attrs = {});

@@ -5,7 +5,9 @@
 #include "onnx/op_table.h"
 
 #include <array>
+#include <vector>
 
+#include "onnx/contrib.h"
 #include "onnx/upgrades.h"
 
 namespace ingot::onnx {
@@ -69,7 +71,10 @@ constexpr auto kRows = std::to_array<OpRow>({
     {.op = "SequenceAt", .since = 11}, {.op = "SequenceConstruct", .since = 11}, {.op = "SequenceEmpty", .since = 11},
     {.op = "SequenceErase", .since = 11}, {.op = "SequenceInsert", .since = 11},
     {.op = "SequenceLength", .since = 11}, {.op = "SequenceMap", .since = 17}, {.op = "Shape"},
-    {.op = "Shrink", .since = 9}, {.op = "Sigmoid"}, {.op = "Sign", .since = 9}, {.op = "Sin"},
+    {.op = "Shrink", .since = 9}, {.op = "Sigmoid"}, {.op = "Sign", .since = 9},
+    // ONNX Runtime writes it without a domain of its own.
+    {.op = "SimplifiedLayerNormalization", .canonical = "RMSNormalization", .upgrade = lower_simplified_layer_norm},
+    {.op = "Sin"},
     {.op = "Sinh", .since = 9}, {.op = "Size"}, {.op = "Slice", .upgrade = upgrade_slice},
     {.op = "Softmax", .upgrade = upgrade_softmax}, {.op = "SoftmaxCrossEntropyLoss", .since = 12}, {.op = "Softplus"},
     {.op = "Softsign"}, {.op = "SpaceToDepth"}, {.op = "Split", .upgrade = upgrade_split},
@@ -87,11 +92,20 @@ constexpr auto kRows = std::to_array<OpRow>({
 
 }  // namespace
 
-std::span<const OpRow> op_rows() { return kRows; }
+std::span<const OpRow> op_rows() {
+  static const std::vector<OpRow> rows = [] {
+    std::vector<OpRow> all(kRows.begin(), kRows.end());
+    // Attention over rank 4; its modifying subgraphs are not supported.
+    all.push_back({.op = "FlexAttention", .canonical = "Attention", .domain = "ai.onnx.preview"});
+    all.insert(all.end(), contrib_rows().begin(), contrib_rows().end());
+    return all;
+  }();
+  return rows;
+}
 
 const OpRow* find_row(std::string_view domain, std::string_view op, std::int64_t opset) {
   const OpRow* found = nullptr;
-  for (const OpRow& row : kRows) {
+  for (const OpRow& row : op_rows()) {
     if (row.op != op || row.domain != domain) continue;
     found = &row;
     if (row.since <= opset && opset <= row.until) break;

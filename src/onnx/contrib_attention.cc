@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <limits>
+
+#include "onnx/contrib.h"
+
+namespace ingot::onnx {
+namespace {
+
+std::optional<std::int64_t> last_dim(const NodeDraft& draft, ir::ValueId value) {
+  const auto& shape = draft.type(value).shape;
+  return shape && !shape->empty() ? shape->back().constant() : std::nullopt;
+}
+
+// A mask of 0 and 1 over keys, [batch, keys] or [batch, queries, keys], as booleans of rank 4.
+Result<ir::ValueId> boolean_mask(NodeDraft& draft, ir::ValueId mask) {
+  const int rank = draft.type(mask).rank();
+  if (rank < 2 || rank > 3)
+    return unsupported("a mask of this shape is not supported, only [batch, keys] and [batch, queries, keys]");
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId seen, draft.emit("Cast", {mask}, {{"to", DType::boolean}}));
+  return draft.emit("Unsqueeze", {seen, draft.add_ints("axes", rank == 2 ? Ints{1, 2} : Ints{1})});
+}
+
+// Sets the mask operand, and what goes with it, from a key mask and an additive bias.
+Status set_mask(NodeDraft& draft, std::vector<ir::ValueId>& operands, ir::ValueId key_mask, ir::ValueId bias,
+                double filter_value) {
+  operands.resize(7, ir::kNoValue);
+  operands[3] = bias;
+  if (key_mask == ir::kNoValue) return Status::ok();
+  // The number of keys in each row of the batch that count.
+  if (draft.type(key_mask).rank() == 1) {
+    const auto& queries = draft.type(operands[0]).shape;
+    const auto& lengths = draft.type(key_mask).shape;
+    if (!queries || !lengths || lengths->front() != queries->front() || draft.attrs.has("is_causal") ||
+        operands[4] != ir::kNoValue)
+      return unsupported("a mask of rank 1 is supported only as one length per row of the batch, without causality");
+    INGOT_ASSIGN_OR_RETURN(operands[6], draft.emit("Cast", {key_mask}, {{"to", DType::i64}}));
+    return Status::ok();
+  }
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId seen, boolean_mask(draft, key_mask));
+  operands[3] = seen;
+  if (bias == ir::kNoValue) return Status::ok();
+  INGOT_ASSIGN_OR_RETURN(
+      operands[3], draft.emit("Where", {seen, bias, draft.add_scalar("hidden", draft.type(bias).dtype, filter_value)}));
+  return Status::ok();
+}
+
+// num_heads, unidirectional, scale and mask_filter_value as attributes of the canonical operator.
+Result<double> take_common(NodeDraft& draft, Attrs& attrs) {
+  INGOT_ASSIGN_OR_RETURN(const std::int64_t heads, draft.read_or<std::int64_t>("num_heads", 0));
+  INGOT_ASSIGN_OR_RETURN(const std::int64_t causal, draft.read_or<std::int64_t>("unidirectional", 0));
+  INGOT_ASSIGN_OR_RETURN(const auto scale, draft.read<double>("scale"));
+  attrs.set("q_num_heads", heads);
+  attrs.set("kv_num_heads", heads);
+  if (causal != 0) attrs.set("is_causal", std::int64_t{1});
+  if (scale && *scale != 0) attrs.set("scale", *scale);
+  return draft.read_or<double>("mask_filter_value", -10000.0);
+}
+
+void drop_absent(std::vector<ir::ValueId>& operands) {
+  while (!operands.empty() && operands.back() == ir::kNoValue) operands.pop_back();
+}
+
+// Keys or values of [batch, sequence, heads * size] with the past before them, [1, batch, heads, all, size].
+Result<ir::ValueId> stacked_present(NodeDraft& draft, ir::ValueId now, ir::ValueId past, std::int64_t heads) {
+  INGOT_ASSIGN_OR_RETURN(ir::ValueId value,
+                         draft.emit("Reshape", {now, draft.add_ints("heads", {0, 0, heads, -1})}));
+  INGOT_ASSIGN_OR_RETURN(value, draft.emit("Transpose", {value}, {{"perm", Ints{0, 2, 1, 3}}}));
+  if (past != ir::kNoValue) {
+    INGOT_ASSIGN_OR_RETURN(value, draft.emit("Concat", {past, value}, {{"axis", std::int64_t{2}}}));
+  }
+  return draft.emit("Unsqueeze", {value, draft.add_ints("axes", {0})});
+}
+
+ir::ValueId input_or_none(const NodeDraft& draft, std::size_t index) {
+  return draft.has_input(index) ? draft.inputs[index] : ir::kNoValue;
+}
+
+}  // namespace
+
+// The projection to Q, K and V is inside.
+Status lower_attention(NodeDraft& draft) {
+  for (std::size_t i = 0; i < 2; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
+  for (const char* attribute : {"do_rotary", "past_present_share_buffer"}) {
+    INGOT_ASSIGN_OR_RETURN(const std::int64_t value, draft.read_or<std::int64_t>(attribute, 0));
+    if (value != 0) return unsupported("{}=1 is not supported", attribute);
+  }
+  Attrs attrs;
+  INGOT_ASSIGN_OR_RETURN(const double filter_value, take_common(draft, attrs));
+  INGOT_ASSIGN_OR_RETURN(Ints sizes, draft.read_or<Ints>("qkv_hidden_sizes", {}));
+  if (sizes.empty()) {
+    const auto width = last_dim(draft, draft.inputs[1]);
+    if (!width || *width % 3 != 0) return unsupported("the width of input 1 (weights) is not known to be three times");
+    sizes.assign(3, *width / 3);
+  }
+  if (sizes.size() != 3) return invalid_argument("qkv_hidden_sizes has {} entries, but must have 3", sizes.size());
+  std::vector<ir::ValueId> product{draft.inputs[0], draft.inputs[1]};
+  if (draft.has_input(2)) product.push_back(draft.inputs[2]);
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId qkv, draft.emit("MatMul", product));
+  INGOT_ASSIGN_OR_RETURN(std::vector<ir::ValueId> operands,
+                         draft.emit_all("Split", {qkv, draft.add_ints("sizes", sizes)}, {{"axis", std::int64_t{-1}}}, 3));
+  operands.resize(6, ir::kNoValue);
+  if (draft.has_input(4)) {
+    for (std::size_t i = 0; i < 2; ++i) {
+      INGOT_ASSIGN_OR_RETURN(operands[4 + i], draft.emit("Gather", {draft.inputs[4], draft.add_scalar("which", DType::i64,
+                                                                    static_cast<double>(i))}, {{"axis", std::int64_t{0}}}));
+    }
+  }
+  if (draft.has_output(1)) {
+    INGOT_ASSIGN_OR_RETURN(const std::int64_t heads, draft.read_or<std::int64_t>("num_heads", 1));
+    ir::ValueId parts[2];
+    for (std::size_t i = 0; i < 2; ++i) {
+      INGOT_ASSIGN_OR_RETURN(parts[i], stacked_present(draft, operands[1 + i], operands[4 + i], heads));
+    }
+    INGOT_RETURN_IF_ERROR(draft.emit_output(1, "Concat", {parts[0], parts[1]}, {{"axis", std::int64_t{0}}}));
+  }
+  draft.attrs = attrs;
+  INGOT_RETURN_IF_ERROR(
+      set_mask(draft, operands, input_or_none(draft, 3), input_or_none(draft, 5), filter_value));
+  drop_absent(operands);
+  become(draft, "Attention", std::move(operands), std::move(attrs));
+  return Status::ok();
+}
+
+Status lower_multi_head_attention(NodeDraft& draft) {
+  INGOT_RETURN_IF_ERROR(draft.require_input(0));
+  if (draft.has_input(8) || draft.has_input(9)) return unsupported("a shared cache of keys is not supported");
+  if (draft.has_output(3)) return unsupported("the output qk is not supported");
+  Attrs attrs;
+  INGOT_ASSIGN_OR_RETURN(const double filter_value, take_common(draft, attrs));
+  std::vector<ir::ValueId> operands{draft.inputs[0], input_or_none(draft, 1), input_or_none(draft, 2)};
+  // [batch, sequence, heads, parts, size] holds K and V, or all three.
+  const std::size_t packed = draft.has_input(1) ? 1 : 0;
+  if (operands[2] == ir::kNoValue) {
+    const ir::ValueId source = operands[packed];
+    if (draft.type(source).rank() != 5) return unsupported("keys without values must be packed with them, in rank 5");
+    for (std::size_t i = packed; i < 3; ++i) {
+      const ir::ValueId which = draft.add_scalar("which", DType::i64, static_cast<double>(i - packed));
+      INGOT_ASSIGN_OR_RETURN(const ir::ValueId part,
+                             draft.emit("Gather", {source, which}, {{"axis", std::int64_t{3}}}));
+      INGOT_ASSIGN_OR_RETURN(operands[i], pack_heads(draft, part, false));
+    }
+  }
+  for (std::size_t i = 1; i < 3; ++i) {
+    if (draft.type(operands[i]).rank() != 4) continue;  // keys of a cache: [batch, heads, sequence, size]
+    INGOT_ASSIGN_OR_RETURN(operands[i], pack_heads(draft, operands[i], true));
+  }
+  if (draft.has_input(3)) {
+    std::int64_t begin = 0;
+    for (ir::ValueId& operand : operands) {
+      const auto width = last_dim(draft, operand);
+      if (!width) return unsupported("a bias needs operands whose last dimension is known");
+      INGOT_ASSIGN_OR_RETURN(const ir::ValueId bias, slice_axis(draft, draft.inputs[3], 0, begin, begin + *width));
+      INGOT_ASSIGN_OR_RETURN(operand, draft.emit("Add", {operand, bias}));
+      begin += *width;
+    }
+  }
+  operands.resize(6, ir::kNoValue);
+  operands[4] = input_or_none(draft, 6);
+  operands[5] = input_or_none(draft, 7);
+  draft.attrs = attrs;
+  INGOT_RETURN_IF_ERROR(set_mask(draft, operands, input_or_none(draft, 4), input_or_none(draft, 5), filter_value));
+  drop_absent(operands);
+  draft.inputs = std::move(operands);
+  draft.outputs.resize(std::min<std::size_t>(3, draft.outputs.size()));
+  return Status::ok();
+}
+
+Status lower_rotary_embedding(NodeDraft& draft) {
+  for (std::size_t i = 0; i < 4; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
+  INGOT_ASSIGN_OR_RETURN(const auto scale, draft.take<double>("scale"));
+  INGOT_ASSIGN_OR_RETURN(const auto packed, draft.take<std::int64_t>("is_packed_batching"));
+  if (scale.value_or(1) != 1 || packed.value_or(0) != 0) return unsupported("scale and is_packed_batching");
+  INGOT_ASSIGN_OR_RETURN(const std::int64_t heads, draft.read_or<std::int64_t>("num_heads", 0));
+  const ir::Type& x = draft.input_type(0);
+  if (!x.shape) return unsupported("the shape of input 0 is not known");
+  if (heads == 0) draft.attrs.erase("num_heads");
+  if (heads == 0 && x.rank() == 3) {
+    const auto width = last_dim(draft, draft.inputs[0]);
+    const auto half = last_dim(draft, draft.inputs[2]);
+    if (!width || !half || *half == 0 || *width % (2 * *half) != 0)
+      return unsupported("num_heads is not stated and does not follow from the caches");
+    draft.attrs.set("num_heads", *width / (2 * *half));
+  }
+  // One number is where the sequence begins.
+  ir::ValueId positions = draft.inputs[1];
+  if (draft.type(positions).rank() == 1) {
+    const std::int64_t axis = x.rank() == 3 ? 1 : 2;
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId batch, draft.emit("Shape", {draft.inputs[0]}, {{"end", std::int64_t{1}}}));
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId length,
+                           draft.emit("Shape", {draft.inputs[0]}, {{"start", axis}, {"end", axis + 1}}));
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId scalar, draft.emit("Squeeze", {length}));
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId steps,
+                           draft.emit("Range", {draft.add_scalar("first", DType::i64, 0), scalar,
+                                                draft.add_scalar("step", DType::i64, 1)}));
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId row, draft.emit("Add", {steps, positions}));
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId shape,
+                           draft.emit("Concat", {batch, length}, {{"axis", std::int64_t{0}}}));
+    INGOT_ASSIGN_OR_RETURN(positions, draft.emit("Expand", {row, shape}));
+  }
+  draft.inputs = {draft.inputs[0], draft.inputs[2], draft.inputs[3], positions};
+  return Status::ok();
+}
+
+}  // namespace ingot::onnx

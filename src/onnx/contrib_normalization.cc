@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "onnx/contrib.h"
+
+namespace ingot::onnx {
+namespace {
+
+Attrs layer_norm_attrs(double epsilon) { return {{"axis", std::int64_t{-1}}, {"epsilon", epsilon}}; }
+
+// The sum of input, skip and, where there is one, bias; also output 3 when that is wanted.
+Result<ir::ValueId> skip_sum(NodeDraft& draft, std::size_t bias) {
+  for (std::size_t i = 0; i < 3; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
+  ir::ValueId left = draft.inputs[0], right = draft.inputs[1];
+  if (draft.has_input(bias)) {
+    INGOT_ASSIGN_OR_RETURN(left, draft.emit("Add", {left, right}));
+    right = draft.inputs[bias];
+  }
+  if (!draft.has_output(3)) return draft.emit("Add", {left, right});
+  INGOT_RETURN_IF_ERROR(draft.emit_output(3, "Add", {left, right}));
+  return draft.emitted(3);
+}
+
+}  // namespace
+
+Status lower_simplified_layer_norm(NodeDraft& draft) {
+  if (draft.has_output(1)) return unsupported("the output inv_std_var is not supported");
+  draft.outputs.resize(1);
+  return Status::ok();
+}
+
+Status lower_skip_layer_norm(NodeDraft& draft) {
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId sum, skip_sum(draft, 4));
+  INGOT_ASSIGN_OR_RETURN(const double epsilon, draft.read_or<double>("epsilon", 1e-12));
+  std::vector<ir::ValueId> inputs{sum, draft.inputs[2]};
+  if (draft.has_input(3)) inputs.push_back(draft.inputs[3]);
+  draft.inputs = std::move(inputs);
+  draft.attrs = layer_norm_attrs(epsilon);
+  draft.outputs.resize(std::min<std::size_t>(3, draft.outputs.size()));
+  return Status::ok();
+}
+
+Status lower_skip_simplified_layer_norm(NodeDraft& draft) {
+  if (draft.has_output(1) || draft.has_output(2)) return unsupported("the statistics as outputs are not supported");
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId sum, skip_sum(draft, 3));
+  INGOT_ASSIGN_OR_RETURN(const double epsilon, draft.read_or<double>("epsilon", 1e-12));
+  become(draft, "RMSNormalization", {sum, draft.inputs[2]}, layer_norm_attrs(epsilon));
+  return Status::ok();
+}
+
+Status lower_embed_layer_norm(NodeDraft& draft) {
+  for (const std::size_t i : {0, 2, 3, 5, 6}) INGOT_RETURN_IF_ERROR(draft.require_input(i));
+  const ir::ValueId ids = draft.inputs[0];
+  const Attrs rows{{"axis", std::int64_t{0}}};
+  INGOT_ASSIGN_OR_RETURN(const double epsilon, draft.read_or<double>("epsilon", 1e-12));
+  INGOT_ASSIGN_OR_RETURN(ir::ValueId sum, draft.emit("Gather", {draft.inputs[2], ids}, rows));
+  ir::ValueId position = ir::kNoValue;
+  if (draft.has_input(8)) {
+    INGOT_ASSIGN_OR_RETURN(position, draft.emit("Gather", {draft.inputs[3], draft.inputs[8]}, rows));
+  } else {
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId length,
+                           draft.emit("Shape", {ids}, {{"start", std::int64_t{1}}, {"end", std::int64_t{2}}}));
+    INGOT_ASSIGN_OR_RETURN(position, draft.emit("Slice", {draft.inputs[3], draft.add_ints("begin", {0}), length,
+                                                          draft.add_ints("axis", {0})}));
+  }
+  const bool segments = draft.has_input(1) && draft.has_input(4);
+  ir::ValueId last = position;
+  if (segments) {
+    INGOT_ASSIGN_OR_RETURN(sum, draft.emit("Add", {sum, position}));
+    INGOT_ASSIGN_OR_RETURN(last, draft.emit("Gather", {draft.inputs[4], draft.inputs[1]}, rows));
+  }
+  if (draft.has_output(2)) {
+    INGOT_RETURN_IF_ERROR(draft.emit_output(2, "Add", {sum, last}));
+    sum = draft.emitted(2);
+  } else {
+    INGOT_ASSIGN_OR_RETURN(sum, draft.emit("Add", {sum, last}));
+  }
+  // How many tokens of each row count, or zeros.
+  if (draft.has_output(1) && draft.has_input(7)) {
+    INGOT_RETURN_IF_ERROR(draft.emit_output(1, "ReduceSum", {draft.inputs[7], draft.add_ints("axes", {1})},
+                                            {{"keepdims", std::int64_t{0}}}));
+  } else if (draft.has_output(1)) {
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId batch, draft.emit("Shape", {ids}, {{"end", std::int64_t{1}}}));
+    INGOT_ASSIGN_OR_RETURN(HostTensor zero, HostTensor::create(DType::i32, {1}));
+    INGOT_RETURN_IF_ERROR(draft.emit_output(1, "ConstantOfShape", {batch}, {{"value", share(std::move(zero))}}));
+  }
+  become(draft, "LayerNormalization", {sum, draft.inputs[5], draft.inputs[6]}, layer_norm_attrs(epsilon));
+  return Status::ok();
+}
+
+}  // namespace ingot::onnx
