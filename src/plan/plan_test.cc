@@ -107,7 +107,7 @@ TEST(Plan, NonsenseIsRefused) {
   EXPECT_TRUE(refused([](Plan& p) { p.steps[0].inputs = {4, 1}; }));  // read before written
   EXPECT_TRUE(refused([](Plan& p) { p.steps[1].outputs = {2}; }));    // written twice
   EXPECT_TRUE(refused([](Plan& p) { p.steps[0].outputs = {0}; }));    // an input overwritten
-  EXPECT_TRUE(refused([](Plan& p) { p.steps[0].blobs = {2}; }));
+  EXPECT_TRUE(refused([](Plan& p) { p.steps[0].blobs = {3}; }));
   EXPECT_TRUE(refused([](Plan& p) { p.tensors[3].alias_of = 3; }));
   EXPECT_TRUE(refused([](Plan& p) { p.tensors[3].alias_of = 4; }));
   EXPECT_TRUE(refused([](Plan& p) { p.tensors[1].blob = 1; }));       // wrong size
@@ -122,6 +122,7 @@ TEST(Plan, NonsenseIsRefused) {
   EXPECT_TRUE(refused([](Plan& p) { p.programs[1].tensors[2].shape = {3}; }));   // two strings
   EXPECT_TRUE(refused([](Plan& p) { p.programs[1].tensors[2].blob = 1; }));      // no strings
   EXPECT_TRUE(refused([](Plan& p) { p.programs[1].tensors[3].arena_offset = 0; }));
+  EXPECT_TRUE(refused([](Plan& p) { p.programs[1].steps[1].tactic = "cpu.plain"; }));
   EXPECT_TRUE(refused([](Plan& p) { p.programs[1].tensors[3].type.clear(); p.programs[1].tensors[3].dtype = DType::string; }));
 }
 

@@ -100,6 +100,12 @@ class Checker {
   }
 
   Status check_step(const Step& step) {
+    // Kernels know dense tensors only.
+    if (step.tactic != kControlFlow && step.tactic != kObjectStep)
+      for (const auto* ids : {&step.inputs, &step.outputs})
+        for (const std::int32_t id : *ids)
+          if (id >= 0 && index(id) < program_.tensors.size() && tensor(id).is_object())
+            return corrupt("plan: step '{}' cannot take the object '{}'", step.name, tensor(id).name);
     for (const std::int32_t id : step.inputs) {
       if (id == -1) continue;
       INGOT_RETURN_IF_ERROR(check_id(id, step.name));
