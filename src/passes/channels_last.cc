@@ -9,6 +9,7 @@ namespace {
 
 Match convert(const Graph& graph, const Node& root) {
   if (root.attrs.get_int("channels_last", 0) != 0 || root.attrs.has("epilogue")) return no_match();
+  if (root.attrs.get_int("offset_channels_last", 0) != 0) return no_match();
   const int rank = rank_of(graph, root.inputs[0]);
   if (rank < 3 || rank > 5 || rank_of(graph, root.outputs[0]) != rank) return no_match();
   for (std::size_t i = 1; i < root.outputs.size(); ++i)  // indices of a maximum count elements of the ONNX layout
@@ -21,6 +22,13 @@ Match convert(const Graph& graph, const Node& root) {
   INGOT_ASSIGN_OR_RETURN(operands[0], transpose(patch, operands[0], to_last, root.id));
   Attrs attrs = root.attrs;
   attrs.set("channels_last", std::int64_t{1});
+  if (root.op == "DeformConv") {  // offsets and mask come from convolutions that run channels last too
+    for (const std::size_t i : {std::size_t{2}, std::size_t{4}})
+      if (input(root, i) != kNoValue) {
+        INGOT_ASSIGN_OR_RETURN(operands[i], transpose(patch, operands[i], to_last, root.id));
+      }
+    attrs.set("offset_channels_last", std::int64_t{1});
+  }
   INGOT_ASSIGN_OR_RETURN(ValueId y, rebuild(patch, root, operands, attrs));
   INGOT_ASSIGN_OR_RETURN(y, transpose(patch, y, inverse_perm(to_last), root.id));
   return replace(std::move(patch), root.outputs[0], y);
@@ -30,7 +38,7 @@ Match convert(const Graph& graph, const Node& root) {
 
 Rules channels_last_rules() {
   return {{"channels_last",
-           {"Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool",
+           {"Conv", "ConvTranspose", "DeformConv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool",
             "InstanceNormalization", "GroupNormalization", "BatchNormalization", "DepthToSpace"},
            convert}};
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A factor per output channel after Conv, ConvTranspose or MatMul goes into its weights and bias, a summand into its
+// A factor per output channel after Conv, DeformConv, ConvTranspose or MatMul goes into its weights and bias, a summand into its
 // bias: conv(x, W) * s + t = conv(x, W * s) + t. For a matrix product, also across a Reshape that keeps the last extent.
 // Arithmetic is in double.
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -20,6 +21,12 @@ struct Product {
   std::int64_t channels = 0;
 };
 
+// Weights are [K, ...].
+bool is_conv(const Node& node) { return node.op == "Conv" || node.op == "DeformConv"; }
+
+// Where the operator takes its bias.
+std::size_t bias_index(const Node& node) { return node.op == "DeformConv" ? 3 : 2; }
+
 std::optional<Product> find_product(const Graph& graph, ValueId value) {
   if (!used_once(graph, value) || graph.producer(value) == nullptr) return std::nullopt;
   Product found;
@@ -35,7 +42,7 @@ std::optional<Product> find_product(const Graph& graph, ValueId value) {
   }
   if (found.node == nullptr || found.rank < 2 || found.node->attrs.has("epilogue")) return std::nullopt;
   const bool is_matmul = found.node->op == "MatMul";
-  if (!is_matmul && found.node->op != "Conv" && found.node->op != "ConvTranspose") return std::nullopt;
+  if (!is_matmul && !is_conv(*found.node) && found.node->op != "ConvTranspose") return std::nullopt;
   if (found.node->attrs.get_int("channels_last", 0) != 0 || !is_float(dtype_of(graph, value))) return std::nullopt;
   found.channel_axis = is_matmul ? found.rank - 1 : 1;
   const auto channels = (*shape_of(graph, value))[static_cast<std::size_t>(found.channel_axis)].constant();
@@ -66,7 +73,7 @@ std::function<std::int64_t(std::int64_t)> channel_of(const Node& node, const Sha
     return [=](std::int64_t i) { return transposed ? i / columns : i % columns; };
   }
   for (std::size_t i = 2; i < w.size(); ++i) inner *= w[i];
-  if (node.op == "Conv") {
+  if (is_conv(node)) {
     inner *= w[1];
     return [=](std::int64_t i) { return i / inner; };
   }
@@ -83,7 +90,7 @@ TensorPtr vector_of(DType dtype, const std::vector<double>& numbers) {
 
 // The bias per channel, zeros when absent; nullopt when it is not a constant of that form.
 std::optional<std::vector<double>> bias_of(const Graph& graph, const Product& product) {
-  const ValueId bias = input(*product.node, 2);
+  const ValueId bias = input(*product.node, bias_index(*product.node));
   if (bias == kNoValue) return std::vector<double>(static_cast<std::size_t>(product.channels), 0.0);
   const HostTensor* tensor = graph.constant(bias);
   if (tensor == nullptr || tensor->rank() != 1 || tensor->elements() != product.channels) return std::nullopt;
@@ -122,10 +129,11 @@ Match scale(const Graph& graph, const Node& root) {
     ir::Patch patch = new_patch(graph, "scale_into_weights");
     std::vector<ValueId> operands = product->node->inputs;
     operands[1] = patch.add_constant(graph.value(weights).name, share(std::move(scaled)));
-    if (input(*product->node, 2) != kNoValue) {
+    const std::size_t at = bias_index(*product->node);
+    if (input(*product->node, at) != kNoValue) {
       std::vector<double> numbers = *bias;
       for (std::size_t c = 0; c < numbers.size(); ++c) numbers[c] *= (*factors)[c];
-      operands[2] = patch.add_constant(graph.value(operands[2]).name, vector_of(w->dtype(), numbers));
+      operands[at] = patch.add_constant(graph.value(operands[at]).name, vector_of(w->dtype(), numbers));
     }
     return finish(std::move(patch), graph, root, *product, operands);
   }
@@ -143,8 +151,9 @@ Match shift(const Graph& graph, const Node& root) {
     for (std::size_t c = 0; c < bias->size(); ++c) (*bias)[c] += root.op == "Sub" ? -(*summands)[c] : (*summands)[c];
     ir::Patch patch = new_patch(graph, "add_into_bias");
     std::vector<ValueId> operands = product->node->inputs;
-    operands.resize(3, kNoValue);
-    operands[2] = patch.add_constant(graph.value(root.inputs[1 - i]).name, vector_of(dtype_of(graph, root.outputs[0]), *bias));
+    const std::size_t at = bias_index(*product->node);
+    operands.resize(std::max(operands.size(), at + 1), kNoValue);
+    operands[at] = patch.add_constant(graph.value(root.inputs[1 - i]).name, vector_of(dtype_of(graph, root.outputs[0]), *bias));
     return finish(std::move(patch), graph, root, *product, operands);
   }
   return no_match();
