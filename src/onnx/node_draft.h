@@ -21,6 +21,7 @@ class NodeDraft {
       : op(canonical_op), name(std::move(node_name)), opset(domain_opset), graph_(graph) {}
 
   std::string op;  // the canonical operator
+  std::string written_op;  // as the model calls it
   std::string name;
   std::int64_t opset;               // of the node's domain, where the node stands
   std::vector<ir::ValueId> inputs;  // without absent ones at the end

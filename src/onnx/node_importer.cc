@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "onnx/constant_node.h"
+#include "onnx/deform_spellings.h"
 #include "onnx/graph_importer.h"
 #include "onnx/node_draft.h"
 #include "onnx/op_table.h"
@@ -144,6 +145,7 @@ Status import_with_bodies(ModelContext& context, const NodeProto& node, const No
 Status import_by_row(ModelContext& context, const NodeProto& node, const OpRow& row, std::int64_t opset, Scope& scope) {
   NodeDraft draft(scope.graph, row.name(), scope.prefix + display_name(node), opset);
   INGOT_ASSIGN_OR_RETURN(draft.inputs, find_inputs(node, scope));
+  draft.written_op = node.op_type();
   draft.outputs = output_names(node, scope);
   if (draft.outputs.empty()) return invalid_argument("the node has no outputs");
   INGOT_ASSIGN_OR_RETURN(NodeAttributes attributes, read_attributes(context, node, scope, row.name()));
@@ -209,8 +211,10 @@ Status annotate_once(Status status, const std::string& name, const std::string& 
 Status import_node(ModelContext& context, const NodeProto& node, Scope& scope) {
   const OpRow* row = supported_row(node, scope.opsets);
   const ModelFunction* function = row == nullptr ? context.function(node) : nullptr;
+  if (function == nullptr && row == nullptr) row = find_deform_spelling(node);
   INGOT_CHECK(row != nullptr || function != nullptr, "{} passed the support check", node.op_type());
-  Status status = row != nullptr ? import_by_row(context, node, *row, *scope.opsets.version(node.domain()), scope)
+  const std::int64_t opset = scope.opsets.version(node.domain()).value_or(1);
+  Status status = row != nullptr ? import_by_row(context, node, *row, opset, scope)
                                  : import_call(context, node, *function, scope);
   return annotate_once(std::move(status), scope.prefix + display_name(node), node.op_type());
 }

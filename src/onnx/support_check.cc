@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "onnx/deform_spellings.h"
 #include "ops/op_def.h"
 
 namespace ingot::onnx {
@@ -29,7 +30,7 @@ class Checker {
       if (supported_row(node, opsets) == nullptr) {
         if (const ModelFunction* function = context_.function(node)) {
           INGOT_ASSIGN_OR_RETURN(expanded, check_function(*function));
-        } else {
+        } else if (find_deform_spelling(node) == nullptr) {
           missing_.push_back(explain(node, opsets, where));
         }
       }

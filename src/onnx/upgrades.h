@@ -20,6 +20,9 @@ Status upgrade_slice(NodeDraft& draft);
 Status upgrade_split(NodeDraft& draft);
 Status upgrade_top_k(NodeDraft& draft);
 
+// deform_spellings.cc: by the name that the model uses, see deform_spellings.h
+Status upgrade_deform_conv(NodeDraft& draft);
+
 // upgrade_lowering.cc: operators that become others
 Status upgrade_cast_like(NodeDraft& draft);
 Status upgrade_dropout(NodeDraft& draft);
