@@ -25,9 +25,7 @@ namespace {
 using namespace ingot;
 using namespace ingot::cpu;
 
-double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 using Memory = std::shared_ptr<float>;
 Memory memory(std::size_t bytes) {
@@ -37,28 +35,28 @@ Memory memory(std::size_t bytes) {
 }
 
 // Independent multiply-adds on registers; 12 chains hide the latency of every current core.
-#define INGOT_PEAK(name, isa, vector, set, fmadd, add, lanes)                                       \
-  __attribute__((target(isa))) double name() {                                                      \
-    volatile float source = 0.5F;                                                                   \
-    vector a[12];                                                                                   \
-    for (vector& v : a) v = set(source);                                                            \
-    const vector x = set(source);                                                                   \
-    vector a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3], a4 = a[4], a5 = a[5];                        \
-    vector a6 = a[6], a7 = a[7], a8 = a[8], a9 = a[9], b0 = a[10], b1 = a[11];                      \
-    double best = 1e9;                                                                              \
-    for (int round = 0; round < 100; ++round) {                                                     \
-      const double start = seconds();                                                               \
-      for (int i = 0; i < 20000; ++i) {                                                             \
-        a0 = fmadd(x, a0, x), a1 = fmadd(x, a1, x), a2 = fmadd(x, a2, x), a3 = fmadd(x, a3, x);     \
-        a4 = fmadd(x, a4, x), a5 = fmadd(x, a5, x), a6 = fmadd(x, a6, x), a7 = fmadd(x, a7, x);     \
-        a8 = fmadd(x, a8, x), a9 = fmadd(x, a9, x), b0 = fmadd(x, b0, x), b1 = fmadd(x, b1, x);     \
-      }                                                                                             \
-      best = std::min(best, seconds() - start);                                                     \
-    }                                                                                               \
-    const vector low = add(add(add(a0, a1), add(a2, a3)), add(a4, a5));                             \
-    const vector sum = add(low, add(add(add(a6, a7), add(a8, a9)), add(b0, b1)));                   \
-    source = reinterpret_cast<const float*>(&sum)[0];                                               \
-    return 20000.0 * 12 * 2 * (lanes) / best;                                                       \
+#define INGOT_PEAK(name, isa, vector, set, fmadd, add, lanes)                                   \
+  __attribute__((target(isa))) double name() {                                                  \
+    volatile float source = 0.5F;                                                               \
+    vector a[12];                                                                               \
+    for (vector & v : a) v = set(source);                                                       \
+    const vector x = set(source);                                                               \
+    vector a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3], a4 = a[4], a5 = a[5];                    \
+    vector a6 = a[6], a7 = a[7], a8 = a[8], a9 = a[9], b0 = a[10], b1 = a[11];                  \
+    double best = 1e9;                                                                          \
+    for (int round = 0; round < 100; ++round) {                                                 \
+      const double start = seconds();                                                           \
+      for (int i = 0; i < 20000; ++i) {                                                         \
+        a0 = fmadd(x, a0, x), a1 = fmadd(x, a1, x), a2 = fmadd(x, a2, x), a3 = fmadd(x, a3, x); \
+        a4 = fmadd(x, a4, x), a5 = fmadd(x, a5, x), a6 = fmadd(x, a6, x), a7 = fmadd(x, a7, x); \
+        a8 = fmadd(x, a8, x), a9 = fmadd(x, a9, x), b0 = fmadd(x, b0, x), b1 = fmadd(x, b1, x); \
+      }                                                                                         \
+      best = std::min(best, seconds() - start);                                                 \
+    }                                                                                           \
+    const vector low = add(add(add(a0, a1), add(a2, a3)), add(a4, a5));                         \
+    const vector sum = add(low, add(add(add(a6, a7), add(a8, a9)), add(b0, b1)));               \
+    source = reinterpret_cast<const float*>(&sum)[0];                                           \
+    return 20000.0 * 12 * 2 * (lanes) / best;                                                   \
   }
 INGOT_PEAK(peak_flops_avx512, "avx512f", __m512, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_add_ps, 16)
 INGOT_PEAK(peak_flops_avx2, "avx2,fma", __m256, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_add_ps, 8)
@@ -96,11 +94,11 @@ class Suite {
     const Memory a = memory(static_cast<std::size_t>(heads * m * k) * 4);
     const Memory b = memory(static_cast<std::size_t>(heads * n * k) * 4);
     const Memory c = memory(static_cast<std::size_t>(heads * m * n) * 4);
-    const Memory scratch = memory(std::max(batch_gemm_scratch_bytes(shape, panel_, 1),
-                                           batch_gemm_scratch_bytes(shape, panel_, kThreads)));
+    const Memory scratch =
+        memory(std::max(batch_gemm_scratch_bytes(shape, panel_, 1), batch_gemm_scratch_bytes(shape, panel_, kThreads)));
     add(name, 2.0 * static_cast<double>(heads * m * n * k), [=, panel = panel_](Parallel& parallel) {
-      batch_gemm(shape, {a.get(), k, {0, m * k}}, {b.get(), transposed ? k : n, {0, n * k}},
-                 {c.get(), n, {0, m * n}}, panel, {}, bytes(scratch), parallel);
+      batch_gemm(shape, {a.get(), k, {0, m * k}}, {b.get(), transposed ? k : n, {0, n * k}}, {c.get(), n, {0, m * n}},
+                 panel, {}, bytes(scratch), parallel);
     });
   }
 
@@ -108,10 +106,17 @@ class Suite {
                  std::int64_t kernel, std::int64_t stride, bool depthwise_layer = false) {
     const std::int64_t pad = kernel / 2;
     const std::int64_t out = (size + 2 * pad - kernel) / stride + 1;
-    const ConvShape shape{1, channels, outputs, depthwise_layer ? channels : 1, {1, size, size}, {1, out, out},
-                          {1, kernel, kernel}, {1, stride, stride}, {1, 1, 1}, {0, pad, pad}};
-    const double flops =
-        2.0 * static_cast<double>(shape.out_pixels() * outputs * shape.group_in() * kernel * kernel);
+    const ConvShape shape{1,
+                          channels,
+                          outputs,
+                          depthwise_layer ? channels : 1,
+                          {1, size, size},
+                          {1, out, out},
+                          {1, kernel, kernel},
+                          {1, stride, stride},
+                          {1, 1, 1},
+                          {0, pad, pad}};
+    const double flops = 2.0 * static_cast<double>(shape.out_pixels() * outputs * shape.group_in() * kernel * kernel);
     const Memory in = memory(static_cast<std::size_t>(shape.in_pixels() * channels) * 4);
     const Memory result = memory(static_cast<std::size_t>(shape.out_pixels() * outputs) * 4);
     const Memory weights = memory(static_cast<std::size_t>(outputs * shape.group_in() * kernel * kernel) * 4);

@@ -119,7 +119,8 @@ class Context {
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
       const bool given = given_outputs.contains(name_of(outputs_[i]));
       if (!memory[i].is_valid()) fetch_output(i, given_outputs, results[i]);
-      named[name_of(outputs_[i])] = given ? results[i] : finished(std::move(results[i]), element_type(outputs_[i].dtype));
+      named[name_of(outputs_[i])] =
+          given ? results[i] : finished(std::move(results[i]), element_type(outputs_[i].dtype));
     }
     return named;
   }

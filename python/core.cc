@@ -30,7 +30,8 @@ nb::tuple describe(const ingot::TensorInfo& info) {
     };
     range = nb::make_tuple(dims(info.min), dims(info.opt), dims(info.max));
   }
-  return nb::make_tuple(nb::str(info.name.data(), info.name.size()), element_type(info.dtype).name, nb::tuple(shape), range);
+  return nb::make_tuple(nb::str(info.name.data(), info.name.size()), element_type(info.dtype).name, nb::tuple(shape),
+                        range);
 }
 
 nb::list steps(const ingot::Engine& engine) {

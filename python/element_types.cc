@@ -10,7 +10,14 @@ namespace {
 using Code = nb::dlpack::dtype_code;
 
 // DLPack's codes of the small floating types, as numbers: headers of every age may be about.
-enum SmallFloat : std::uint8_t { kE4m3fn = 10, kE4m3fnuz = 11, kE5m2 = 12, kE5m2fnuz = 13, kE8m0fnu = 14, kE2m1fn = 17 };
+enum SmallFloat : std::uint8_t {
+  kE4m3fn = 10,
+  kE4m3fnuz = 11,
+  kE5m2 = 12,
+  kE5m2fnuz = 13,
+  kE8m0fnu = 14,
+  kE2m1fn = 17
+};
 
 constexpr nb::dlpack::dtype of(auto code, int bits) {
   return {static_cast<std::uint8_t>(code), static_cast<std::uint8_t>(bits), 1};

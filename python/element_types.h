@@ -15,8 +15,8 @@ namespace nb = nanobind;
 
 struct ElementType {
   ingot_dtype dtype;
-  const char* name;           // "float32": of NumPy, or where `extended`, of ml_dtypes
-  int bits;                   // as the engine stores an element; ml_dtypes has a byte for what is smaller
+  const char* name;  // "float32": of NumPy, or where `extended`, of ml_dtypes
+  int bits;          // as the engine stores an element; ml_dtypes has a byte for what is smaller
   nb::dlpack::dtype dlpack;
   bool extended;
 

@@ -77,8 +77,11 @@ Result<Report> measure(const Arguments& arguments, std::shared_ptr<const Engine>
 void print_json(const Report& report, const Engine& engine, const Context& context) {
   nlohmann::json out;
   const std::vector<double>& sorted = report.latencies;
-  out["latency_ms"] = {{"min", sorted.front()}, {"median", percentile(sorted, 0.5)}, {"p90", percentile(sorted, 0.9)},
-                       {"p99", percentile(sorted, 0.99)}, {"max", sorted.back()}};
+  out["latency_ms"] = {{"min", sorted.front()},
+                       {"median", percentile(sorted, 0.5)},
+                       {"p90", percentile(sorted, 0.9)},
+                       {"p99", percentile(sorted, 0.99)},
+                       {"max", sorted.back()}};
   out["iterations"] = sorted.size();
   out["throughput_per_s"] = 1000 / percentile(sorted, 0.5);
   out["load_ms"] = report.load_ms;
@@ -88,18 +91,24 @@ void print_json(const Report& report, const Engine& engine, const Context& conte
   out["layers"] = nlohmann::json::array();
   for (std::size_t i = 0; i < report.steps.size(); ++i) {
     const plan::Step& step = engine.plan().steps[i];
-    out["layers"].push_back({{"name", step.name}, {"tactic", step.tactic}, {"config", step.config}, {"us", report.steps[i]}, {"problem", step.problem}});
+    out["layers"].push_back({{"name", step.name},
+                             {"tactic", step.tactic},
+                             {"config", step.config},
+                             {"us", report.steps[i]},
+                             {"problem", step.problem}});
   }
   std::printf("%s\n", out.dump(1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
 void print_table(const Report& report, const Engine& engine, const Context& context, const Arguments& arguments) {
   const std::vector<double>& sorted = report.latencies;
-  std::printf("latency   %.3f ms median, %.3f min, %.3f p90, %.3f p99 (%zu runs, %d threads)\n", percentile(sorted, 0.5), sorted.front(),
-              percentile(sorted, 0.9), percentile(sorted, 0.99), sorted.size(), context.threads());
+  std::printf("latency   %.3f ms median, %.3f min, %.3f p90, %.3f p99 (%zu runs, %d threads)\n",
+              percentile(sorted, 0.5), sorted.front(), percentile(sorted, 0.9), percentile(sorted, 0.99), sorted.size(),
+              context.threads());
   std::printf("through   %.1f runs/s\n", 1000 / percentile(sorted, 0.5));
   std::printf("load      %.2f ms, first run %.2f ms\n", report.load_ms, report.first_ms);
-  std::printf("memory    %.2f MiB of weights, %.2f MiB of activations and workspace\n\n", static_cast<double>(engine.weight_bytes()) / (1 << 20),
+  std::printf("memory    %.2f MiB of weights, %.2f MiB of activations and workspace\n\n",
+              static_cast<double>(engine.weight_bytes()) / (1 << 20),
               static_cast<double>(context.memory_bytes()) / (1 << 20));
   double total = 0;
   std::vector<std::size_t> order(report.steps.size());
@@ -107,14 +116,16 @@ void print_table(const Report& report, const Engine& engine, const Context& cont
     order[i] = i;
     total += report.steps[i];
   }
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return report.steps[a] > report.steps[b]; });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return report.steps[a] > report.steps[b]; });
   std::printf("%10s %6s %9s  %-34s %s\n", "us", "share", "GFLOP/s", "tactic", "layer");
   for (std::size_t i = 0; i < order.size() && i < static_cast<std::size_t>(arguments.layers); ++i) {
     const plan::Step& step = engine.plan().steps[order[i]];
     const double us = report.steps[order[i]];
     const Result<Problem> problem = Problem::parse(step.problem);
     const double gflops = problem.is_ok() && us > 0 ? problem->flops() / us / 1000 : 0;
-    std::printf("%10.1f %5.1f%% %9s  %-34s %.60s\n", us, 100 * us / total, gflops > 0 ? fmt::format("{:.1f}", gflops).c_str() : "",
+    std::printf("%10.1f %5.1f%% %9s  %-34s %.60s\n", us, 100 * us / total,
+                gflops > 0 ? fmt::format("{:.1f}", gflops).c_str() : "",
                 (step.tactic + (step.config.empty() ? "" : ":" + step.config)).c_str(), step.name.c_str());
   }
   std::map<std::string, double> by_kind;
@@ -162,9 +173,14 @@ Command add_bench(CLI::App& app) {
   command->add_option("FILE", arguments->file, "Plan or ONNX file")->required();
   command->add_option("--input", arguments->inputs, "NAME=FILE; random data otherwise. Repeatable");
   command->add_option("--inputs", arguments->inputs_npz, ".npz file with all inputs");
-  command->add_option("--seconds", arguments->seconds, "How long to measure")->capture_default_str()->check(CLI::NonNegativeNumber);
-  command->add_option("--iterations", arguments->iterations, "Exactly so many runs instead")->check(CLI::NonNegativeNumber);
-  command->add_option("--layers", arguments->layers, "Slowest layers to list")->capture_default_str()->check(CLI::NonNegativeNumber);
+  command->add_option("--seconds", arguments->seconds, "How long to measure")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--iterations", arguments->iterations, "Exactly so many runs instead")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--layers", arguments->layers, "Slowest layers to list")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   command->add_flag("--json", arguments->json, "For machines");
   arguments->engine.add_to(*command);
   command->footer("Example: ingot bench resnet50.plan --threads 2");

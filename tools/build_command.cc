@@ -20,8 +20,9 @@ void print_summary(const builder::BuiltPlan& built, const Arguments& arguments, 
   for (const plan::Step& step : built.plan.steps) ++by_tactic[step.tactic];
   std::size_t weights = 0;
   for (const auto& blob : built.plan.blobs) weights += blob.size();
-  std::printf("%s: %zu steps, %.1f MiB of weights, %.1f MiB of activations%s, built in %.1f s\n", arguments.output.c_str(),
-              built.plan.steps.size(), static_cast<double>(weights) / (1 << 20), static_cast<double>(built.plan.arena_bytes) / (1 << 20),
+  std::printf("%s: %zu steps, %.1f MiB of weights, %.1f MiB of activations%s, built in %.1f s\n",
+              arguments.output.c_str(), built.plan.steps.size(), static_cast<double>(weights) / (1 << 20),
+              static_cast<double>(built.plan.arena_bytes) / (1 << 20),
               built.plan.is_dynamic() ? " (more with the shapes)" : "", seconds);
   for (const auto& [tactic, count] : by_tactic) std::printf("  %5d x %s\n", count, tactic.c_str());
 }

@@ -24,8 +24,13 @@ Command add_doctor(CLI::App& app) {
       const nlohmann::json out = {{"version", INGOT_VERSION},
                                   {"plan_format", plan::kFormatVersion},
                                   {"onnx_opsets", {onnx::kOldestOpset, onnx::kNewestOpset}},
-                                  {"devices", {{{"kind", device.kind}, {"name", device.name}, {"features", device.features},
-                                                {"fingerprint", device.fingerprint()}, {"processors", available_processors()}, {"tactics", tactics}}}}};
+                                  {"devices",
+                                   {{{"kind", device.kind},
+                                     {"name", device.name},
+                                     {"features", device.features},
+                                     {"fingerprint", device.fingerprint()},
+                                     {"processors", available_processors()},
+                                     {"tactics", tactics}}}}};
       std::printf("%s\n", out.dump(1).c_str());
       return Status::ok();
     }

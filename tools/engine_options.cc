@@ -18,8 +18,8 @@ void draw_progress(std::size_t done, std::size_t total, const std::string& what)
   constexpr std::size_t kWidth = 30;
   const std::size_t filled = total == 0 ? kWidth : done * kWidth / total;
   const std::string name = what.size() > 40 ? what.substr(0, 37) + "..." : what;
-  std::fprintf(stderr, "\r\033[Ktuning [%s%s] %zu/%zu %s", std::string(filled, '=').c_str(), std::string(kWidth - filled, ' ').c_str(),
-               done, total, name.c_str());
+  std::fprintf(stderr, "\r\033[Ktuning [%s%s] %zu/%zu %s", std::string(filled, '=').c_str(),
+               std::string(kWidth - filled, ' ').c_str(), done, total, name.c_str());
   if (done == total) std::fprintf(stderr, "\r\033[K");
 }
 
@@ -28,17 +28,25 @@ void draw_progress(std::size_t done, std::size_t total, const std::string& what)
 void EngineOptions::add_to(CLI::App& command) {
   command.add_option("--device", device, "Where to run: cpu")->capture_default_str();
   command.add_option("--precision", precision, "Arithmetic: fp32")->capture_default_str();
-  command.add_option("--shapes", shapes,
-                     "Sizes of symbolic dimensions: NAME:MINxOPTxMAX or NAME:SIZE; or of a whole input: INPUT:1x3x224x224, "
-                     "INPUT:MIN:OPT:MAX. Repeatable")
+  command
+      .add_option(
+          "--shapes", shapes,
+          "Sizes of symbolic dimensions: NAME:MINxOPTxMAX or NAME:SIZE; or of a whole input: INPUT:1x3x224x224, "
+          "INPUT:MIN:OPT:MAX. Repeatable")
       ->allow_extra_args(true);
   command.add_option("--timing-cache", timing_cache, "File of measured times, read and extended");
-  command.add_option("--workspace", workspace_mib, "Scratch memory that one step may use, in MiB (0: no limit)")->check(CLI::NonNegativeNumber);
-  command.add_option("--time-budget", time_budget, "Seconds to spend on timing candidates")->capture_default_str()->check(CLI::NonNegativeNumber);
-  command.add_option("--threads", threads, "Threads (0: all processors that this process may use)")->check(CLI::NonNegativeNumber);
-  command.add_option("--disable-tactic", disabled_tactics, "Leave out a tactic, or all with a prefix: 'onednn.*'. Repeatable");
+  command.add_option("--workspace", workspace_mib, "Scratch memory that one step may use, in MiB (0: no limit)")
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--time-budget", time_budget, "Seconds to spend on timing candidates")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--threads", threads, "Threads (0: all processors that this process may use)")
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--disable-tactic", disabled_tactics,
+                     "Leave out a tactic, or all with a prefix: 'onednn.*'. Repeatable");
   command.add_option("--disable-pass", disabled_passes, "Leave out a pass or rule by name. Repeatable");
-  command.add_option("--stop-after-patch", stop_after_patch, "Apply only the first N rewrites, to find a wrong one by bisection");
+  command.add_option("--stop-after-patch", stop_after_patch,
+                     "Apply only the first N rewrites, to find a wrong one by bisection");
   command.add_flag("--trace-passes", trace_passes, "Print every rewrite with its number");
   command.add_flag("--quiet", quiet, "No progress bar");
 }
@@ -74,7 +82,8 @@ Result<builder::BuildOptions> build_options(const EngineOptions& options, const 
   if (options.trace_passes)
     out.passes.trace = [](const passes::TraceEvent& event) {
       std::fprintf(stderr, "%d %.*s/%.*s %.*s\n", event.number, static_cast<int>(event.pass.size()), event.pass.data(),
-                   static_cast<int>(event.rule.size()), event.rule.data(), static_cast<int>(event.nodes.size()), event.nodes.data());
+                   static_cast<int>(event.rule.size()), event.rule.data(), static_cast<int>(event.nodes.size()),
+                   event.nodes.data());
     };
   if (!options.quiet && isatty(STDERR_FILENO) != 0) out.progress = draw_progress;
   out.provenance = {{"model", path.substr(path.rfind('/') + 1)},

@@ -20,7 +20,7 @@ struct EngineOptions {
   std::string precision = "fp32";
   std::vector<std::string> shapes;
   std::string timing_cache;
-  double workspace_mib = 0;       // 0: no limit
+  double workspace_mib = 0;  // 0: no limit
   double time_budget = 60;
   int threads = 0;
   std::vector<std::string> disabled_tactics, disabled_passes;

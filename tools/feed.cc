@@ -91,7 +91,8 @@ Result<NamedTensors> collect_outputs(Context& context) {
     const plan::Tensor& output = context.engine().output(i);
     INGOT_ASSIGN_OR_RETURN(Shape shape, context.output_shape(i));
     INGOT_ASSIGN_OR_RETURN(HostTensor tensor, HostTensor::create(output.dtype, std::move(shape)));
-    if (!tensor.bytes().empty()) std::memcpy(tensor.mutable_bytes().data(), context.output_data(i), tensor.bytes().size());
+    if (!tensor.bytes().empty())
+      std::memcpy(tensor.mutable_bytes().data(), context.output_data(i), tensor.bytes().size());
     outputs.emplace_back(output.name, std::move(tensor));
   }
   return outputs;

@@ -14,8 +14,8 @@ namespace ingot::tools {
 // NAME=FILE pairs and, when not empty, an .npz with all inputs. With a single input, FILE alone will do.
 Result<NamedTensors> read_feed(const Engine& engine, const std::vector<std::string>& pairs, const std::string& npz);
 
-// Seeded random tensors at the sizes given by `shapes` (texts as of --shapes), else at the profile's opt shapes, else at 1
-// where a dimension is symbolic.
+// Seeded random tensors at the sizes given by `shapes` (texts as of --shapes), else at the profile's opt shapes, else
+// at 1 where a dimension is symbolic.
 Result<NamedTensors> random_feed(const Engine& engine, const std::vector<std::string>& shapes, std::uint32_t seed);
 
 // Sets shapes and binds; `feed` must outlive the runs. Converts nothing: a wrong element type is an error.

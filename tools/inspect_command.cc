@@ -17,7 +17,9 @@ struct Arguments {
 
 Status run(const Arguments& arguments) {
   if (arguments.json && arguments.dot) return invalid_argument("--json or --dot, not both");
-  const inspect::Format format = arguments.json ? inspect::Format::json : arguments.dot ? inspect::Format::dot : inspect::Format::text;
+  const inspect::Format format = arguments.json  ? inspect::Format::json
+                                 : arguments.dot ? inspect::Format::dot
+                                                 : inspect::Format::text;
   INGOT_ASSIGN_OR_RETURN(const bool is_plan, is_plan_file(arguments.file));
   const std::string stage = arguments.stage.empty() ? (is_plan ? "plan" : "import") : arguments.stage;
   std::string text;
@@ -35,7 +37,8 @@ Status run(const Arguments& arguments) {
     if (stage == "import") {
       text = arguments.full ? ir::print_full(*model.graph) : inspect::show(*model.graph, format);
     } else {
-      INGOT_ASSIGN_OR_RETURN(const std::shared_ptr<ir::Graph> canonical, builder::make_canonical(*model.graph, options));
+      INGOT_ASSIGN_OR_RETURN(const std::shared_ptr<ir::Graph> canonical,
+                             builder::make_canonical(*model.graph, options));
       if (stage == "canonical") {
         text = arguments.full ? ir::print_full(*canonical) : inspect::show(*canonical, format);
       } else {
@@ -54,12 +57,16 @@ Command add_inspect(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("inspect", "Show a model or a plan at any stage");
   command->add_option("FILE", arguments->file, "Plan or ONNX file")->required();
-  command->add_option("--stage", arguments->stage, "import: as read; canonical: rewritten; lowered: problems; plan: what was chosen")
+  command
+      ->add_option("--stage", arguments->stage,
+                   "import: as read; canonical: rewritten; lowered: problems; plan: what was chosen")
       ->check(CLI::IsMember({"import", "canonical", "lowered", "plan"}));
   command->add_flag("--json", arguments->json, "For machines");
   command->add_flag("--dot", arguments->dot, "For Graphviz");
-  command->add_flag("--candidates", arguments->candidates, "With the plan: every candidate's time or reason for refusing");
-  command->add_flag("--full", arguments->full, "With import and canonical: all constants, so that the text can be parsed again");
+  command->add_flag("--candidates", arguments->candidates,
+                    "With the plan: every candidate's time or reason for refusing");
+  command->add_flag("--full", arguments->full,
+                    "With import and canonical: all constants, so that the text can be parsed again");
   arguments->engine.add_to(*command);
   command->footer("Example: ingot inspect model.plan --candidates");
   return [arguments] { return run(*arguments); };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // ingot: builds, runs, measures, checks and explains engines.
 //
-// Exit codes: 0, or the StatusCode of what went wrong (base/status.h): 2 wrong usage or input, 3 not supported, 4 not found,
-// 5 not ready, 6 out of resources, 7 made for another machine or version, 8 damaged file, 9 cancelled, 10 a bug.
+// Exit codes: 0, or the StatusCode of what went wrong (base/status.h): 2 wrong usage or input, 3 not supported, 4 not
+// found, 5 not ready, 6 out of resources, 7 made for another machine or version, 8 damaged file, 9 cancelled, 10 a bug.
 // Errors are one line on standard error that begins with "error: ".
 #include <algorithm>
 #include <cstdio>
@@ -54,7 +54,8 @@ int main(int argc, char** argv) {
   std::vector<std::string_view> names;
   for (const auto& [name, command] : commands) names.emplace_back(name);
   if (argc > 1 && argv[1][0] != '-' && std::find(names.begin(), names.end(), argv[1]) == names.end()) {
-    return report(ingot::invalid_argument("there is no command '{}'{}; ingot --help lists them", argv[1], ingot::suggestion(argv[1], names)));
+    return report(ingot::invalid_argument("there is no command '{}'{}; ingot --help lists them", argv[1],
+                                          ingot::suggestion(argv[1], names)));
   }
   try {
     app.parse(argc, argv);

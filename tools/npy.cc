@@ -17,9 +17,9 @@ struct TypeRow {
   std::string_view code;
   DType dtype;
 };
-constexpr TypeRow kTypes[] = {{"f4", DType::f32}, {"f8", DType::f64}, {"f2", DType::f16}, {"i1", DType::i8},
-                              {"i2", DType::i16}, {"i4", DType::i32}, {"i8", DType::i64}, {"u1", DType::u8},
-                              {"u2", DType::u16}, {"u4", DType::u32}, {"u8", DType::u64}, {"b1", DType::boolean},
+constexpr TypeRow kTypes[] = {{"f4", DType::f32}, {"f8", DType::f64},  {"f2", DType::f16}, {"i1", DType::i8},
+                              {"i2", DType::i16}, {"i4", DType::i32},  {"i8", DType::i64}, {"u1", DType::u8},
+                              {"u2", DType::u16}, {"u4", DType::u32},  {"u8", DType::u64}, {"b1", DType::boolean},
                               {"c8", DType::c64}, {"c16", DType::c128}};
 
 struct Header {
@@ -69,7 +69,8 @@ void copy_from_fortran(const std::byte* from, HostTensor& to, std::size_t item) 
   for (std::int64_t linear = 0; linear < to.elements(); ++linear) {
     std::int64_t source = 0;
     for (std::size_t axis = shape.size(); axis-- > 0;) source = source * shape[axis] + index[axis];
-    std::memcpy(to.mutable_bytes().data() + static_cast<std::size_t>(linear) * item, from + static_cast<std::size_t>(source) * item, item);
+    std::memcpy(to.mutable_bytes().data() + static_cast<std::size_t>(linear) * item,
+                from + static_cast<std::size_t>(source) * item, item);
     for (std::size_t axis = shape.size(); axis-- > 0;) {
       if (++index[axis] < shape[axis]) break;
       index[axis] = 0;
@@ -83,9 +84,11 @@ Result<HostTensor> decode_npy(std::span<const std::byte> bytes, const std::strin
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (!text.starts_with(kMagic) || text.size() < 12) return corrupt("'{}' is not a .npy file", name);
   const bool long_header = static_cast<unsigned char>(text[6]) >= 2;
-  std::size_t length = static_cast<unsigned char>(text[8]) | static_cast<std::size_t>(static_cast<unsigned char>(text[9])) << 8;
+  std::size_t length =
+      static_cast<unsigned char>(text[8]) | static_cast<std::size_t>(static_cast<unsigned char>(text[9])) << 8;
   if (long_header)
-    length |= static_cast<std::size_t>(static_cast<unsigned char>(text[10])) << 16 | static_cast<std::size_t>(static_cast<unsigned char>(text[11])) << 24;
+    length |= static_cast<std::size_t>(static_cast<unsigned char>(text[10])) << 16 |
+              static_cast<std::size_t>(static_cast<unsigned char>(text[11])) << 24;
   const std::size_t begin = long_header ? 12 : 10;
   if (length > text.size() - begin) return corrupt("'{}': the .npy file was cut short", name);
   INGOT_ASSIGN_OR_RETURN(const Header header, parse_header(text.substr(begin, length), name));
@@ -93,7 +96,8 @@ Result<HostTensor> decode_npy(std::span<const std::byte> bytes, const std::strin
   std::string_view code = header.descr;
   if (!code.empty() && code[0] == '>') return unsupported("'{}': big-endian data", name);
   if (!code.empty() && (code[0] == '<' || code[0] == '|' || code[0] == '=')) code.remove_prefix(1);
-  const auto* row = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeRow& r) { return r.code == code; });
+  const auto* row =
+      std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeRow& r) { return r.code == code; });
   if (row == std::end(kTypes)) return unsupported("'{}': arrays of type '{}'", name, header.descr);
 
   const std::optional<std::int64_t> count = element_count(header.shape);
@@ -111,7 +115,8 @@ Result<HostTensor> decode_npy(std::span<const std::byte> bytes, const std::strin
 }
 
 Result<std::vector<std::byte>> encode_npy(const HostTensor& tensor) {
-  const auto* row = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeRow& r) { return r.dtype == tensor.dtype(); });
+  const auto* row =
+      std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeRow& r) { return r.dtype == tensor.dtype(); });
   if (row == std::end(kTypes)) {
     INGOT_ASSIGN_OR_RETURN(HostTensor wide, HostTensor::create(DType::f32, tensor.shape()));
     for (std::int64_t i = 0; i < tensor.elements(); ++i) wide.set_double(i, tensor.as_double(i));
@@ -119,8 +124,8 @@ Result<std::vector<std::byte>> encode_npy(const HostTensor& tensor) {
   }
   std::string shape = fmt::format("{}", fmt::join(tensor.shape(), ", "));
   if (tensor.shape().size() == 1) shape += ",";
-  std::string header = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}), }}", bits_of(row->dtype) == 8 ? "|" : "<",
-                                   row->code, shape);
+  std::string header = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}), }}",
+                                   bits_of(row->dtype) == 8 ? "|" : "<", row->code, shape);
   // Data begin at a multiple of 64, after a newline.
   const std::size_t unpadded = kMagic.size() + 4 + header.size() + 1;
   header.append((64 - unpadded % 64) % 64, ' ');

@@ -9,8 +9,8 @@
 
 namespace ingot::tools {
 
-// Uses the interpreter named by INGOT_PYTHON, else .venv/bin/python under the working directory, else python3; it needs the
-// packages numpy and onnxruntime.
+// Uses the interpreter named by INGOT_PYTHON, else .venv/bin/python under the working directory, else python3; it needs
+// the packages numpy and onnxruntime.
 Result<NamedTensors> run_onnxruntime(const std::string& model, const NamedTensors& inputs);
 
 }  // namespace ingot::tools

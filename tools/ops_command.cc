@@ -93,26 +93,30 @@ std::string text_of(const std::vector<Entry>& entries) {
 std::string json_of(const std::vector<Entry>& entries) {
   nlohmann::json list = nlohmann::json::array();
   for (const Entry& entry : entries)
-    list.push_back({{"operator", entry.op},
-                    {"domain", entry.domain},
-                    {"opsets", entry.opsets},
-                    {"canonical", entry.canonical},
-                    {"inputs", entry.types},
-                    {"implemented", entry.implemented},
-                    {"cpu", {{"tactics", entry.tactics}, {"plain", entry.plain}, {"control_flow", entry.control_flow}}}});
+    list.push_back(
+        {{"operator", entry.op},
+         {"domain", entry.domain},
+         {"opsets", entry.opsets},
+         {"canonical", entry.canonical},
+         {"inputs", entry.types},
+         {"implemented", entry.implemented},
+         {"cpu", {{"tactics", entry.tactics}, {"plain", entry.plain}, {"control_flow", entry.control_flow}}}});
   return list.dump(1) + "\n";
 }
 
 std::string markdown_of(const std::vector<Entry>& entries) {
   std::string text = fmt::format(
       "# Operators\n\n"
-      "Written by `scripts/generate_docs.sh` from the tables that the engine itself reads; `ingot ops` prints the same\n"
+      "Written by `scripts/generate_docs.sh` from the tables that the engine itself reads; `ingot ops` prints the "
+      "same\n"
       "for the build at hand. Models of ONNX opsets {} to {} are read.\n\n"
       "- **becomes**: the canonical operator, where it has another name. All opsets are brought to the newest form.\n"
-      "- **inputs**: `?` optional, `*` any number; after the colon what the element type may be: `F` floating, `N` number,\n"
+      "- **inputs**: `?` optional, `*` any number; after the colon what the element type may be: `F` floating, `N` "
+      "number,\n"
       "  `Q` integer, `I` i32 or i64, `T` any tensor (the same word is the same type), `any` tensors, sequences and\n"
       "  optionals, else the type itself.\n"
-      "- **CPU**: the tactics that know the operator. `plain` is the reference evaluator's kernel, for every type above;\n"
+      "- **CPU**: the tactics that know the operator. `plain` is the reference evaluator's kernel, for every type "
+      "above;\n"
       "  it also serves what a listed tactic refuses. `none`: nothing computes it on its own.\n\n"
       "| operator | domain | opsets | becomes | inputs | CPU |\n|---|---|---|---|---|---|\n",
       onnx::kOldestOpset, onnx::kNewestOpset);

@@ -24,7 +24,8 @@ Status run(const Arguments& arguments) {
   INGOT_RETURN_IF_ERROR(context->run());
   INGOT_ASSIGN_OR_RETURN(const NamedTensors outputs, collect_outputs(*context));
   for (const auto& [name, tensor] : outputs)
-    std::printf("%s: %s%s\n", name.c_str(), std::string(to_string(tensor.dtype())).c_str(), to_string(tensor.shape()).c_str());
+    std::printf("%s: %s%s\n", name.c_str(), std::string(to_string(tensor.dtype())).c_str(),
+                to_string(tensor.shape()).c_str());
   if (arguments.output.empty()) return Status::ok();
   return write_npz(arguments.output, outputs);
 }
@@ -35,7 +36,8 @@ Command add_run(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("run", "Run an engine (or a model, built on the fly) on inputs from files");
   command->add_option("FILE", arguments->file, "Plan or ONNX file")->required();
-  command->add_option("--input", arguments->inputs, "NAME=FILE.npy or NAME=FILE.png (f32 [1,C,H,W], values 0 to 1). Repeatable");
+  command->add_option("--input", arguments->inputs,
+                      "NAME=FILE.npy or NAME=FILE.png (f32 [1,C,H,W], values 0 to 1). Repeatable");
   command->add_option("--inputs", arguments->inputs_npz, ".npz file with all inputs by name");
   command->add_option("--output", arguments->output, ".npz file to write, outputs under their ONNX names");
   arguments->engine.add_to(*command);

@@ -39,7 +39,8 @@ Result<NamedTensors> read_npz(const std::string& path) {
     if (zip_stat_index(archive.get(), static_cast<zip_uint64_t>(i), 0, &stat) != 0 || stat.size > kMaxEntryBytes)
       return corrupt("'{}': entry {} cannot be read", path, i);
     std::string name = stat.name;
-    std::unique_ptr<zip_file_t, decltype(&zip_fclose)> file(zip_fopen_index(archive.get(), static_cast<zip_uint64_t>(i), 0), zip_fclose);
+    std::unique_ptr<zip_file_t, decltype(&zip_fclose)> file(
+        zip_fopen_index(archive.get(), static_cast<zip_uint64_t>(i), 0), zip_fclose);
     std::vector<std::byte> bytes(stat.size);
     if (file == nullptr || zip_fread(file.get(), bytes.data(), stat.size) != static_cast<zip_int64_t>(stat.size))
       return corrupt("'{}': entry '{}' is damaged", path, name);
@@ -58,7 +59,9 @@ Status write_npz(const std::string& path, const NamedTensors& tensors) {
     INGOT_ASSIGN_OR_RETURN(std::vector<std::byte> bytes, encode_npy(tensor));
     files.push_back(std::move(bytes));
     zip_source_t* source = zip_source_buffer(archive.get(), files.back().data(), files.back().size(), 0);
-    const zip_int64_t index = source == nullptr ? -1 : zip_file_add(archive.get(), (name + ".npy").c_str(), source, ZIP_FL_OVERWRITE | ZIP_FL_ENC_UTF_8);
+    const zip_int64_t index = source == nullptr ? -1
+                                                : zip_file_add(archive.get(), (name + ".npy").c_str(), source,
+                                                               ZIP_FL_OVERWRITE | ZIP_FL_ENC_UTF_8);
     if (index < 0) {
       zip_source_free(source);
       return resource_exhausted("'{}': {}", path, zip_strerror(archive.get()));

@@ -32,7 +32,8 @@ verify::TensorMap to_map(NamedTensors tensors) {
 
 NamedTensors to_list(const verify::TensorMap& map) { return {map.begin(), map.end()}; }
 
-Result<verify::TensorMap> make_inputs(const Arguments& arguments, const Model& model, const builder::BuildOptions& options, const Engine& engine) {
+Result<verify::TensorMap> make_inputs(const Arguments& arguments, const Model& model,
+                                      const builder::BuildOptions& options, const Engine& engine) {
   if (!arguments.inputs.empty() || !arguments.inputs_npz.empty()) {
     INGOT_ASSIGN_OR_RETURN(NamedTensors feed, read_feed(engine, arguments.inputs, arguments.inputs_npz));
     return to_map(std::move(feed));
@@ -42,7 +43,8 @@ Result<verify::TensorMap> make_inputs(const Arguments& arguments, const Model& m
   return verify::random_inputs(*model.graph, symbols, arguments.seed, kSmallVocabulary);
 }
 
-Result<verify::TensorMap> make_reference(const Arguments& arguments, const Model& model, const verify::TensorMap& inputs) {
+Result<verify::TensorMap> make_reference(const Arguments& arguments, const Model& model,
+                                         const verify::TensorMap& inputs) {
   if (arguments.reference == "builtin") return verify::run_graph(*model.graph, inputs);
   if (arguments.reference == "onnxruntime") {
     INGOT_ASSIGN_OR_RETURN(NamedTensors outputs, run_onnxruntime(arguments.model, to_list(inputs)));
@@ -55,30 +57,43 @@ Result<verify::TensorMap> make_reference(const Arguments& arguments, const Model
 void print_outputs(const std::vector<verify::OutputReport>& reports, double tolerance) {
   std::printf("%-32s %12s %12s %10s  %s\n", "output", "rel. error", "max error", "cosine", "");
   for (const verify::OutputReport& report : reports)
-    std::printf("%-32.32s %12.2e %12.2e %10.7f  %s\n", report.name.c_str(), report.comparison.relative_error, report.comparison.max_error,
-                report.comparison.cosine, report.passed(tolerance) ? "ok" : ("DIFFERS " + report.error).c_str());
+    std::printf("%-32.32s %12.2e %12.2e %10.7f  %s\n", report.name.c_str(), report.comparison.relative_error,
+                report.comparison.max_error, report.comparison.cosine,
+                report.passed(tolerance) ? "ok" : ("DIFFERS " + report.error).c_str());
 }
 
 void print_layers(const std::vector<verify::LayerReport>& layers, double tolerance) {
   const auto bad = [&](const verify::LayerReport& l) { return !l.error.empty() || !l.comparison.within(tolerance); };
   std::printf("\n%12s  %-34s %s\n", "rel. error", "tactic", "layer");
   for (const verify::LayerReport& layer : layers)
-    std::printf("%12.2e%s %-34s %s %s\n", layer.comparison.relative_error, bad(layer) ? "*" : " ", layer.tactic.c_str(), layer.step.c_str(), layer.error.c_str());
+    std::printf("%12.2e%s %-34s %s %s\n", layer.comparison.relative_error, bad(layer) ? "*" : " ", layer.tactic.c_str(),
+                layer.step.c_str(), layer.error.c_str());
   const auto first = std::find_if(layers.begin(), layers.end(), bad);
   if (first == layers.end()) {
     std::printf("every layer agrees within %.0e\n", tolerance);
   } else {
-    std::printf("first divergence: '%s' in step '%s'\n  tactic: %s\n  problem: %s\n", first->tensor.c_str(), first->step.c_str(),
-                first->tactic.c_str(), first->problem.c_str());
+    std::printf("first divergence: '%s' in step '%s'\n  tactic: %s\n  problem: %s\n", first->tensor.c_str(),
+                first->step.c_str(), first->tactic.c_str(), first->problem.c_str());
   }
 }
 
-void print_json(const std::vector<verify::OutputReport>& outputs, const std::vector<verify::LayerReport>& layers, double tolerance) {
-  nlohmann::json out = {{"tolerance", tolerance}, {"outputs", nlohmann::json::array()}, {"layers", nlohmann::json::array()}};
+void print_json(const std::vector<verify::OutputReport>& outputs, const std::vector<verify::LayerReport>& layers,
+                double tolerance) {
+  nlohmann::json out = {
+      {"tolerance", tolerance}, {"outputs", nlohmann::json::array()}, {"layers", nlohmann::json::array()}};
   for (const verify::OutputReport& r : outputs)
-    out["outputs"].push_back({{"name", r.name}, {"relative_error", r.comparison.relative_error}, {"max_error", r.comparison.max_error}, {"passed", r.passed(tolerance)}, {"error", r.error}});
+    out["outputs"].push_back({{"name", r.name},
+                              {"relative_error", r.comparison.relative_error},
+                              {"max_error", r.comparison.max_error},
+                              {"passed", r.passed(tolerance)},
+                              {"error", r.error}});
   for (const verify::LayerReport& l : layers)
-    out["layers"].push_back({{"step", l.step}, {"tactic", l.tactic}, {"tensor", l.tensor}, {"relative_error", l.comparison.relative_error}, {"error", l.error}, {"problem", l.problem}});
+    out["layers"].push_back({{"step", l.step},
+                             {"tactic", l.tactic},
+                             {"tensor", l.tensor},
+                             {"relative_error", l.comparison.relative_error},
+                             {"error", l.error},
+                             {"problem", l.problem}});
   std::printf("%s\n", out.dump(1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
@@ -110,8 +125,9 @@ Status run(const Arguments& arguments) {
   }
   for (const verify::OutputReport& report : outputs)
     if (!report.passed(arguments.tolerance))
-      return failed_precondition("output '{}' differs from the reference by {:.2e} of its root mean square (allowed {:.0e}){}{}", report.name,
-                                 report.comparison.relative_error, arguments.tolerance, report.error.empty() ? "" : ": ", report.error);
+      return failed_precondition(
+          "output '{}' differs from the reference by {:.2e} of its root mean square (allowed {:.0e}){}{}", report.name,
+          report.comparison.relative_error, arguments.tolerance, report.error.empty() ? "" : ": ", report.error);
   return Status::ok();
 }
 
@@ -119,16 +135,20 @@ Status run(const Arguments& arguments) {
 
 Command add_verify(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("verify", "Compare an engine with a reference: the whole network, or layer by layer");
+  CLI::App* command =
+      app.add_subcommand("verify", "Compare an engine with a reference: the whole network, or layer by layer");
   command->add_option("MODEL", arguments->model, "ONNX file")->required();
   command->add_option("--plan", arguments->plan, "The engine to check; built from the model when not given");
-  command->add_option("--reference", arguments->reference,
-                      "builtin: the reference evaluator, in double; onnxruntime; or an .npz file with the expected outputs")
+  command
+      ->add_option(
+          "--reference", arguments->reference,
+          "builtin: the reference evaluator, in double; onnxruntime; or an .npz file with the expected outputs")
       ->capture_default_str();
   command->add_option("--input", arguments->inputs, "NAME=FILE; seeded random data otherwise. Repeatable");
   command->add_option("--inputs", arguments->inputs_npz, ".npz file with all inputs");
   command->add_option("--seed", arguments->seed, "Of the random data")->capture_default_str();
-  command->add_option("--tolerance", arguments->tolerance, "Largest error, relative to the output's root mean square")->capture_default_str();
+  command->add_option("--tolerance", arguments->tolerance, "Largest error, relative to the output's root mean square")
+      ->capture_default_str();
   command->add_flag("--per-layer", arguments->per_layer, "Compare every step, and name the first that differs");
   command->add_flag("--json", arguments->json, "For machines");
   arguments->engine.add_to(*command);

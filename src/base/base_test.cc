@@ -140,7 +140,9 @@ TEST(MappedFile, MapsWholeFiles) {
 
 TEST(Log, DeliversByLevelFromManyThreads) {
   std::vector<std::string> seen;
-  set_log_sink([&seen](Severity severity, std::string_view message) { seen.push_back(fmt::format("{} {}", to_string(severity), message)); });
+  set_log_sink([&seen](Severity severity, std::string_view message) {
+    seen.push_back(fmt::format("{} {}", to_string(severity), message));
+  });
   log_warning("w {}", 1);
   log_info("hidden");
   set_log_level(Severity::kInfo);

@@ -23,7 +23,8 @@ constexpr std::optional<T> checked_mul(T a, T b) {
 template <std::integral T>
 constexpr std::optional<T> checked_align(T value, T alignment) {
   const std::optional<T> raised = checked_add(value, static_cast<T>(alignment - 1));
-  return raised ? std::optional<T>(static_cast<T>(*raised & static_cast<T>(~static_cast<T>(alignment - 1)))) : std::nullopt;
+  return raised ? std::optional<T>(static_cast<T>(*raised & static_cast<T>(~static_cast<T>(alignment - 1))))
+                : std::nullopt;
 }
 
 // True when [offset, offset + length) lies within [0, size).

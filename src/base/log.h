@@ -33,10 +33,10 @@ void log_message(Severity severity, std::string_view message);
 
 inline bool log_enabled(Severity severity) { return severity <= log_level(); }
 
-#define INGOT_DEFINE_LOG(function, severity)                                                                      \
-  template <typename... Args>                                                                                     \
-  void function(fmt::format_string<Args...> format, Args&&... args) {                                             \
-    if (log_enabled(severity)) log_message(severity, fmt::format(format, std::forward<Args>(args)...));           \
+#define INGOT_DEFINE_LOG(function, severity)                                                            \
+  template <typename... Args>                                                                           \
+  void function(fmt::format_string<Args...> format, Args&&... args) {                                   \
+    if (log_enabled(severity)) log_message(severity, fmt::format(format, std::forward<Args>(args)...)); \
   }
 INGOT_DEFINE_LOG(log_error, Severity::kError)
 INGOT_DEFINE_LOG(log_warning, Severity::kWarning)

@@ -53,10 +53,10 @@ class [[nodiscard]] Status {
   std::string message_;
 };
 
-#define INGOT_DEFINE_ERROR(function, code_name)                                                     \
-  template <typename... Args>                                                                       \
-  Status function(fmt::format_string<Args...> format, Args&&... args) {                             \
-    return Status(StatusCode::code_name, fmt::format(format, std::forward<Args>(args)...));         \
+#define INGOT_DEFINE_ERROR(function, code_name)                                             \
+  template <typename... Args>                                                               \
+  Status function(fmt::format_string<Args...> format, Args&&... args) {                     \
+    return Status(StatusCode::code_name, fmt::format(format, std::forward<Args>(args)...)); \
   }
 INGOT_DEFINE_ERROR(invalid_argument, kInvalidArgument)
 INGOT_DEFINE_ERROR(unsupported, kUnsupported)
@@ -72,17 +72,17 @@ INGOT_DEFINE_ERROR(internal, kInternal)
 [[noreturn]] void check_failed(const char* condition, const char* file, int line, const std::string& message);
 
 // Always on. For bugs only: a condition that no input may falsify.
-#define INGOT_CHECK(condition, ...)                                                                  \
-  do {                                                                                               \
-    if (!(condition)) [[unlikely]]                                                                   \
-      ::ingot::check_failed(#condition, __FILE__, __LINE__, ::fmt::format("" __VA_ARGS__));          \
+#define INGOT_CHECK(condition, ...)                                                         \
+  do {                                                                                      \
+    if (!(condition)) [[unlikely]]                                                          \
+      ::ingot::check_failed(#condition, __FILE__, __LINE__, ::fmt::format("" __VA_ARGS__)); \
   } while (false)
 
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}              // NOLINT(*-explicit-*)
-  Result(Status status) : state_(std::in_place_index<1>, std::move(status)) {        // NOLINT(*-explicit-*)
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}        // NOLINT(*-explicit-*)
+  Result(Status status) : state_(std::in_place_index<1>, std::move(status)) {  // NOLINT(*-explicit-*)
     INGOT_CHECK(!std::get<1>(state_).is_ok(), "a Result without a value needs an error");
   }
 
@@ -115,10 +115,10 @@ class [[nodiscard]] Result {
 #define INGOT_CONCAT_INNER(a, b) a##b
 #define INGOT_CONCAT(a, b) INGOT_CONCAT_INNER(a, b)
 
-#define INGOT_RETURN_IF_ERROR(expression)                       \
-  do {                                                          \
+#define INGOT_RETURN_IF_ERROR(expression)                                                \
+  do {                                                                                   \
     if (::ingot::Status ingot_status = (expression); !ingot_status.is_ok()) [[unlikely]] \
-      return ingot_status;                                      \
+      return ingot_status;                                                               \
   } while (false)
 
 // INGOT_ASSIGN_OR_RETURN(auto x, f()); -- the expression yields Result<T>.

@@ -124,7 +124,8 @@ std::vector<std::string_view> near_matches(std::string_view name, std::span<cons
   for (const std::string_view candidate : candidates) {
     if (candidate.size() > kMaxLength) continue;
     const std::size_t distance = edit_distance(wanted, lower(candidate));
-    if (distance <= std::max<std::size_t>(1, std::max(name.size(), candidate.size()) / 3)) found.emplace_back(distance, candidate);
+    if (distance <= std::max<std::size_t>(1, std::max(name.size(), candidate.size()) / 3))
+      found.emplace_back(distance, candidate);
   }
   std::sort(found.begin(), found.end());
   std::vector<std::string_view> out;

@@ -77,7 +77,8 @@ void ThreadPool::run(std::int64_t tasks, FunctionRef<void(std::int64_t, int)> bo
   int none = 0;
   for (int spins = 0; !joined_.compare_exchange_weak(none, kClosed, std::memory_order_acquire); ++spins) {
     none = 0;
-    // A worker in the middle of a task that the system has taken off its processor: let it run instead of burning its time.
+    // A worker in the middle of a task that the system has taken off its processor: let it run instead of burning its
+    // time.
     if (spins < kSpins) {
       pause();
     } else {

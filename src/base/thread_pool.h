@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // ThreadPool: worker threads for one context at a time.
 //
-// The caller of run() works as thread 0; size - 1 workers help. Tasks are handed out by an atomic counter, so uneven tasks
-// balance, and a run ends when its tasks have: it waits only for workers that joined it. A worker that the system has taken
-// off its processor thus costs nothing but its help, which matters on machines that other processes share.
+// The caller of run() works as thread 0; size - 1 workers help. Tasks are handed out by an atomic counter, so uneven
+// tasks balance, and a run ends when its tasks have: it waits only for workers that joined it. A worker that the system
+// has taken off its processor thus costs nothing but its help, which matters on machines that other processes share.
 // Workers spin briefly after a run (a network's kernels follow each other within microseconds), then sleep on a futex.
 // run() neither allocates nor locks. One run() at a time per pool.
 #pragma once

@@ -24,14 +24,14 @@ struct ShapeRange {
 };
 
 struct BuildOptions {
-  const Backend* backend = nullptr;         // null: the CPU
-  int threads = 0;                          // to tune for; <= 0: all available
-  std::vector<ShapeRange> shapes;           // for inputs with symbolic dimensions
-  std::string timing_cache;                 // file; empty: none
-  std::size_t workspace_limit = SIZE_MAX;   // bytes per step
-  double time_budget_seconds = 60;          // for tuning; then the first guess is taken
+  const Backend* backend = nullptr;        // null: the CPU
+  int threads = 0;                         // to tune for; <= 0: all available
+  std::vector<ShapeRange> shapes;          // for inputs with symbolic dimensions
+  std::string timing_cache;                // file; empty: none
+  std::size_t workspace_limit = SIZE_MAX;  // bytes per step
+  double time_budget_seconds = 60;         // for tuning; then the first guess is taken
   std::vector<std::string> disabled_tactics;
-  bool keep_graph = true;                   // store the canonical graph, for re-tuning
+  bool keep_graph = true;  // store the canonical graph, for re-tuning
   passes::Options passes;
   std::vector<std::pair<std::string, std::string>> provenance;
   std::function<void(std::size_t done, std::size_t total, const std::string& what)> progress;

@@ -53,7 +53,8 @@ Status unknown_name(const ir::Graph& graph, const std::string& text, const std::
       for (const Dim& dim : *graph.value(id).type.shape) dim.collect_symbols(symbols);
   }
   return not_found("shapes '{}': '{}' is neither an input ({}) nor a symbolic dimension ({}) of the model", text, name,
-                   fmt::join(inputs, ", "), symbols.empty() ? "it has none" : fmt::format("{}", fmt::join(symbols, ", ")));
+                   fmt::join(inputs, ", "),
+                   symbols.empty() ? "it has none" : fmt::format("{}", fmt::join(symbols, ", ")));
 }
 
 // Fills the axes that the input's own shape or the symbols' ranges decide.
@@ -69,7 +70,8 @@ Result<ShapeRange> range_from_symbols(const ir::Value& input, const std::map<std
     const auto value = [&](const SymbolValues& values) -> Result<std::int64_t> {
       Result<std::int64_t> size = dim.evaluate(values);
       if (size.is_ok()) return size;
-      return invalid_argument("shapes: input '{}' also has the symbolic dimension {}; give its range too", input.name, dim.to_string());
+      return invalid_argument("shapes: input '{}' also has the symbolic dimension {}; give its range too", input.name,
+                              dim.to_string());
     };
     INGOT_ASSIGN_OR_RETURN(const std::int64_t lowest, value(min));
     INGOT_ASSIGN_OR_RETURN(const std::int64_t usual, value(opt));
@@ -98,7 +100,8 @@ Result<std::vector<ShapeRange>> parse_shapes(const ir::Graph& graph, const std::
       parts.insert(parts.begin(), tail);
       name.resize(colon);
     }
-    if (parts.empty()) return invalid_argument("shapes '{}': expected NAME:MINxOPTxMAX or INPUT:SHAPE, e.g. batch:1x8x64", text);
+    if (parts.empty())
+      return invalid_argument("shapes '{}': expected NAME:MINxOPTxMAX or INPUT:SHAPE, e.g. batch:1x8x64", text);
     std::vector<Shape> sizes;
     for (const std::string& part : parts) {
       INGOT_ASSIGN_OR_RETURN(Shape shape, parse_sizes(part, text));
@@ -123,7 +126,8 @@ Result<std::vector<ShapeRange>> parse_shapes(const ir::Graph& graph, const std::
   if (symbols.empty()) return ranges;
   for (const ir::ValueId id : graph.inputs()) {
     const ir::Value& input = graph.value(id);
-    const bool given = std::any_of(ranges.begin(), ranges.end(), [&](const ShapeRange& r) { return r.input == input.name; });
+    const bool given =
+        std::any_of(ranges.begin(), ranges.end(), [&](const ShapeRange& r) { return r.input == input.name; });
     if (given || !is_symbolic(input)) continue;
     std::vector<std::string> names;
     for (const Dim& dim : *input.type.shape) dim.collect_symbols(names);

@@ -4,7 +4,8 @@
 //   N:1x8x64                  the symbolic dimension N: min 1, opt 8, max 64
 //   N:8                       the symbolic dimension N is 8
 //   image:1x3x224x224         the input `image` has this shape
-//   image:1x3x224x224:8x3x224x224:32x3x224x224    min, opt and max shape of an input (what TensorRT users write in three options)
+//   image:1x3x224x224:8x3x224x224:32x3x224x224    min, opt and max shape of an input (what TensorRT users write in
+//   three options)
 //
 // When a name is both an input and a symbolic dimension, the number of sizes decides.
 #pragma once

@@ -38,7 +38,8 @@ TEST(ShapeOptions, MistakesAreNamed) {
     const auto result = parse_shapes(sample(), {text});
     return result.is_ok() ? std::string("accepted") : result.status().message();
   };
-  EXPECT_NE(message("M:1").find("neither an input ('image', 'onnx::mask', 'fixed') nor a symbolic dimension (N, H, T)"), std::string::npos);
+  EXPECT_NE(message("M:1").find("neither an input ('image', 'onnx::mask', 'fixed') nor a symbolic dimension (N, H, T)"),
+            std::string::npos);
   EXPECT_NE(message("N").find("expected NAME:MINxOPTxMAX"), std::string::npos);
   EXPECT_NE(message("N:1x2").find("SIZE or MINxOPTxMAX"), std::string::npos);
   EXPECT_NE(message("N:4x2x8").find("min <= opt <= max"), std::string::npos);

@@ -52,8 +52,8 @@ class HeapOutputs final : public OutputAllocator {
 
 }  // namespace
 
-Result<double> time_kernel(const Problem& problem, const Tactic& tactic, const std::string& config, const DeviceInfo& device,
-                           Parallel& parallel, std::size_t workspace_limit) {
+Result<double> time_kernel(const Problem& problem, const Tactic& tactic, const std::string& config,
+                           const DeviceInfo& device, Parallel& parallel, std::size_t workspace_limit) {
   INGOT_ASSIGN_OR_RETURN(const Packed packed, tactic.prepare(problem, config, device));
   // Kernels may rely on 64-byte alignment, as in a plan.
   std::vector<HostTensor> blob_memory;

@@ -9,7 +9,7 @@
 namespace ingot::builder {
 
 // Microseconds of the fastest of several launches. `workspace_limit` in bytes; asking for more is kResourceExhausted.
-Result<double> time_kernel(const Problem& problem, const Tactic& tactic, const std::string& config, const DeviceInfo& device,
-                           Parallel& parallel, std::size_t workspace_limit);
+Result<double> time_kernel(const Problem& problem, const Tactic& tactic, const std::string& config,
+                           const DeviceInfo& device, Parallel& parallel, std::size_t workspace_limit);
 
 }  // namespace ingot::builder

@@ -33,7 +33,8 @@ Result<TimingCache> TimingCache::load(const std::string& path) {
       begin = end + 1;
     }
     double microseconds = 0;
-    if (fields.size() != 5) return corrupt("timing cache '{}', line {}: {} fields instead of 5", path, number, fields.size());
+    if (fields.size() != 5)
+      return corrupt("timing cache '{}', line {}: {} fields instead of 5", path, number, fields.size());
     const auto [end, error] = std::from_chars(fields[4].data(), fields[4].data() + fields[4].size(), microseconds);
     if (error != std::errc() || *end != '\0' || !std::isfinite(microseconds) || microseconds < 0)
       return corrupt("timing cache '{}', line {}: '{}' is not a time", path, number, fields[4]);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // TimingCache: measured times by (device fingerprint, threads, problem text, tactic id, tactic version, config).
 //
-// Text file, one entry a line, sorted: the same entries give the same bytes, two caches merge by sort -u. A line that does
-// not parse makes the file kCorrupt; a missing file is an empty cache. Not thread-safe.
+// Text file, one entry a line, sorted: the same entries give the same bytes, two caches merge by sort -u. A line that
+// does not parse makes the file kCorrupt; a missing file is an empty cache. Not thread-safe.
 #pragma once
 
 #include <map>
@@ -20,9 +20,9 @@ class TimingCache {
   Status save(const std::string& path) const;
 
   struct Key {
-    std::string device;   // DeviceInfo::fingerprint() and thread count
+    std::string device;  // DeviceInfo::fingerprint() and thread count
     std::string problem;
-    std::string tactic;   // id@version
+    std::string tactic;  // id@version
     std::string config;
     friend auto operator<=>(const Key&, const Key&) = default;
   };

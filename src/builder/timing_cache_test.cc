@@ -19,9 +19,7 @@ std::string read_text(const std::string& path) {
   return text.str();
 }
 
-TEST(TimingCache, MissingFileIsEmpty) {
-  EXPECT_EQ(TimingCache::load(temporary("no-such-cache")).value().size(), 0U);
-}
+TEST(TimingCache, MissingFileIsEmpty) { EXPECT_EQ(TimingCache::load(temporary("no-such-cache")).value().size(), 0U); }
 
 TEST(TimingCache, RoundTripsExactly) {
   TimingCache cache;

@@ -10,12 +10,14 @@ namespace {
 
 bool is_disabled(std::string_view id, const std::vector<std::string>& disabled) {
   return std::any_of(disabled.begin(), disabled.end(), [&](const std::string& pattern) {
-    return pattern.ends_with('*') ? id.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1)) : id == pattern;
+    return pattern.ends_with('*') ? id.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1))
+                                  : id == pattern;
   });
 }
 
 std::string describe(const Support& support) {
-  return support.detail.empty() ? std::string(to_string(support.reason)) : fmt::format("{}: {}", to_string(support.reason), support.detail);
+  return support.detail.empty() ? std::string(to_string(support.reason))
+                                : fmt::format("{}: {}", to_string(support.reason), support.detail);
 }
 
 // All tactics that know the kind, with their configs or refusals; the plain one only when nothing else is left.
@@ -50,16 +52,19 @@ Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptio
   const std::string text = problem.to_string();
   Choice choice;
   choice.trials = enumerate(problem, data_dependent, options, device);
-  const auto candidates = std::count_if(choice.trials.begin(), choice.trials.end(), [](const Trial& t) { return t.refusal.empty(); });
+  const auto candidates =
+      std::count_if(choice.trials.begin(), choice.trials.end(), [](const Trial& t) { return t.refusal.empty(); });
 
   for (Trial& trial : choice.trials) {
     if (!trial.refusal.empty()) continue;
     if (candidates > 1) {
-      TimingCache::Key key{device_key, text, fmt::format("{}@{}", trial.tactic->id(), trial.tactic->version()), trial.config};
+      TimingCache::Key key{device_key, text, fmt::format("{}@{}", trial.tactic->id(), trial.tactic->version()),
+                           trial.config};
       if (const std::optional<double> known = cache.find(key)) {
         trial.microseconds = *known;
       } else if (std::chrono::steady_clock::now() < options.deadline) {
-        const Result<double> time = time_kernel(problem, *trial.tactic, trial.config, device, *options.parallel, options.workspace_limit);
+        const Result<double> time =
+            time_kernel(problem, *trial.tactic, trial.config, device, *options.parallel, options.workspace_limit);
         if (!time.is_ok()) {
           trial.refusal = time.status().to_string();
           continue;
@@ -72,7 +77,8 @@ Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptio
       }
     }
     const bool first = choice.tactic == nullptr;
-    const bool faster = trial.microseconds > 0 && (choice.microseconds == 0 || trial.microseconds < choice.microseconds);
+    const bool faster =
+        trial.microseconds > 0 && (choice.microseconds == 0 || trial.microseconds < choice.microseconds);
     if (first || faster) {
       choice.tactic = trial.tactic;
       choice.config = trial.config;

@@ -25,8 +25,8 @@ struct TuneOptions {
 struct Trial {
   const Tactic* tactic = nullptr;
   std::string config;
-  double microseconds = 0;   // 0: not timed
-  std::string refusal;       // why it was not a candidate; empty for candidates
+  double microseconds = 0;  // 0: not timed
+  std::string refusal;      // why it was not a candidate; empty for candidates
 };
 
 struct Choice {

@@ -76,7 +76,8 @@ ExprArg Expr::append(const ExprInstr& instr) {
 }
 
 ExprArg Expr::add(ExprOp op, DType type, std::span<const ExprArg> args) {
-  INGOT_CHECK(static_cast<int>(args.size()) == arity_of(op), "{} takes {} operands", ingot::to_string(op), arity_of(op));
+  INGOT_CHECK(static_cast<int>(args.size()) == arity_of(op), "{} takes {} operands", ingot::to_string(op),
+              arity_of(op));
   ExprInstr instr;
   instr.op = op;
   instr.type = type;
@@ -107,7 +108,8 @@ DType Expr::result_type() const {
 }
 
 Status Expr::validate() const {
-  if (instrs_.empty() && input_types_.empty()) return invalid_argument("an expression needs an input or an instruction");
+  if (instrs_.empty() && input_types_.empty())
+    return invalid_argument("an expression needs an input or an instruction");
   if (instrs_.size() > kMaxInstrs || input_types_.size() > kMaxInstrs)
     return invalid_argument("an expression of more than {} instructions or inputs", kMaxInstrs);
   for (const DType type : input_types_)
@@ -127,22 +129,27 @@ Status Expr::validate() const {
         return broken(fmt::format("operand {} does not exist before it", k));
       types[k] = type_of(arg);
     }
-    const auto all_are = [&](DType type, int from) { return std::all_of(types + from, types + arity, [=](DType t) { return t == type; }); };
+    const auto all_are = [&](DType type, int from) {
+      return std::all_of(types + from, types + arity, [=](DType t) { return t == type; });
+    };
     switch (class_of(instr.op)) {
       case 'a':
         if (!all_are(instr.type, 0)) return broken("operands and result must have one type");
         break;
       case 'c':
-        if (instr.type != DType::boolean || !all_are(types[0], 0)) return broken("operands must have one type, the result is boolean");
+        if (instr.type != DType::boolean || !all_are(types[0], 0))
+          return broken("operands must have one type, the result is boolean");
         break;
       case 'l':
-        if (instr.type != DType::boolean || !all_are(DType::boolean, 0)) return broken("operands and result must be boolean");
+        if (instr.type != DType::boolean || !all_are(DType::boolean, 0))
+          return broken("operands and result must be boolean");
         break;
       case 't':
         if (instr.type != DType::boolean) return broken("the result is boolean");
         break;
       case 's':
-        if (types[0] != DType::boolean || !all_are(instr.type, 1)) return broken("it takes a boolean and two operands of its type");
+        if (types[0] != DType::boolean || !all_are(instr.type, 1))
+          return broken("it takes a boolean and two operands of its type");
         break;
       default: break;
     }

@@ -12,8 +12,8 @@
 // A program is immutable after build; instructions refer only backwards, so it cannot loop.
 //
 // Semantics: each instruction rounds to its type (f16 and bf16 too); hardsigmoid and hardswish are ONNX's with
-// alpha = 1/6, beta = 1/2; gelu is the erf form, gelu_tanh the tanh approximation; clamp(x, lo, hi) = min(max(x, lo), hi);
-// prelu(x, slope); fma(a, b, c) = a * b + c; round is to nearest even; min and max return NaN if either is NaN.
+// alpha = 1/6, beta = 1/2; gelu is the erf form, gelu_tanh the tanh approximation; clamp(x, lo, hi) = min(max(x, lo),
+// hi); prelu(x, slope); fma(a, b, c) = a * b + c; round is to nearest even; min and max return NaN if either is NaN.
 #pragma once
 
 #include <cstdint>
@@ -35,9 +35,9 @@ enum class ExprOp : std::uint8_t {
   kCast,   // 1 operand, to the instruction's type
 };
 
-int arity_of(ExprOp op);             // operands; 0 for kConst, 1 for kCast
-char class_of(ExprOp op);            // as in expr_ops.inc; 'k' for kConst, 'x' for kCast
-char domain_of(ExprOp op);           // operands: 'f' floating, 'i' integer, 'n' either of these, '*' boolean as well
+int arity_of(ExprOp op);    // operands; 0 for kConst, 1 for kCast
+char class_of(ExprOp op);   // as in expr_ops.inc; 'k' for kConst, 'x' for kCast
+char domain_of(ExprOp op);  // operands: 'f' floating, 'i' integer, 'n' either of these, '*' boolean as well
 std::string_view to_string(ExprOp op);
 
 // An operand: >= 0 is instruction t<n>, < 0 is input x<-n-1>.
@@ -48,8 +48,8 @@ struct ExprInstr {
   ExprOp op = ExprOp::kConst;
   DType type = DType::undefined;  // of the result
   ExprArg args[3] = {0, 0, 0};
-  double imm = 0;                 // kConst: value of a floating or boolean constant
-  std::int64_t imm_int = 0;       // kConst: value of an integer constant
+  double imm = 0;                                                  // kConst: value of a floating or boolean constant
+  std::int64_t imm_int = 0;                                        // kConst: value of an integer constant
   friend bool operator==(const ExprInstr& a, const ExprInstr& b);  // imm by bit pattern
 };
 
@@ -59,8 +59,8 @@ class Expr {
   explicit Expr(std::vector<DType> input_types) : input_types_(std::move(input_types)) {}
   static Result<Expr> parse(std::string_view text);
 
-  // Appends an instruction and returns its operand number. The types must fit (validate() tells); the caller is trusted.
-  // Constants are rounded to their type.
+  // Appends an instruction and returns its operand number. The types must fit (validate() tells); the caller is
+  // trusted. Constants are rounded to their type.
   ExprArg add(ExprOp op, DType type, std::span<const ExprArg> args);
   ExprArg add_const(DType type, double value);
   ExprArg add_const_int(DType type, std::int64_t value);

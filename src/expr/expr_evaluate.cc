@@ -205,10 +205,14 @@ Scalar convert_scalar(DType from, DType to, Scalar value) {
     if (is_float(from)) return {round_float(to, value.f), 0};
     if (from == DType::u64) {
       const std::uint64_t number = bits(value.i);
-      return {to == DType::f32 ? static_cast<double>(static_cast<float>(number)) : round_float(to, static_cast<double>(number)), 0};
+      return {to == DType::f32 ? static_cast<double>(static_cast<float>(number))
+                               : round_float(to, static_cast<double>(number)),
+              0};
     }
     // Straight to f32: by way of double it would round twice.
-    return {to == DType::f32 ? static_cast<double>(static_cast<float>(value.i)) : round_float(to, static_cast<double>(value.i)), 0};
+    return {to == DType::f32 ? static_cast<double>(static_cast<float>(value.i))
+                             : round_float(to, static_cast<double>(value.i)),
+            0};
   }
   if (to == DType::boolean) return {0, (is_float(from) ? value.f != 0 : value.i != 0) ? 1 : 0};
   return {0, wrap(to, is_float(from) ? truncate(to, value.f) : value.i)};

@@ -49,7 +49,9 @@ Expr random_expr(std::mt19937& random, int steps) {
     if (domain == 'n' && type == DType::boolean) type = DType::i32;
     std::vector<ExprArg> args;
     for (int k = 0; k < arity_of(op); ++k) args.push_back(operand(cls == 's' && k == 0 ? DType::boolean : type));
-    const DType result = cls == 'x' ? types[random() % 4] : cls == 'c' || cls == 't' || cls == 'l' ? DType::boolean : type;
+    const DType result = cls == 'x'                               ? types[random() % 4]
+                         : cls == 'c' || cls == 't' || cls == 'l' ? DType::boolean
+                                                                  : type;
     expr.add(op, result, args);
   }
   return expr;
@@ -57,7 +59,10 @@ Expr random_expr(std::mt19937& random, int steps) {
 
 std::vector<Expr::Scalar> random_inputs(std::mt19937& random) {
   const double values[] = {0.0, -0.0, 1.5, -2.25, 1e30, std::numeric_limits<double>::infinity(), std::nan("")};
-  return {{values[random() % 7], 0}, {0, static_cast<std::int64_t>(random() % 9) - 4}, {0, static_cast<std::int64_t>(random() % 2)}, {values[random() % 7], 0}};
+  return {{values[random() % 7], 0},
+          {0, static_cast<std::int64_t>(random() % 9) - 4},
+          {0, static_cast<std::int64_t>(random() % 2)},
+          {values[random() % 7], 0}};
 }
 
 void expect_same(const Expr::Scalar& a, const Expr::Scalar& b, const std::string& text) {
@@ -100,7 +105,8 @@ TEST(Expr, ComposesAsFunctions) {
   std::mt19937 random(13);
   int composed = 0;
   for (int round = 0; round < 300; ++round) {
-    const Expr producer = random_expr(random, static_cast<int>(random() % 4)), consumer = random_expr(random, static_cast<int>(random() % 4));
+    const Expr producer = random_expr(random, static_cast<int>(random() % 4)),
+               consumer = random_expr(random, static_cast<int>(random() % 4));
     const int place = static_cast<int>(random() % 4);
     if (consumer.input_types()[static_cast<std::size_t>(place)] != producer.result_type()) continue;
     ++composed;
@@ -119,7 +125,8 @@ TEST(Expr, ComposesAsFunctions) {
 
 TEST(Expr, Simplifies) {
   const auto simple = [](std::string_view text) { return parsed(text).simplified().to_string(); };
-  EXPECT_EQ(simple("(x0:f32) { t0 = const<f32>(2.0); t1 = const<f32>(0.5); t2 = mul(t0, t1); t3 = mul(x0, t2) }"), "(x0:f32) { }");
+  EXPECT_EQ(simple("(x0:f32) { t0 = const<f32>(2.0); t1 = const<f32>(0.5); t2 = mul(t0, t1); t3 = mul(x0, t2) }"),
+            "(x0:f32) { }");
   EXPECT_EQ(simple("(x0:f32, x1:f32) { t0 = const<f32>(1.0); t1 = mul(x1, t0) }"),
             "(x0:f32, x1:f32) { t0 = const<f32>(1.0); t1 = mul(x1, t0) }");
   EXPECT_EQ(simple("(x0:f32, x1:f32) { t0 = add(x0, x1); t1 = add(x1, x0); t2 = exp(x0); t3 = mul(t0, t1) }"),
@@ -157,23 +164,41 @@ TEST(Expr, EvaluatesIntegersExactly) {
   EXPECT_EQ(run("(x0:i64, x1:i64) { t0 = pow(x0, x1) }", {-3, 3}), -27);
   EXPECT_EQ(run("(x0:f32) { t0 = cast<u8>(x0) }", {255.9}), 255);
   EXPECT_EQ(run("(x0:i64) { t0 = cast<boolean>(x0) }", {-4}), 1);
-  const Expr expr = parsed("(x0:u64, x1:u64) { t0 = less(x0, x1); t1 = const<u64>(18446744073709551615); t2 = select(t0, x0, t1) }");
+  const Expr expr =
+      parsed("(x0:u64, x1:u64) { t0 = less(x0, x1); t1 = const<u64>(18446744073709551615); t2 = select(t0, x0, t1) }");
   const Expr::Scalar inputs[] = {{0, 1}, {0, -1}};
   EXPECT_EQ(expr.evaluate(inputs).i, 1);
   EXPECT_EQ(parsed(expr.to_string()), expr);
-  const Expr lowest = parsed("(x0:i64) { t0 = const<i64>(-9223372036854775808); t1 = const<i64>(-1); t2 = div(t0, t1); t3 = abs(t2) }");
+  const Expr lowest =
+      parsed("(x0:i64) { t0 = const<i64>(-9223372036854775808); t1 = const<i64>(-1); t2 = div(t0, t1); t3 = abs(t2) }");
   EXPECT_EQ(lowest.simplified().instrs().size(), 1U);
 }
 
 TEST(Expr, RefusesBadText) {
-  for (const char* text :
-       {"", "() { }", "(x0:f32)", "(x1:f32) { }", "(x0:what) { }", "(x0:string) { }", "(x0:f32) { t0 = add(x0) }",
-        "(x0:f32) { t0 = add(x0, t0) }", "(x0:f32) { t1 = neg(x0) }", "(x0:f32) { t0 = neg(x1) }", "(x0:f32, x1:f16) { t0 = add(x0, x1) }",
-        "(x0:i32) { t0 = exp(x0) }", "(x0:f32) { t0 = bit_not(x0) }", "(x0:boolean) { t0 = neg(x0) }", "(x0:f32) { t0 = not(x0) }",
-        "(x0:f32) { t0 = select(x0, x0, x0) }", "(x0:f32) { t0 = const<string>(1) }", "(x0:f32) { t0 = cast<c64>(x0) }",
-        "(x0:f32) { t0 = const<i8>(0.5) }", "(x0:f32) { t0 = neg(x99999999999) }", "(x0:f32) { t0 = neg(x0) } x"})
+  for (const char* text : {"",
+                           "() { }",
+                           "(x0:f32)",
+                           "(x1:f32) { }",
+                           "(x0:what) { }",
+                           "(x0:string) { }",
+                           "(x0:f32) { t0 = add(x0) }",
+                           "(x0:f32) { t0 = add(x0, t0) }",
+                           "(x0:f32) { t1 = neg(x0) }",
+                           "(x0:f32) { t0 = neg(x1) }",
+                           "(x0:f32, x1:f16) { t0 = add(x0, x1) }",
+                           "(x0:i32) { t0 = exp(x0) }",
+                           "(x0:f32) { t0 = bit_not(x0) }",
+                           "(x0:boolean) { t0 = neg(x0) }",
+                           "(x0:f32) { t0 = not(x0) }",
+                           "(x0:f32) { t0 = select(x0, x0, x0) }",
+                           "(x0:f32) { t0 = const<string>(1) }",
+                           "(x0:f32) { t0 = cast<c64>(x0) }",
+                           "(x0:f32) { t0 = const<i8>(0.5) }",
+                           "(x0:f32) { t0 = neg(x99999999999) }",
+                           "(x0:f32) { t0 = neg(x0) } x"})
     EXPECT_FALSE(Expr::parse(text).is_ok()) << text;
-  EXPECT_THAT(Expr::parse("(x0:f32) { t0 = sigmoit(x0) }").status().message(), testing::HasSubstr("did you mean 'sigmoid'"));
+  EXPECT_THAT(Expr::parse("(x0:f32) { t0 = sigmoit(x0) }").status().message(),
+              testing::HasSubstr("did you mean 'sigmoid'"));
 }
 
 TEST(Expr, ValidateCatchesDamage) {

@@ -146,7 +146,8 @@ std::string Expr::to_string() const {
   for (std::size_t i = 0; i < instrs_.size(); ++i) {
     const ExprInstr& instr = instrs_[i];
     out += fmt::format("{} t{} = {}", i == 0 ? "" : ";", i, ingot::to_string(instr.op));
-    if (instr.op == ExprOp::kConst || instr.op == ExprOp::kCast) out += fmt::format("<{}>", ingot::to_string(instr.type));
+    if (instr.op == ExprOp::kConst || instr.op == ExprOp::kCast)
+      out += fmt::format("<{}>", ingot::to_string(instr.type));
     out += '(';
     if (instr.op == ExprOp::kConst) out += constant_text(instr);
     for (int k = 0; k < arity_of(instr.op); ++k) out += (k == 0 ? "" : ", ") + arg_text(instr.args[k]);

@@ -25,6 +25,8 @@ void Dot::edge(const std::string& from, const std::string& to, const std::string
   body_ += fmt::format("  {} -> {} [label={}];\n", quoted(from), quoted(to), quoted(label));
 }
 
-std::string Dot::text() const { return "digraph ingot {\n  node [shape=box, fontname=\"monospace\"];\n" + body_ + "}\n"; }
+std::string Dot::text() const {
+  return "digraph ingot {\n  node [shape=box, fontname=\"monospace\"];\n" + body_ + "}\n";
+}
 
 }  // namespace ingot::inspect

@@ -8,7 +8,9 @@
 namespace ingot::inspect {
 namespace {
 
-std::string dump(const nlohmann::json& json) { return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"; }
+std::string dump(const nlohmann::json& json) {
+  return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
 
 nlohmann::json to_json(const ir::Graph& graph) {
   const auto value = [&](ir::ValueId id) -> nlohmann::json {
@@ -27,7 +29,11 @@ nlohmann::json to_json(const ir::Graph& graph) {
   out["nodes"] = nlohmann::json::array();
   for (const ir::NodeId id : graph.nodes()) {
     const ir::Node& node = graph.node(id);
-    nlohmann::json entry = {{"name", node.name}, {"op", node.op}, {"attributes", node.attrs.to_string()}, {"inputs", values(node.inputs)}, {"outputs", values(node.outputs)}};
+    nlohmann::json entry = {{"name", node.name},
+                            {"op", node.op},
+                            {"attributes", node.attrs.to_string()},
+                            {"inputs", values(node.inputs)},
+                            {"outputs", values(node.outputs)}};
     for (const auto& [attribute, body] : node.subgraphs) entry["subgraphs"][attribute] = to_json(*body);
     out["nodes"].push_back(std::move(entry));
   }
@@ -42,7 +48,8 @@ std::string to_dot(const ir::Graph& graph) {
     return producer != nullptr ? node_id(*producer) : graph.value(id).name;
   };
   for (const ir::ValueId id : graph.inputs()) dot.node(graph.value(id).name, graph.value(id).name);
-  for (const ir::NodeId id : graph.nodes()) dot.node(node_id(graph.node(id)), graph.node(id).op + "\n" + graph.node(id).name);
+  for (const ir::NodeId id : graph.nodes())
+    dot.node(node_id(graph.node(id)), graph.node(id).op + "\n" + graph.node(id).name);
   for (const ir::NodeId id : graph.nodes())
     for (const ir::ValueId input : graph.node(id).inputs)
       if (input != ir::kNoValue && graph.constant(input) == nullptr)
@@ -74,7 +81,8 @@ std::string show(const builder::Lowered& lowered, Format format) {
       const builder::LoweredStep& step = lowered.steps[i];
       dot.node(fmt::format("s{}", i), step.problem.kind + "\n" + step.name);
       for (const std::int32_t id : step.inputs)
-        if (id >= 0 && lowered.constants[static_cast<std::size_t>(id)] == nullptr) dot.edge(name(id), fmt::format("s{}", i), "");
+        if (id >= 0 && lowered.constants[static_cast<std::size_t>(id)] == nullptr)
+          dot.edge(name(id), fmt::format("s{}", i), "");
       for (const std::int32_t id : step.outputs)
         if (id >= 0) dot.edge(fmt::format("s{}", i), name(id), "");
     }
@@ -84,7 +92,8 @@ std::string show(const builder::Lowered& lowered, Format format) {
   }
   nlohmann::json out = nlohmann::json::array();
   for (const builder::LoweredStep& step : lowered.steps)
-    out.push_back({{"name", step.name}, {"problem", step.problem.to_string()}, {"data_dependent", step.data_dependent}});
+    out.push_back(
+        {{"name", step.name}, {"problem", step.problem.to_string()}, {"data_dependent", step.data_dependent}});
   return dump(out);
 }
 

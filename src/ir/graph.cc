@@ -51,7 +51,8 @@ Result<NodeId> Graph::add_node(std::string op, std::string node_name, std::vecto
     if (!has(inputs[i])) return internal("node '{}' ({}): operand {} does not exist", node_name, op, i);
     const NodeId maker = value(inputs[i]).producer;
     if (before != kNoNode && maker != kNoNode && !is_before(maker, before))
-      return internal("node '{}' ({}): operand {} ('{}') is computed after it", node_name, op, i, value(inputs[i]).name);
+      return internal("node '{}' ({}): operand {} ('{}') is computed after it", node_name, op, i,
+                      value(inputs[i]).name);
   }
   const auto id = static_cast<NodeId>(nodes_.size());
   auto node = std::make_unique<Node>();
@@ -116,7 +117,9 @@ ValueId Graph::find_value(std::string_view value_name) const {
   return found == names_->ids.end() ? kNoValue : found->second;
 }
 
-bool Graph::is_output(ValueId id) const { return index_of(id) < output_counts_.size() && output_counts_[index_of(id)] != 0; }
+bool Graph::is_output(ValueId id) const {
+  return index_of(id) < output_counts_.size() && output_counts_[index_of(id)] != 0;
+}
 
 const Node* Graph::producer(ValueId id) const {
   const NodeId maker = value(id).producer;
@@ -155,7 +158,8 @@ std::shared_ptr<Graph> Graph::clone() const {
     for (auto& [attribute, body] : copy->nodes_.back()->subgraphs) body = body->clone();
   }
   copy->values_.reserve(values_.size());
-  for (const auto& value : values_) copy->values_.push_back(value != nullptr ? std::make_unique<Value>(*value) : nullptr);
+  for (const auto& value : values_)
+    copy->values_.push_back(value != nullptr ? std::make_unique<Value>(*value) : nullptr);
   copy->order_ = order_;
   copy->places_.resize(places_.size());
   for (auto place = copy->order_.begin(); place != copy->order_.end(); ++place) copy->places_[index_of(*place)] = place;

@@ -42,7 +42,8 @@ void Graph::remove_use(ValueId id, Use use) {
 
 void Graph::set_input(NodeId id, int index, ValueId to) {
   Node& user = node(id);
-  INGOT_CHECK(index >= 0 && static_cast<std::size_t>(index) < user.inputs.size(), "node '{}' has no operand {}", user.name, index);
+  INGOT_CHECK(index >= 0 && static_cast<std::size_t>(index) < user.inputs.size(), "node '{}' has no operand {}",
+              user.name, index);
   INGOT_CHECK(to == kNoValue || has(to), "the new operand of '{}' does not exist", user.name);
   ValueId& slot = user.inputs[static_cast<std::size_t>(index)];
   if (slot == to) return;
@@ -112,7 +113,8 @@ void Graph::remove_node(NodeId id) {
 
 void Graph::remove_value(ValueId id) {
   const Value& dead = value(id);
-  INGOT_CHECK(dead.constant != nullptr && dead.uses.empty() && !is_output(id), "'{}' is not an unused constant", dead.name);
+  INGOT_CHECK(dead.constant != nullptr && dead.uses.empty() && !is_output(id), "'{}' is not an unused constant",
+              dead.name);
   drop_value(id);
 }
 

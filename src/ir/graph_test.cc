@@ -107,7 +107,8 @@ TEST(Graph, ManyInsertionsAtOnePlaceKeepTheOrder) {
   for (int i = 0; i < 200; ++i) before = graph.value(unary(graph, "F", x, before)).producer;
   EXPECT_TRUE(verify(graph).is_ok()) << verify(graph).to_string();
   NodeId at = graph.nodes().front();
-  for (NodeId next = graph.next(at); next != kNoNode; next = graph.next(at = next)) ASSERT_TRUE(graph.is_before(at, next));
+  for (NodeId next = graph.next(at); next != kNoNode; next = graph.next(at = next))
+    ASSERT_TRUE(graph.is_before(at, next));
 }
 
 TEST(Graph, CloneIsDeep) {
@@ -158,22 +159,58 @@ class VerifyTest : public testing::Test {
   ValueId x_, c_, a_, b_;
 };
 
-TEST_F(VerifyTest, MissingOperand) { add().inputs[0] = ValueId{77}; expect_broken("operand 0 does not exist"); }
-TEST_F(VerifyTest, WrongUses) { add().inputs[0] = c_; expect_broken("uses"); }
-TEST_F(VerifyTest, MissingUse) { graph_.value(x_).uses.clear(); expect_broken("value 'x'"); }
-TEST_F(VerifyTest, TwoOrigins) { graph_.value(x_).constant = graph_.value(c_).constant; expect_broken("2 places"); }
-TEST_F(VerifyTest, NoOrigin) { graph_.value(c_).constant = nullptr; expect_broken("0 places"); }
-TEST_F(VerifyTest, WrongProducer) { graph_.value(a_).producer = graph_.value(b_).producer; expect_broken("names another producer"); }
-TEST_F(VerifyTest, UnlistedOutput) { add().outputs[0] = kNoValue; EXPECT_FALSE(verify(graph_).is_ok()); }
-TEST_F(VerifyTest, WrongName) { graph_.value(a_).name = "x"; expect_broken("name"); }
+TEST_F(VerifyTest, MissingOperand) {
+  add().inputs[0] = ValueId{77};
+  expect_broken("operand 0 does not exist");
+}
+TEST_F(VerifyTest, WrongUses) {
+  add().inputs[0] = c_;
+  expect_broken("uses");
+}
+TEST_F(VerifyTest, MissingUse) {
+  graph_.value(x_).uses.clear();
+  expect_broken("value 'x'");
+}
+TEST_F(VerifyTest, TwoOrigins) {
+  graph_.value(x_).constant = graph_.value(c_).constant;
+  expect_broken("2 places");
+}
+TEST_F(VerifyTest, NoOrigin) {
+  graph_.value(c_).constant = nullptr;
+  expect_broken("0 places");
+}
+TEST_F(VerifyTest, WrongProducer) {
+  graph_.value(a_).producer = graph_.value(b_).producer;
+  expect_broken("names another producer");
+}
+TEST_F(VerifyTest, UnlistedOutput) {
+  add().outputs[0] = kNoValue;
+  EXPECT_FALSE(verify(graph_).is_ok());
+}
+TEST_F(VerifyTest, WrongName) {
+  graph_.value(a_).name = "x";
+  expect_broken("name");
+}
 TEST_F(VerifyTest, WrongOrder) {
   graph_.move_before(graph_.value(b_).producer, graph_.value(a_).producer);
   expect_broken("computed after it");
 }
-TEST_F(VerifyTest, WrongConstantType) { graph_.value(c_).type = kF32; expect_broken("constant"); }
-TEST_F(VerifyTest, NoOperator) { add().op.clear(); expect_broken("no operator"); }
-TEST_F(VerifyTest, WrongSymbolicValue) { graph_.value(a_).symbolic_value = {Dim(1)}; expect_broken("known elements"); }
-TEST_F(VerifyTest, MissingSubgraph) { add().subgraphs.emplace_back("body", nullptr); expect_broken("subgraph 'body'"); }
+TEST_F(VerifyTest, WrongConstantType) {
+  graph_.value(c_).type = kF32;
+  expect_broken("constant");
+}
+TEST_F(VerifyTest, NoOperator) {
+  add().op.clear();
+  expect_broken("no operator");
+}
+TEST_F(VerifyTest, WrongSymbolicValue) {
+  graph_.value(a_).symbolic_value = {Dim(1)};
+  expect_broken("known elements");
+}
+TEST_F(VerifyTest, MissingSubgraph) {
+  add().subgraphs.emplace_back("body", nullptr);
+  expect_broken("subgraph 'body'");
+}
 TEST_F(VerifyTest, BrokenSubgraph) {
   auto body = std::make_shared<Graph>();
   body->value(body->add_input("i", kF32)).uses.push_back({NodeId{0}, 0});

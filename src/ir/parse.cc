@@ -111,7 +111,8 @@ class Parser {
     INGOT_ASSIGN_OR_RETURN(Declaration made, declaration());
     if (!made.present) return scanner_.error("a constant needs a name");
     INGOT_RETURN_IF_ERROR(scanner_.expect('='));
-    if (scanner_.peek() == 'b') return scanner_.error(fmt::format("constant '{}' was printed without its content", made.name));
+    if (scanner_.peek() == 'b')
+      return scanner_.error(fmt::format("constant '{}' was printed without its content", made.name));
     Result<HostTensor> tensor = scanner_.peek() == '<' ? parse_tensor(scanner_) : element_list(made.type);
     if (!tensor.is_ok()) return std::move(tensor).status().annotate(fmt::format("constant '{}'", made.name));
     if (made.type != Type::tensor(tensor->dtype(), symbolic(tensor->shape())))

@@ -40,8 +40,8 @@ Result<std::vector<ValueId>> Patch::add_node(std::string op, std::vector<ValueId
   NewNode made{std::move(op), source.name, std::move(inputs), {}, std::move(attrs), origin};
   for (std::size_t i = 0; i < output_count; ++i) {
     const ValueId like = i < source.outputs.size() ? source.outputs[i] : kNoValue;
-    made.outputs.push_back(
-        record_value(like != kNoValue ? graph_.value(like).name : made.op, std::move((*types)[i]), nullptr, nodes_.size()));
+    made.outputs.push_back(record_value(like != kNoValue ? graph_.value(like).name : made.op, std::move((*types)[i]),
+                                        nullptr, nodes_.size()));
   }
   nodes_.push_back(std::move(made));
   return nodes_.back().outputs;

@@ -3,11 +3,11 @@
 // touches the graph until apply(), which checks every replacement (element type and rank must agree, shapes must not
 // contradict) and then performs all or nothing.
 //
-// A replacement concerns the uses that exist before the patch: a new node may take the value that it replaces as operand.
-// New nodes are placed before their origin, or before the first user of a replaced value where that comes earlier, or
-// after their last operand where that comes later; where no such place exists, the graph is sorted.
-// Values made by the patch have ids that become valid in the graph when the patch is applied. A patch refers to one
-// graph state: apply it before making the next one.
+// A replacement concerns the uses that exist before the patch: a new node may take the value that it replaces as
+// operand. New nodes are placed before their origin, or before the first user of a replaced value where that comes
+// earlier, or after their last operand where that comes later; where no such place exists, the graph is sorted. Values
+// made by the patch have ids that become valid in the graph when the patch is applied. A patch refers to one graph
+// state: apply it before making the next one.
 #pragma once
 
 #include <string>
@@ -25,7 +25,10 @@ class Patch {
                                                    const std::vector<ValueId>& inputs, std::size_t output_count);
 
   Patch(const Graph& graph, std::string name, InferTypes infer)
-      : graph_(graph), name_(std::move(name)), infer_(infer), first_value_(static_cast<std::uint32_t>(graph.next_value_id())) {}
+      : graph_(graph),
+        name_(std::move(name)),
+        infer_(infer),
+        first_value_(static_cast<std::uint32_t>(graph.next_value_id())) {}
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const Graph& graph() const { return graph_; }

@@ -146,7 +146,8 @@ Status Patch::apply(Graph& graph) && {
       before = graph.next(where.last_operand);
     INGOT_RETURN_IF_ERROR(perform(graph, before));
   } else {
-    // Some user of a replaced value stands before an operand of its replacement: a new order is needed, if there is one.
+    // Some user of a replaced value stands before an operand of its replacement: a new order is needed, if there is
+    // one.
     const std::shared_ptr<Graph> trial = graph.clone();
     INGOT_RETURN_IF_ERROR(perform(*trial, kNoNode));
     if (Status status = trial->sort(); !status.is_ok()) return internal("patch '{}': {}", name_, status.message());

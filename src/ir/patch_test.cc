@@ -13,8 +13,8 @@ namespace ingot::ir {
 namespace {
 
 // Every output has the type of the first operand; "Bad" is refused, "Wide" gives another rank.
-Result<std::vector<Type>> infer(const Patch& patch, const std::string& op, const Attrs&, const std::vector<ValueId>& inputs,
-                                std::size_t output_count) {
+Result<std::vector<Type>> infer(const Patch& patch, const std::string& op, const Attrs&,
+                                const std::vector<ValueId>& inputs, std::size_t output_count) {
   if (op == "Bad") return invalid_argument("no such operator");
   if (op == "Wide") return std::vector<Type>{Type::tensor(DType::f32, SymShape{Dim(1), Dim(2)})};
   return std::vector<Type>(output_count, patch.type(inputs.at(0)));
@@ -36,13 +36,16 @@ constexpr std::string_view kChain = R"(graph "g" (%x: f32[4]) -> (%d) {
 
 NodeId maker(const Graph& graph, std::string_view value) { return graph.value(graph.find_value(value)).producer; }
 
-void expect_sound(const Graph& graph) { EXPECT_TRUE(verify(graph).is_ok()) << verify(graph).to_string() << print(graph); }
+void expect_sound(const Graph& graph) {
+  EXPECT_TRUE(verify(graph).is_ok()) << verify(graph).to_string() << print(graph);
+}
 
 TEST(Patch, FusesAndCleansUp) {
   auto graph = graph_of(kChain);
   Patch patch(*graph, "fuse", infer);
   const ValueId folded = patch.add_constant("w_folded", share(HostTensor::of_ints(std::vector<std::int64_t>{1})));
-  const ValueId fused = *patch.add("Fused", {graph->find_value("x"), folded}, {{"k", std::int64_t{1}}}, maker(*graph, "c"));
+  const ValueId fused =
+      *patch.add("Fused", {graph->find_value("x"), folded}, {{"k", std::int64_t{1}}}, maker(*graph, "c"));
   patch.also_from(fused, maker(*graph, "a"));
   EXPECT_EQ(patch.type(fused), graph->value(graph->find_value("x")).type);
   EXPECT_NE(patch.constant(folded), nullptr);
@@ -182,7 +185,8 @@ TEST_F(PatchErrors, Stale) {
 
 TEST_F(PatchErrors, BadNode) {
   Patch patch(*graph_, "p", infer);
-  EXPECT_THAT(patch.add("Bad", {value("x")}, {}, maker(*graph_, "c")).status().message(), testing::HasSubstr("node 'relu'"));
+  EXPECT_THAT(patch.add("Bad", {value("x")}, {}, maker(*graph_, "c")).status().message(),
+              testing::HasSubstr("node 'relu'"));
   EXPECT_FALSE(patch.add("Fine", {ValueId{1000}}, {}, maker(*graph_, "c")).is_ok());
 }
 
@@ -191,7 +195,8 @@ TEST(Patch, ManyPatchesStayFast) {
   Graph graph;
   ValueId at = graph.add_input("x", Type::tensor(DType::f32, SymShape{Dim(4)}));
   for (int i = 0; i < 6000; ++i)
-    at = graph.node(*graph.add_node("Relu", "n", {at}, {}, {{"v", Type::tensor(DType::f32, SymShape{Dim(4)})}})).outputs[0];
+    at = graph.node(*graph.add_node("Relu", "n", {at}, {}, {{"v", Type::tensor(DType::f32, SymShape{Dim(4)})}}))
+             .outputs[0];
   graph.set_outputs({at});
   const std::vector<NodeId> nodes(graph.nodes().begin(), graph.nodes().end());
   for (const NodeId id : nodes) {

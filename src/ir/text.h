@@ -7,7 +7,8 @@
 //     %y: f32[N, 4], _ = Some.Op(%x, %w, _) {axis=1} "node name" subgraphs("body"=graph "" () -> () { })
 //   }
 // "_" is an absent operand or output; "~[...]" gives the known elements of a small integer tensor; "as" the name of an
-// output towards the user where it is not the value's. Names with other characters are quoted: %"a b". # starts a comment.
+// output towards the user where it is not the value's. Names with other characters are quoted: %"a b". # starts a
+// comment.
 #pragma once
 
 #include <string>

@@ -25,7 +25,8 @@ Type random_type(std::mt19937& random, int depth) {
     case 4: return {};
     case 5: return Type::tensor(DType::f16, std::nullopt);
     case 6: return Type::tensor(DType::f32, SymShape{});
-    default: return Type::tensor(DType::f32, SymShape{Dim::symbol("N"), floor_div(Dim::symbol("H") + Dim(1), Dim(2)), Dim(3)});
+    default:
+      return Type::tensor(DType::f32, SymShape{Dim::symbol("N"), floor_div(Dim::symbol("H") + Dim(1), Dim(2)), Dim(3)});
   }
 }
 
@@ -35,9 +36,12 @@ std::string random_name(std::mt19937& random) {
 }
 
 HostTensor random_constant(std::mt19937& random) {
-  const DType types[] = {DType::f32, DType::f16, DType::i64, DType::u8, DType::boolean, DType::c64, DType::string, DType::i4, DType::f64};
+  const DType types[] = {DType::f32, DType::f16,    DType::i64, DType::u8, DType::boolean,
+                         DType::c64, DType::string, DType::i4,  DType::f64};
   const DType dtype = types[random() % 9];
-  HostTensor tensor = HostTensor::create(dtype, {static_cast<std::int64_t>(random() % 3), static_cast<std::int64_t>(random() % 20)}).value();
+  HostTensor tensor =
+      HostTensor::create(dtype, {static_cast<std::int64_t>(random() % 3), static_cast<std::int64_t>(random() % 20)})
+          .value();
   for (std::int64_t i = 0; i < tensor.elements(); ++i) {
     if (dtype == DType::string) tensor.strings()[static_cast<std::size_t>(i)] = random_name(random);
     tensor.set_double(i, random() % 50 == 0 ? std::nan("") : (static_cast<double>(random() % 1000) - 500) / 7);
@@ -49,7 +53,8 @@ std::shared_ptr<Graph> random_graph(std::mt19937& random, int depth) {
   auto graph = std::make_shared<Graph>();
   graph->name = random_name(random);
   std::vector<ValueId> values;
-  for (unsigned n = random() % 4; n > 0; --n) values.push_back(graph->add_input(random_name(random), random_type(random, 0)));
+  for (unsigned n = random() % 4; n > 0; --n)
+    values.push_back(graph->add_input(random_name(random), random_type(random, 0)));
   for (unsigned n = 1 + random() % 12; n > 0; --n) {
     if (random() % 4 == 0) {
       values.push_back(graph->add_constant(random_name(random), share(random_constant(random))));
@@ -59,14 +64,16 @@ std::shared_ptr<Graph> random_graph(std::mt19937& random, int depth) {
     for (unsigned k = random() % 4; k > 0; --k)
       inputs.push_back(values.empty() || random() % 5 == 0 ? kNoValue : values[random() % values.size()]);
     std::vector<Graph::NewOutput> outputs;
-    for (unsigned k = random() % 3; k > 0; --k) outputs.push_back({random_name(random), random_type(random, 0), random() % 5 != 0});
+    for (unsigned k = random() % 3; k > 0; --k)
+      outputs.push_back({random_name(random), random_type(random, 0), random() % 5 != 0});
     Attrs attrs;
     if (random() % 2 == 0) attrs = {{"axis", std::int64_t{1}}, {"mode", random_name(random)}, {"scale", 2.0}};
     const char* ops[] = {"Relu", "custom.domain::Op", "const", "odd op", "_", "subgraphs"};
     const NodeId id = *graph->add_node(ops[random() % 6], random_name(random), inputs, attrs, std::move(outputs));
     for (const ValueId output : graph->node(id).outputs)
       if (output != kNoValue) values.push_back(output);
-    if (depth < 2 && random() % 6 == 0) graph->node(id).subgraphs.emplace_back("then branch", random_graph(random, depth + 1));
+    if (depth < 2 && random() % 6 == 0)
+      graph->node(id).subgraphs.emplace_back("then branch", random_graph(random, depth + 1));
   }
   std::vector<ValueId> outputs;
   std::vector<std::string> names;
@@ -92,7 +99,8 @@ TEST(GraphText, PrintsWhatItParses) {
   ASSERT_TRUE(graph.is_ok()) << graph.status().to_string();
   EXPECT_EQ(print(**graph), kExample);
   EXPECT_TRUE(verify(**graph).is_ok());
-  EXPECT_EQ((*graph)->value((*graph)->find_value("/block/s")).symbolic_value, (std::vector<Dim>{Dim::symbol("N"), Dim(4)}));
+  EXPECT_EQ((*graph)->value((*graph)->find_value("/block/s")).symbolic_value,
+            (std::vector<Dim>{Dim::symbol("N"), Dim(4)}));
   EXPECT_THAT((*graph)->output_names(), testing::ElementsAre("scores", "/block/s"));
 }
 
@@ -120,16 +128,19 @@ TEST(GraphText, LargeConstantsPrintAsHashes) {
   graph.add_constant("w", share(HostTensor::create(DType::f32, {100}).value()));
   EXPECT_THAT(print(graph), testing::HasSubstr("const %w: f32[100] = blob("));
   EXPECT_THAT(parse(print(graph)).status().message(), testing::HasSubstr("printed without its content"));
-  EXPECT_EQ(print(graph, {.max_constant_elements = 100}), print(**parse(print(graph, {.max_constant_elements = 100})), {.max_constant_elements = 100}));
+  EXPECT_EQ(print(graph, {.max_constant_elements = 100}),
+            print(**parse(print(graph, {.max_constant_elements = 100})), {.max_constant_elements = 100}));
   EXPECT_TRUE(parse(print_full(graph)).is_ok());
 }
 
 TEST(GraphText, RefusesBadText) {
-  for (const char* text : {"", "graph", "graph \"g\" (", "graph \"g\" () -> (%x) { }", "graph \"g\" (%x: f32[1], %x: f32[1]) -> () { }",
-                           "graph \"g\" () -> () { %y: f32[1] = Relu(%x) }", "graph \"g\" () -> () { const %c: f32[2] = [1.0] }",
-                           "graph \"g\" () -> () { const %c: f32[1000000000000] = [1.0] }", "graph \"g\" () -> () { const %c: f32[N] = [1.0] }",
-                           "graph \"g\" () -> () { const %c: f32[1] = <i32[1] 0x00000000> }", "graph \"g\" () -> () { } x",
-                           "graph \"g\" (%x: f32[1]) -> () { %y: f32[1] = Relu(%x) {axis=} }", "graph \"g\" (%x: seq<) -> () { }"})
+  for (const char* text :
+       {"", "graph", "graph \"g\" (", "graph \"g\" () -> (%x) { }", "graph \"g\" (%x: f32[1], %x: f32[1]) -> () { }",
+        "graph \"g\" () -> () { %y: f32[1] = Relu(%x) }", "graph \"g\" () -> () { const %c: f32[2] = [1.0] }",
+        "graph \"g\" () -> () { const %c: f32[1000000000000] = [1.0] }",
+        "graph \"g\" () -> () { const %c: f32[N] = [1.0] }",
+        "graph \"g\" () -> () { const %c: f32[1] = <i32[1] 0x00000000> }", "graph \"g\" () -> () { } x",
+        "graph \"g\" (%x: f32[1]) -> () { %y: f32[1] = Relu(%x) {axis=} }", "graph \"g\" (%x: seq<) -> () { }"})
     EXPECT_FALSE(parse(text).is_ok()) << text;
   std::string deep;
   for (int i = 0; i < 1000; ++i) deep += "graph \"\" () -> () { () = If() subgraphs(\"b\"=";

@@ -20,9 +20,9 @@ struct Type {
   enum class Kind : std::uint8_t { none, tensor, sequence, optional, map };
 
   Kind kind = Kind::none;
-  DType dtype = DType::undefined;        // tensor: element; map: key
-  std::optional<SymShape> shape;         // tensor: nullopt means that not even the rank is known
-  std::shared_ptr<const Type> element;   // sequence, optional: element; map: value
+  DType dtype = DType::undefined;       // tensor: element; map: key
+  std::optional<SymShape> shape;        // tensor: nullopt means that not even the rank is known
+  std::shared_ptr<const Type> element;  // sequence, optional: element; map: value
 
   static Type tensor(DType dtype, std::optional<SymShape> shape) {
     return {Kind::tensor, dtype, std::move(shape), nullptr};

@@ -35,16 +35,20 @@ class Verifier {
   }
 
   Status check_outputs() {
-    if (graph_.output_names().size() != graph_.outputs().size()) return internal("graph outputs and their names disagree");
+    if (graph_.output_names().size() != graph_.outputs().size())
+      return internal("graph outputs and their names disagree");
     for (std::size_t i = 0; i < graph_.outputs().size(); ++i)
-      if (!graph_.has(graph_.outputs()[i])) return internal("graph output '{}' does not exist", graph_.output_names()[i]);
+      if (!graph_.has(graph_.outputs()[i]))
+        return internal("graph output '{}' does not exist", graph_.output_names()[i]);
     return Status::ok();
   }
 
   Status check_node(NodeId id) {
     if (!graph_.has(id)) return internal("the order lists a node that does not exist");
     const Node& node = graph_.node(id);
-    const auto broken = [&node](const std::string& what) { return internal("node '{}' ({}): {}", node.name, node.op, what); };
+    const auto broken = [&node](const std::string& what) {
+      return internal("node '{}' ({}): {}", node.name, node.op, what);
+    };
     if (node.id != id) return broken("its id is wrong");
     if (!done_.insert(id).second) return broken("the order lists it twice");
     if (node.op.empty()) return broken("it has no operator");
@@ -76,7 +80,8 @@ class Verifier {
   Status check_value(const Value& value) {
     const auto broken = [&value](const std::string& what) { return internal("value '{}': {}", value.name, what); };
     if (graph_.find_value(value.name) != value.id) return broken("its name is not unique or not registered");
-    const int origins = (inputs_.contains(value.id) ? 1 : 0) + (value.constant != nullptr ? 1 : 0) + (value.producer != kNoNode ? 1 : 0);
+    const int origins = (inputs_.contains(value.id) ? 1 : 0) + (value.constant != nullptr ? 1 : 0) +
+                        (value.producer != kNoNode ? 1 : 0);
     if (origins != 1) return broken(fmt::format("it comes from {} places (inputs, constants and nodes)", origins));
     if (value.producer != kNoNode) {
       if (!done_.contains(value.producer)) return broken("its producer is not in the graph");
@@ -87,10 +92,13 @@ class Verifier {
     }
     INGOT_RETURN_IF_ERROR(check_type(value));
     std::vector<Use> expected = uses_[value.id], listed = value.uses;
-    const auto by_place = [](const Use& a, const Use& b) { return std::tie(a.node, a.input) < std::tie(b.node, b.input); };
+    const auto by_place = [](const Use& a, const Use& b) {
+      return std::tie(a.node, a.input) < std::tie(b.node, b.input);
+    };
     std::sort(expected.begin(), expected.end(), by_place);
     std::sort(listed.begin(), listed.end(), by_place);
-    if (expected != listed) return broken(fmt::format("it lists {} uses, the nodes {}", listed.size(), expected.size()));
+    if (expected != listed)
+      return broken(fmt::format("it lists {} uses, the nodes {}", listed.size(), expected.size()));
     return Status::ok();
   }
 
@@ -103,8 +111,8 @@ class Verifier {
     const std::size_t known = value.symbolic_value->size();
     const bool fits = type.is_tensor() && (is_integer(type.dtype) || type.dtype == DType::boolean) &&
                       (!type.shape || (type.shape->empty() && known == 1) ||
-                       (type.shape->size() == 1 &&
-                        (!type.shape->front().is_constant() || type.shape->front() == Dim(static_cast<std::int64_t>(known)))));
+                       (type.shape->size() == 1 && (!type.shape->front().is_constant() ||
+                                                    type.shape->front() == Dim(static_cast<std::int64_t>(known)))));
     if (!fits) return internal("value '{}': {} known elements do not fit {}", value.name, known, type.to_string());
     return Status::ok();
   }

@@ -13,7 +13,8 @@ std::span<const OpRow> contrib_rows();
 
 // Makes the draft's last node this one. It has the first output alone.
 void become(NodeDraft& draft, std::string_view op, std::vector<ir::ValueId> inputs, Attrs attrs = {});
-// [batch, sequence, heads, size], or [batch, heads, sequence, size] with heads_first, as [batch, sequence, heads * size].
+// [batch, sequence, heads, size], or [batch, heads, sequence, size] with heads_first, as [batch, sequence, heads *
+// size].
 Result<ir::ValueId> pack_heads(NodeDraft& draft, ir::ValueId value, bool heads_first);
 // The part [begin, end) of an axis.
 Result<ir::ValueId> slice_axis(NodeDraft& draft, ir::ValueId value, std::int64_t axis, std::int64_t begin,

@@ -62,8 +62,7 @@ void drop_absent(std::vector<ir::ValueId>& operands) {
 
 // Keys or values of [batch, sequence, heads * size] with the past before them, [1, batch, heads, all, size].
 Result<ir::ValueId> stacked_present(NodeDraft& draft, ir::ValueId now, ir::ValueId past, std::int64_t heads) {
-  INGOT_ASSIGN_OR_RETURN(ir::ValueId value,
-                         draft.emit("Reshape", {now, draft.add_ints("heads", {0, 0, heads, -1})}));
+  INGOT_ASSIGN_OR_RETURN(ir::ValueId value, draft.emit("Reshape", {now, draft.add_ints("heads", {0, 0, heads, -1})}));
   INGOT_ASSIGN_OR_RETURN(value, draft.emit("Transpose", {value}, {{"perm", Ints{0, 2, 1, 3}}}));
   if (past != ir::kNoValue) {
     INGOT_ASSIGN_OR_RETURN(value, draft.emit("Concat", {past, value}, {{"axis", std::int64_t{2}}}));
@@ -96,13 +95,16 @@ Status lower_attention(NodeDraft& draft) {
   std::vector<ir::ValueId> product{draft.inputs[0], draft.inputs[1]};
   if (draft.has_input(2)) product.push_back(draft.inputs[2]);
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId qkv, draft.emit("MatMul", product));
-  INGOT_ASSIGN_OR_RETURN(std::vector<ir::ValueId> operands,
-                         draft.emit_all("Split", {qkv, draft.add_ints("sizes", sizes)}, {{"axis", std::int64_t{-1}}}, 3));
+  INGOT_ASSIGN_OR_RETURN(
+      std::vector<ir::ValueId> operands,
+      draft.emit_all("Split", {qkv, draft.add_ints("sizes", sizes)}, {{"axis", std::int64_t{-1}}}, 3));
   operands.resize(6, ir::kNoValue);
   if (draft.has_input(4)) {
     for (std::size_t i = 0; i < 2; ++i) {
-      INGOT_ASSIGN_OR_RETURN(operands[4 + i], draft.emit("Gather", {draft.inputs[4], draft.add_scalar("which", DType::i64,
-                                                                    static_cast<double>(i))}, {{"axis", std::int64_t{0}}}));
+      INGOT_ASSIGN_OR_RETURN(
+          operands[4 + i],
+          draft.emit("Gather", {draft.inputs[4], draft.add_scalar("which", DType::i64, static_cast<double>(i))},
+                     {{"axis", std::int64_t{0}}}));
     }
   }
   if (draft.has_output(1)) {
@@ -114,8 +116,7 @@ Status lower_attention(NodeDraft& draft) {
     INGOT_RETURN_IF_ERROR(draft.emit_output(1, "Concat", {parts[0], parts[1]}, {{"axis", std::int64_t{0}}}));
   }
   draft.attrs = attrs;
-  INGOT_RETURN_IF_ERROR(
-      set_mask(draft, operands, input_or_none(draft, 3), input_or_none(draft, 5), filter_value));
+  INGOT_RETURN_IF_ERROR(set_mask(draft, operands, input_or_none(draft, 3), input_or_none(draft, 5), filter_value));
   drop_absent(operands);
   become(draft, "Attention", std::move(operands), std::move(attrs));
   return Status::ok();
@@ -193,8 +194,7 @@ Status lower_rotary_embedding(NodeDraft& draft) {
                            draft.emit("Range", {draft.add_scalar("first", DType::i64, 0), scalar,
                                                 draft.add_scalar("step", DType::i64, 1)}));
     INGOT_ASSIGN_OR_RETURN(const ir::ValueId row, draft.emit("Add", {steps, positions}));
-    INGOT_ASSIGN_OR_RETURN(const ir::ValueId shape,
-                           draft.emit("Concat", {batch, length}, {{"axis", std::int64_t{0}}}));
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId shape, draft.emit("Concat", {batch, length}, {{"axis", std::int64_t{0}}}));
     INGOT_ASSIGN_OR_RETURN(positions, draft.emit("Expand", {row, shape}));
   }
   draft.inputs = {draft.inputs[0], draft.inputs[2], draft.inputs[3], positions};

@@ -33,8 +33,8 @@ Status activate(NodeDraft& draft, ir::ValueId value, const std::string& name, co
   }
   if (name == "Clip") {
     const DType type = draft.type(value).dtype;
-    become(draft, "Clip", {value, draft.add_scalar("min", type, parameters[0]),
-                           draft.add_scalar("max", type, parameters[1])});
+    become(draft, "Clip",
+           {value, draft.add_scalar("min", type, parameters[0]), draft.add_scalar("max", type, parameters[1])});
     return Status::ok();
   }
   for (const Activation& activation : kActivations) {
@@ -139,8 +139,7 @@ Status lower_bias_softmax(NodeDraft& draft) {
   const int rank = draft.input_type(0).rank();
   if (axis != -1 && axis != rank - 1)
     return unsupported("axis {} of rank {} is not supported, only the last", axis, rank);
-  if (draft.input_type(1).rank() != rank)
-    return unsupported("a bias of another rank than the data is not supported");
+  if (draft.input_type(1).rank() != rank) return unsupported("a bias of another rank than the data is not supported");
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId sum, draft.emit("Add", {draft.inputs[0], draft.inputs[1]}));
   become(draft, "Softmax", {sum}, {{"axis", std::int64_t{-1}}});
   return Status::ok();

@@ -144,13 +144,13 @@ Status lower_qgemm(NodeDraft& draft) {
     if (turned == 0) continue;
     INGOT_ASSIGN_OR_RETURN(operands[i], draft.emit("Transpose", {operands[i]}, {{"perm", Ints{1, 0}}}));
   }
-  INGOT_ASSIGN_OR_RETURN(ir::ValueId product, draft.emit("MatMulInteger", {operands[0], operands[1], draft.inputs[2],
-                                                                           draft.inputs[5]}));
+  INGOT_ASSIGN_OR_RETURN(ir::ValueId product,
+                         draft.emit("MatMulInteger", {operands[0], operands[1], draft.inputs[2], draft.inputs[5]}));
   if (draft.has_input(6)) {
     INGOT_ASSIGN_OR_RETURN(product, draft.emit("Add", {product, draft.inputs[6]}));
   }
-  INGOT_ASSIGN_OR_RETURN(const ir::ValueId y, scaled_product(draft, product, draft.inputs[1], draft.inputs[4], alpha,
-                                                             ir::kNoValue));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId y,
+                         scaled_product(draft, product, draft.inputs[1], draft.inputs[4], alpha, ir::kNoValue));
   if (!draft.has_input(7)) {
     become(draft, "Identity", {y});
     return Status::ok();
@@ -165,8 +165,8 @@ Status lower_matmul_integer_to_float(NodeDraft& draft) {
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId product,
                          draft.emit("MatMulInteger", {draft.inputs[0], draft.inputs[1], input_or_none(draft, 4),
                                                       input_or_none(draft, 5)}));
-  INGOT_ASSIGN_OR_RETURN(const ir::ValueId y, scaled_product(draft, product, draft.inputs[2], draft.inputs[3], 1,
-                                                             input_or_none(draft, 6)));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId y,
+                         scaled_product(draft, product, draft.inputs[2], draft.inputs[3], 1, input_or_none(draft, 6)));
   become(draft, "Identity", {y});
   return Status::ok();
 }
@@ -174,8 +174,8 @@ Status lower_matmul_integer_to_float(NodeDraft& draft) {
 Status lower_dynamic_quantize_matmul(NodeDraft& draft) {
   for (std::size_t i = 0; i < 3; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
   INGOT_ASSIGN_OR_RETURN(const auto a, draft.emit_all("DynamicQuantizeLinear", {draft.inputs[0]}, {}, 3));
-  INGOT_ASSIGN_OR_RETURN(const ir::ValueId product, draft.emit("MatMulInteger", {a[0], draft.inputs[1], a[2],
-                                                                                 input_or_none(draft, 3)}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId product,
+                         draft.emit("MatMulInteger", {a[0], draft.inputs[1], a[2], input_or_none(draft, 3)}));
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId y,
                          scaled_product(draft, product, a[1], draft.inputs[2], 1, input_or_none(draft, 4)));
   become(draft, "Identity", {y});

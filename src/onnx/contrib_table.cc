@@ -67,8 +67,8 @@ Result<ir::ValueId> pack_heads(NodeDraft& draft, ir::ValueId value, bool heads_f
 
 Result<ir::ValueId> slice_axis(NodeDraft& draft, ir::ValueId value, std::int64_t axis, std::int64_t begin,
                                std::int64_t end) {
-  return draft.emit("Slice", {value, draft.add_ints("begin", {begin}), draft.add_ints("end", {end}),
-                              draft.add_ints("axis", {axis})});
+  return draft.emit(
+      "Slice", {value, draft.add_ints("begin", {begin}), draft.add_ints("end", {end}), draft.add_ints("axis", {axis})});
 }
 
 }  // namespace ingot::onnx

@@ -29,9 +29,9 @@ constexpr std::string_view kGroup[] = {"group", "groups", "n_weight_grps"};
 constexpr std::string_view kOffsetGroup[] = {"offset_group",      "offset_groups",    "deform_groups", "deform_group",
                                              "deformable_groups", "deformable_group", "n_offset_grps"};
 // What says nothing about the result: names, versions, how others compute it, and what the operands' shapes say too.
-constexpr std::string_view kIgnored[] = {"name",         "namespace",   "version",      "plugin_version", "plugin_namespace",
-                                         "im2col_step",  "in_channels", "out_channels", "bias",           "with_bias",
-                                         "use_mask"};
+constexpr std::string_view kIgnored[] = {
+    "name",        "namespace",    "version", "plugin_version", "plugin_namespace", "im2col_step",
+    "in_channels", "out_channels", "bias",    "with_bias",      "use_mask"};
 
 // The numbers in a text such as "1" or "[1, 2]".
 Result<Ints> numbers_in(std::string_view text) {
@@ -114,16 +114,20 @@ Result<std::optional<std::int64_t>> read_number(const Attrs& attrs, std::span<co
 
 Status check_names(const Attrs& attrs) {
   const auto known = [](std::string_view name) {
-    const auto listed = [name](std::span<const std::string_view> names) { return std::ranges::find(names, name) != names.end(); };
+    const auto listed = [name](std::span<const std::string_view> names) {
+      return std::ranges::find(names, name) != names.end();
+    };
     std::string height(name);
     if (height.ends_with("_w")) height.back() = 'h';
-    for (const auto& names : {std::span<const std::string_view>(kStride), std::span<const std::string_view>(kPadding),
-                              std::span<const std::string_view>(kDilation), std::span<const std::string_view>(kKernel),
-                              std::span<const std::string_view>(kGroup), std::span<const std::string_view>(kOffsetGroup),
-                              std::span<const std::string_view>(kIgnored)})
+    for (const auto& names :
+         {std::span<const std::string_view>(kStride), std::span<const std::string_view>(kPadding),
+          std::span<const std::string_view>(kDilation), std::span<const std::string_view>(kKernel),
+          std::span<const std::string_view>(kGroup), std::span<const std::string_view>(kOffsetGroup),
+          std::span<const std::string_view>(kIgnored)})
       if (listed(names)) return true;
-    for (const auto& names : {std::span<const std::string_view>(kStrideH), std::span<const std::string_view>(kPaddingH),
-                              std::span<const std::string_view>(kDilationH), std::span<const std::string_view>(kKernelH)})
+    for (const auto& names :
+         {std::span<const std::string_view>(kStrideH), std::span<const std::string_view>(kPaddingH),
+          std::span<const std::string_view>(kDilationH), std::span<const std::string_view>(kKernelH)})
       if (std::ranges::find(names, height) != names.end()) return true;
     return false;
   };
@@ -152,7 +156,10 @@ Result<DeformNumbers> read_deform_numbers(const Attrs& attrs, PadOrder order) {
   } else if (order == PadOrder::kPairs) {
     std::swap(pads[1], pads[2]);
   } else if (order == PadOrder::kUnknown && pads[1] != pads[2]) {
-    return invalid_argument("attribute {} has 4 entries, of which the second and third differ: their order is not defined for this operator", kPadding[0]);
+    return invalid_argument(
+        "attribute {} has 4 entries, of which the second and third differ: their order is not defined for this "
+        "operator",
+        kPadding[0]);
   }
   return numbers;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operands are told apart by where weights of rank 4 fit: ONNX has them second; the plugins third, after the offsets (and
-// perhaps, in the same tensor, the logits of the mask), or fourth, after offsets and mask.
+// Operands are told apart by where weights of rank 4 fit: ONNX has them second; the plugins third, after the offsets
+// (and perhaps, in the same tensor, the logits of the mask), or fourth, after offsets and mask.
 #include "onnx/deform_spellings.h"
 
 #include <algorithm>
@@ -19,9 +19,7 @@ enum class Order : std::uint8_t {
   kSeparate,  // x, offset, mask, weights, and perhaps bias
 };
 
-constexpr std::size_t weights_at(Order order) {
-  return order == Order::kOnnx ? 1 : order == Order::kSeparate ? 3 : 2;
-}
+constexpr std::size_t weights_at(Order order) { return order == Order::kOnnx ? 1 : order == Order::kSeparate ? 3 : 2; }
 constexpr std::size_t offset_at(Order order) { return order == Order::kOnnx ? 2 : 1; }
 // Channels of the offset operand for each tap and offset group.
 constexpr std::int64_t per_tap(Order order) { return order == Order::kMerged ? 3 : 2; }
@@ -113,8 +111,8 @@ Result<std::int64_t> offset_groups(const NodeDraft& draft, Order order, std::int
 }
 
 Result<ir::ValueId> slice_channels(NodeDraft& draft, ir::ValueId value, std::int64_t begin, std::int64_t end) {
-  return draft.emit("Slice", {value, draft.add_ints("starts", {begin}), draft.add_ints("ends", {end}),
-                              draft.add_ints("axes", {1})});
+  return draft.emit(
+      "Slice", {value, draft.add_ints("starts", {begin}), draft.add_ints("ends", {end}), draft.add_ints("axes", {1})});
 }
 
 struct Operands {
@@ -152,9 +150,8 @@ Result<Operands> read_operands(NodeDraft& draft, Order order, std::int64_t unit,
 
 // The scalars of torchvision::deform_conv2d as trailing inputs, in the order of its schema.
 Status scalars_to_attributes(NodeDraft& draft) {
-  static constexpr std::array<std::string_view, 9> kNames = {"stride_h", "stride_w",   "pad_h",
-                                                             "pad_w",    "dilation_h", "dilation_w",
-                                                             "groups",   "offset_groups", "use_mask"};
+  static constexpr std::array<std::string_view, 9> kNames = {
+      "stride_h", "stride_w", "pad_h", "pad_w", "dilation_h", "dilation_w", "groups", "offset_groups", "use_mask"};
   if (draft.inputs.size() == 5 + kNames.size()) {
     for (std::size_t i = 0; i < kNames.size(); ++i) {
       const HostTensor* value = draft.input_constant(5 + i);
@@ -176,7 +173,8 @@ Status info_to_attributes(NodeDraft& draft) {
   if (info && infos && *info != *infos) return invalid_argument("attributes info and infos contradict each other");
   if (!info) info = std::move(infos);
   if (!info) return invalid_argument("attribute info is missing");
-  const std::string text = info->empty() ? R"({"stride": 1, "padding": 1, "dilation": 1, "deformable_groups": 1})" : *info;
+  const std::string text =
+      info->empty() ? R"({"stride": 1, "padding": 1, "dilation": 1, "deformable_groups": 1})" : *info;
   auto members = parse_json_attributes(text);
   if (!members.is_ok()) return std::move(members).status().annotate("attribute info");
   draft.attrs = *std::move(members);
@@ -227,7 +225,8 @@ Status upgrade_deform_conv(NodeDraft& draft) {
     const auto unit = fits(draft, order, numbers);
     if (!unit) continue;
     INGOT_ASSIGN_OR_RETURN(const std::int64_t groups, offset_groups(draft, order, *unit, numbers));
-    INGOT_ASSIGN_OR_RETURN(const Operands operands, read_operands(draft, order, *unit, groups, spelling.op == "DeformConv"));
+    INGOT_ASSIGN_OR_RETURN(const Operands operands,
+                           read_operands(draft, order, *unit, groups, spelling.op == "DeformConv"));
     draft.inputs = {draft.inputs[0], draft.inputs[weights_at(order)], operands.offset, operands.bias, operands.mask};
     while (draft.inputs.back() == ir::kNoValue) draft.inputs.pop_back();
     draft.attrs = {};

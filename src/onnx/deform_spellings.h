@@ -3,13 +3,13 @@
 // DeformConv.
 #pragma once
 
-#include "onnx/op_table.h"
 #include "onnx/onnx.pb.h"
+#include "onnx/op_table.h"
 
 namespace ingot::onnx {
 
-// The row of a node that is a deformable convolution by its name, in whatever domain; nullptr otherwise. A node `Plugin`
-// is one when its attribute `name` is "DCNv2".
+// The row of a node that is a deformable convolution by its name, in whatever domain; nullptr otherwise. A node
+// `Plugin` is one when its attribute `name` is "DCNv2".
 const OpRow* find_deform_spelling(const NodeProto& node);
 
 }  // namespace ingot::onnx

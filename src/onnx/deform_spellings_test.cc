@@ -39,8 +39,7 @@ TestModel make(const Spelled& test) {
   add_floats(graph, "w", {6, 2, 3, 2});
   add_floats(graph, "b", {6});
   add_floats(graph, "none", {0});
-  for (const auto& [name, value] : std::vector<std::pair<const char*, std::int64_t>>{
-           {"i0", 0}, {"i1", 1}, {"i2", 2}})
+  for (const auto& [name, value] : std::vector<std::pair<const char*, std::int64_t>>{{"i0", 0}, {"i1", 1}, {"i2", 2}})
     add_ints(graph, name, {value});
   add_output(graph, "y");
   if (!test.domain.empty()) TestModel::import(model.proto, test.domain, 1);
@@ -52,7 +51,8 @@ TestModel make(const Spelled& test) {
 
 using Setter = std::function<void(NodeProto&)>;
 
-Setter window(const char* stride, const char* padding, const char* dilation, const char* group, const char* offset_group) {
+Setter window(const char* stride, const char* padding, const char* dilation, const char* group,
+              const char* offset_group) {
   return [=](NodeProto& node) {
     set(node, stride, {1, 2});
     set(node, padding, {1, 0});
@@ -83,9 +83,14 @@ Setter paired_pads(const char* stride, const char* padding, const char* dilation
 }
 
 void texts(NodeProto& node) {
-  for (const auto& [name, value] : std::vector<std::pair<const char*, const char*>>{
-           {"stride_h", "1"}, {"stride_w", "2"}, {"padding_h", "1"}, {"padding_w", "0"}, {"dilation_h", "2"},
-           {"dilation_w", "1"}, {"groups", "2"}, {"deformable_groups", "2"}})
+  for (const auto& [name, value] : std::vector<std::pair<const char*, const char*>>{{"stride_h", "1"},
+                                                                                    {"stride_w", "2"},
+                                                                                    {"padding_h", "1"},
+                                                                                    {"padding_w", "0"},
+                                                                                    {"dilation_h", "2"},
+                                                                                    {"dilation_w", "1"},
+                                                                                    {"groups", "2"},
+                                                                                    {"deformable_groups", "2"}})
     set(node, name, value);
 }
 
@@ -110,25 +115,48 @@ TEST(DeformSpellings, AllBecomeTheSame) {
       {"DeformConv", "", {"x", "offset", "w"}, deformable, false, false, 11},
       {"DeformConv", "custom", {"x", "offset", "w"}, deformable, false, false},
       {"DeformConv2d", "custom", {"x", "offset", "w"}, deformable, false, false},
-      {"deform_conv2d", "torchvision", {"x", "w", "offset", "mask", "b"},
+      {"deform_conv2d",
+       "torchvision",
+       {"x", "w", "offset", "mask", "b"},
        window("stride", "padding", "dilation", "groups", "offset_groups")},
-      {"deform_conv2d", "torchvision",
-       {"x", "w", "offset", "mask", "b", "i1", "i2", "i1", "i0", "i2", "i1", "i2", "i2", "i1"}, [](NodeProto&) {}},
-      {"deform_conv2d", "torchvision",
-       {"x", "w", "offset", "none", "b", "i1", "i2", "i1", "i0", "i2", "i1", "i2", "i2", "i0"}, [](NodeProto&) {}, false},
+      {"deform_conv2d",
+       "torchvision",
+       {"x", "w", "offset", "mask", "b", "i1", "i2", "i1", "i0", "i2", "i1", "i2", "i2", "i1"},
+       [](NodeProto&) {}},
+      {"deform_conv2d",
+       "torchvision",
+       {"x", "w", "offset", "none", "b", "i1", "i2", "i1", "i0", "i2", "i1", "i2", "i2", "i0"},
+       [](NodeProto&) {},
+       false},
       {"MMCVModulatedDeformConv2d", "mmdeploy", {"x", "offset", "mask", "w", "b"}, groups},
       {"MMCVModulatedDeformConv2d", "mmcv", {"x", "offset", "mask", "w"}, group, true, false},
       {"MMCVDeformConv2d", "mmcv", {"x", "offset", "w"}, groups, false, false},
-      {"MMCVDeformConv2d", "mmdeploy", {"x", "offset", "w"}, paired_pads("stride", "padding", "dilation"), false, false},
-      {"DeformableConv2D", "org.openvinotoolkit", {"x", "offset", "w"}, paired_pads("strides", "pads", "dilations"),
-       false, false},
-      {"DeformableConv2D", "org.openvinotoolkit", {"x", "offset", "w", "mask"},
-       paired_pads("strides", "pads", "dilations"), true, false},
+      {"MMCVDeformConv2d",
+       "mmdeploy",
+       {"x", "offset", "w"},
+       paired_pads("stride", "padding", "dilation"),
+       false,
+       false},
+      {"DeformableConv2D",
+       "org.openvinotoolkit",
+       {"x", "offset", "w"},
+       paired_pads("strides", "pads", "dilations"),
+       false,
+       false},
+      {"DeformableConv2D",
+       "org.openvinotoolkit",
+       {"x", "offset", "w", "mask"},
+       paired_pads("strides", "pads", "dilations"),
+       true,
+       false},
       {"DCNv2", "", {"x", "offset", "mask", "w", "b"}, group},
       {"DCNv2", "yolact", {"x", "offset", "mask", "w", "b"}, texts},
       {"DCNv2", "dcn", {"x", "offset", "mask", "w", "b"}, deformable},
       {"DCNv2_2", "", {"x", "offset", "mask", "w", "b"}, deformable},
-      {"DCN", "", {"x", "offset", "mask", "w", "b"}, [=](NodeProto& node) {
+      {"DCN",
+       "",
+       {"x", "offset", "mask", "w", "b"},
+       [=](NodeProto& node) {
          deformable(node);
          set(node, "version", "v2");
          set(node, "name", "DCN");
@@ -139,8 +167,12 @@ TEST(DeformSpellings, AllBecomeTheSame) {
       {"DeformableConvPluginDynamic", "", {"x", "offset", "w"}, group, false, false},
       {"ModulatedDeformableConv2dTRT", "", {"x", "offset", "mask", "w", "b"}, groups},
       {"ModulatedDeformableConv2dTRT2", "", {"x", "offset", "mask", "w", "b"}, groups},
-      {"deformable_conv", "paddle", {"x", "offset", "mask", "w"},
-       window("strides", "paddings", "dilations", "groups", "deformable_groups"), true, false},
+      {"deformable_conv",
+       "paddle",
+       {"x", "offset", "mask", "w"},
+       window("strides", "paddings", "dilations", "groups", "deformable_groups"),
+       true,
+       false},
       {"DCNv2_TRT", "", {"x", "merged", "w", "b"}, deformable},
       {"_DCNv2", "", {"x", "merged", "w", "b"}, deformable},
       {"Plugin", "", {"x", "merged", "w", "b"}, info},

@@ -20,7 +20,7 @@ class NodeDraft {
   NodeDraft(ir::Graph& graph, std::string_view canonical_op, std::string node_name, std::int64_t domain_opset)
       : op(canonical_op), name(std::move(node_name)), opset(domain_opset), graph_(graph) {}
 
-  std::string op;  // the canonical operator
+  std::string op;          // the canonical operator
   std::string written_op;  // as the model calls it
   std::string name;
   std::int64_t opset;               // of the node's domain, where the node stands

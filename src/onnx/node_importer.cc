@@ -214,8 +214,8 @@ Status import_node(ModelContext& context, const NodeProto& node, Scope& scope) {
   if (function == nullptr && row == nullptr) row = find_deform_spelling(node);
   INGOT_CHECK(row != nullptr || function != nullptr, "{} passed the support check", node.op_type());
   const std::int64_t opset = scope.opsets.version(node.domain()).value_or(1);
-  Status status = row != nullptr ? import_by_row(context, node, *row, opset, scope)
-                                 : import_call(context, node, *function, scope);
+  Status status =
+      row != nullptr ? import_by_row(context, node, *row, opset, scope) : import_call(context, node, *function, scope);
   return annotate_once(std::move(status), scope.prefix + display_name(node), node.op_type());
 }
 

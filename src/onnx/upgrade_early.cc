@@ -58,8 +58,8 @@ Status upgrade_cast(NodeDraft& draft) {
   if (draft.opset >= 6) return Status::ok();
   INGOT_ASSIGN_OR_RETURN(const auto to, draft.read<std::string>("to"));
   if (!to) return Status::ok();
-  static constexpr std::array<std::string_view, 14> kNames = {"UNDEFINED", "FLOAT", "UINT8",  "INT8",   "UINT16",
-                                                              "INT16",     "INT32", "INT64",  "STRING", "BOOL",
+  static constexpr std::array<std::string_view, 14> kNames = {"UNDEFINED", "FLOAT",  "UINT8",  "INT8",   "UINT16",
+                                                              "INT16",     "INT32",  "INT64",  "STRING", "BOOL",
                                                               "FLOAT16",   "DOUBLE", "UINT32", "UINT64"};
   const auto found = std::find(kNames.begin() + 1, kNames.end(), *to);
   if (found == kNames.end()) return invalid_argument("attribute to is '{}', which is no element type", *to);
@@ -89,7 +89,8 @@ Status upgrade_selu(NodeDraft& draft) {
 
 Status refuse_first_form(NodeDraft& draft) {
   if (draft.opset >= 6) return Status::ok();
-  return unsupported("{} as of opset {} is not supported; convert the model to opset 7 or newer", draft.op, draft.opset);
+  return unsupported("{} as of opset {} is not supported; convert the model to opset 7 or newer", draft.op,
+                     draft.opset);
 }
 
 struct Row {
@@ -97,13 +98,13 @@ struct Row {
   Status (*upgrade)(NodeDraft& draft);
 };
 constexpr Row kRows[] = {
-    {"Add", upgrade_broadcast},     {"And", upgrade_broadcast},  {"BatchNormalization", upgrade_phase},
-    {"Cast", upgrade_cast},         {"Concat", upgrade_concat},  {"Div", upgrade_broadcast},
+    {"Add", upgrade_broadcast},     {"And", upgrade_broadcast},   {"BatchNormalization", upgrade_phase},
+    {"Cast", upgrade_cast},         {"Concat", upgrade_concat},   {"Div", upgrade_broadcast},
     {"Dropout", upgrade_phase},     {"Equal", upgrade_broadcast}, {"Gemm", drop_broadcast},
-    {"Greater", upgrade_broadcast}, {"Less", upgrade_broadcast}, {"Mul", upgrade_broadcast},
-    {"Or", upgrade_broadcast},      {"PRelu", upgrade_prelu},    {"Pad", upgrade_paddings},
+    {"Greater", upgrade_broadcast}, {"Less", upgrade_broadcast},  {"Mul", upgrade_broadcast},
+    {"Or", upgrade_broadcast},      {"PRelu", upgrade_prelu},     {"Pad", upgrade_paddings},
     {"Pow", upgrade_broadcast},     {"Reshape", upgrade_reshape}, {"Selu", upgrade_selu},
-    {"Sub", upgrade_broadcast},     {"Tile", refuse_first_form}, {"Upsample", refuse_first_form},
+    {"Sub", upgrade_broadcast},     {"Tile", refuse_first_form},  {"Upsample", refuse_first_form},
     {"Xor", upgrade_broadcast},
 };
 

@@ -56,8 +56,7 @@ Status infer_stft(InferContext& ctx) {
   const SymShape& signal = *ctx.shape(0);
   if (!length) length = ctx.present(2) ? ctx.unknown_dim() : signal[1];
   // A step that is not known may be zero, as far as the arithmetic of dimensions can tell.
-  const Dim frames =
-      step->is_constant() ? floor_div(signal[1] - *length, *step) + Dim(1) : ctx.unknown_dim();
+  const Dim frames = step->is_constant() ? floor_div(signal[1] - *length, *step) + Dim(1) : ctx.unknown_dim();
   const bool onesided = ctx.attrs().get_int("onesided", 1) != 0;
   ctx.set_tensor(0, ctx.dtype(0), SymShape{signal[0], frames, onesided ? half_spectrum(*length) : *length, Dim(2)});
   return Status::ok();
@@ -76,8 +75,7 @@ void add_signal_ops(Table& table) {
   const AttrSpec onesided{"onesided", AttrKind::integer};
   table.push_back(make_op("DFT", "input:F dft_length?:I axis?:i64", "output", infer_dft,
                           {{"inverse", AttrKind::integer}, onesided}));
-  table.push_back(
-      make_op("STFT", "signal:F frame_step:I window?:F frame_length?:I", "output", infer_stft, {onesided}));
+  table.push_back(make_op("STFT", "signal:F frame_step:I window?:F frame_length?:I", "output", infer_stft, {onesided}));
   table.push_back(make_op("MelWeightMatrix",
                           "num_mel_bins:I dft_length:I sample_rate:I lower_edge_hertz:F upper_edge_hertz:F", "output",
                           infer_mel_weights, {{"output_datatype", AttrKind::dtype}}));

@@ -124,13 +124,11 @@ void add_vision_ops(Table& table) {
                            {"output_width", AttrKind::integer},
                            {"sampling_ratio", AttrKind::integer},
                            {"spatial_scale", AttrKind::number}}));
-  table.push_back(
-      make_op("MaxRoiPool", "X:F rois:F", "Y", infer_max_roi_pool,
-              {{"pooled_shape", AttrKind::integers, true}, {"spatial_scale", AttrKind::number}}));
-  table.push_back(make_op("MaxUnpool", "X:F I:i64 output_shape?:i64", "output", infer_max_unpool,
-                          {{"kernel_shape", AttrKind::integers, true},
-                           {"pads", AttrKind::integers},
-                           {"strides", AttrKind::integers}}));
+  table.push_back(make_op("MaxRoiPool", "X:F rois:F", "Y", infer_max_roi_pool,
+                          {{"pooled_shape", AttrKind::integers, true}, {"spatial_scale", AttrKind::number}}));
+  table.push_back(make_op(
+      "MaxUnpool", "X:F I:i64 output_shape?:i64", "output", infer_max_unpool,
+      {{"kernel_shape", AttrKind::integers, true}, {"pads", AttrKind::integers}, {"strides", AttrKind::integers}}));
   table.push_back(
       make_op("Col2Im", "input image_shape:i64 block_shape:i64", "output", infer_col2im,
               {{"dilations", AttrKind::integers}, {"pads", AttrKind::integers}, {"strides", AttrKind::integers}}));

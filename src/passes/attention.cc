@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention: softmax(scale * Q K^T + mask) V with Q [B, H, S, D], K and V [B, H, T, D], or without the axis B.
 //
-// The scale may stand on Q, on K, on both, or on the scores, as a product or a quotient; the mask may be a sum of several
-// operands, a Where over a large negative number, or the shifted-window form of Swin, where the scores are viewed as
-// [1, windows, H, S, S] for a moment. Transposes [B, S, H, D] -> [B, H, S, D] of Q, K and V and the inverse of the
-// result are absorbed: the node then has bshd=1.
+// The scale may stand on Q, on K, on both, or on the scores, as a product or a quotient; the mask may be a sum of
+// several operands, a Where over a large negative number, or the shifted-window form of Swin, where the scores are
+// viewed as [1, windows, H, S, S] for a moment. Transposes [B, S, H, D] -> [B, H, S, D] of Q, K and V and the inverse
+// of the result are absorbed: the node then has bshd=1.
 #include <algorithm>
 #include <cmath>
 
@@ -18,9 +18,9 @@ const Ints kSwapHeads{0, 2, 1, 3};
 
 struct Mask {
   ValueId value = kNoValue;
-  bool drop_first = false;                   // a leading extent of 1 goes away (Swin)
-  std::optional<double> otherwise;           // value is a condition: 0 where it holds, else this
-  bool inverted = false;                     // 0 where the condition does not hold
+  bool drop_first = false;          // a leading extent of 1 goes away (Swin)
+  std::optional<double> otherwise;  // value is a condition: 0 where it holds, else this
+  bool inverted = false;            // 0 where the condition does not hold
 };
 
 struct Found {
@@ -64,7 +64,8 @@ bool walk_scores(const Graph& graph, ValueId value, Found& found, int depth = 0)
   const Node* node = graph.producer(value);
   if (node == nullptr || depth > 8 || (!used_once(graph, value))) return false;
   if (node->op == "MatMul") {
-    if (input(*node, 2) != kNoValue || node->attrs.has("epilogue") || node->attrs.get_int("transA", 0) != 0) return false;
+    if (input(*node, 2) != kNoValue || node->attrs.has("epilogue") || node->attrs.get_int("transA", 0) != 0)
+      return false;
     found.q = node->inputs[0];
     found.k = node->inputs[1];
     found.k_transposed = node->attrs.get_int("transB", 0) == 0;
@@ -143,7 +144,8 @@ bool is_causal_mask(const Graph& graph, const Mask& mask) {
 }
 
 // One additive operand of rank 4 and the type of the scores.
-Result<ValueId> additive(ir::Patch& patch, const Graph& graph, const Mask& mask, DType dtype, int score_rank, ir::NodeId origin) {
+Result<ValueId> additive(ir::Patch& patch, const Graph& graph, const Mask& mask, DType dtype, int score_rank,
+                         ir::NodeId origin) {
   ValueId value = mask.value;
   if (mask.otherwise) {
     const ValueId zero = scalar_constant(patch, dtype, 0.0), big = scalar_constant(patch, dtype, *mask.otherwise);
@@ -193,7 +195,8 @@ Match attention(const Graph& graph, const Node& root) {
   for (ValueId value : {found.q, found.k, found.v})
     if (rank_of(graph, value) != rank) return no_match();
   for (const Mask& mask : found.masks)
-    if (shape_of(graph, mask.value) == nullptr || rank_of(graph, mask.value) > rank + (mask.drop_first ? 1 : 0)) return no_match();
+    if (shape_of(graph, mask.value) == nullptr || rank_of(graph, mask.value) > rank + (mask.drop_first ? 1 : 0))
+      return no_match();
 
   Ints plain(static_cast<std::size_t>(rank));
   for (std::size_t i = 0; i < plain.size(); ++i) plain[i] = static_cast<std::int64_t>(i);

@@ -34,7 +34,8 @@ Match batch_norm(const Graph& graph, const Node& root) {
     t.set_double(c, bias->as_double(c) - mean->as_double(c) * factor);
   }
   ir::Patch patch = new_patch(graph, "batch_norm_to_scale");
-  INGOT_ASSIGN_OR_RETURN(ValueId y, patch.add("Mul", {root.inputs[0], patch.add_constant("", share(std::move(s)))}, {}, root.id));
+  INGOT_ASSIGN_OR_RETURN(ValueId y,
+                         patch.add("Mul", {root.inputs[0], patch.add_constant("", share(std::move(s)))}, {}, root.id));
   INGOT_ASSIGN_OR_RETURN(y, patch.add("Add", {y, patch.add_constant("", share(std::move(t)))}, {}, root.id));
   return replace(std::move(patch), root.outputs[0], y);
 }

@@ -26,7 +26,8 @@ void merge_constants(ir::Graph& graph, Session& session) {
   for (ValueId id : graph.values()) {
     const HostTensor* tensor = graph.constant(id);
     if (tensor == nullptr || session.stopped()) continue;
-    if (static_cast<std::int64_t>(tensor->bytes().size()) > kMaxComparedBytes || tensor->dtype() == DType::string) continue;
+    if (static_cast<std::int64_t>(tensor->bytes().size()) > kMaxComparedBytes || tensor->dtype() == DType::string)
+      continue;
     const auto [first, is_new] = seen.emplace(key_of(*tensor), id);
     if (is_new || graph.is_output(id)) continue;
     graph.replace_all_uses(id, first->second);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Constant folding: a pure node whose operands are all constants becomes its result, computed by the reference evaluator.
+// Constant folding: a pure node whose operands are all constants becomes its result, computed by the reference
+// evaluator.
 #include "ops/op_def.h"
 #include "passes/build.h"
 #include "passes/rules.h"
@@ -35,7 +36,8 @@ bool foldable(const Node& node) {
   return def != nullptr && def->pure && reference::supports(node.op);
 }
 
-// A large transposed weight of one product: the product reads it transposed for free, a copy costs load time and memory.
+// A large transposed weight of one product: the product reads it transposed for free, a copy costs load time and
+// memory.
 bool left_to_product(const Graph& graph, const Node& node) {
   if (node.op != "Transpose" || rank_of(graph, node.inputs[0]) != 2) return false;
   const Node* user = sole_user(graph, node.outputs[0]);

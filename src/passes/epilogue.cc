@@ -49,7 +49,8 @@ Match fuse(const Graph& graph, const Node& root) {
     operands.insert(operands.end(), form.operands.begin() + 1, form.operands.end());
     form = tidy(graph, form.expr.compose(0, *first), operands, 0);
   }
-  if (form.operands.size() > kMaxPointwiseOperands || form.expr.instrs().size() > kMaxPointwiseInstrs) return no_match();
+  if (form.operands.size() > kMaxPointwiseOperands || form.expr.instrs().size() > kMaxPointwiseInstrs)
+    return no_match();
   std::vector<ValueId> operands(host->inputs.begin(), host->inputs.begin() + static_cast<std::ptrdiff_t>(own));
   operands.insert(operands.end(), form.operands.begin() + 1, form.operands.end());
   Attrs attrs = host->attrs;

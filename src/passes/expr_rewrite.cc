@@ -28,7 +28,9 @@ double hardsigmoid(double x) { return std::clamp(x / 6 + 0.5, 0.0, 1.0); }
 constexpr Activation kActivations[] = {
     {ExprOp::k_gelu, [](double x) { return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0))); }},
     {ExprOp::k_gelu_tanh,
-     [](double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x))); }},
+     [](double x) {
+       return 0.5 * x * (1 + std::tanh(std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
+     }},
     {ExprOp::k_silu, [](double x) { return x * sigmoid(x); }},
     {ExprOp::k_hardswish, [](double x) { return x * hardsigmoid(x); }},
     {ExprOp::k_hardsigmoid, hardsigmoid},
@@ -38,7 +40,8 @@ constexpr double kPoints[] = {-7.3, -4.1, -3.2, -2.9, -1.7, -1.0, -0.5, -0.1, 0.
 // Exporters round constants to float or to a few digits; gelu and its tanh form differ by 5e-4.
 constexpr double kTolerance = 5e-6;
 
-// The instructions behind `root` down to `variable`, ascending; nullopt when they reach an input other than the variable.
+// The instructions behind `root` down to `variable`, ascending; nullopt when they reach an input other than the
+// variable.
 std::optional<std::vector<ExprArg>> slice(const Expr& expr, ExprArg root, ExprArg variable) {
   std::vector<ExprArg> stack{root}, found;
   while (!stack.empty()) {

@@ -18,8 +18,8 @@ struct Binding {
 Expr rebind(const Expr& expr, const std::vector<DType>& types, const std::vector<Binding>& bindings);
 
 // Sub-programs of one variable that compute a named activation, however they spell it, become that activation:
-// gelu, gelu_tanh, silu, hardswish, hardsigmoid, sigmoid. Recognised by value: the sub-program is run on points that tell
-// them apart, so the order of operands and the way to write a constant do not matter.
+// gelu, gelu_tanh, silu, hardswish, hardsigmoid, sigmoid. Recognised by value: the sub-program is run on points that
+// tell them apart, so the order of operands and the way to write a constant do not matter.
 Expr name_activations(const Expr& expr);
 
 // Inputs that no instruction reads.

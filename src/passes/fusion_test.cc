@@ -16,7 +16,8 @@ TEST(Weights, BatchNormIsFoldedIntoConvolutions) {
     const ValueId x = b.in("x", {1, 4, 5, 5});
     Attrs attrs = kSame;
     attrs.set("group", std::int64_t{2});
-    const ValueId y = b.op(op, {x, b.weights(std::string(op) == "Conv" ? Shape{6, 2, 3, 3} : Shape{4, 3, 3, 3}), b.weights({6})}, attrs);
+    const ValueId y = b.op(
+        op, {x, b.weights(std::string(op) == "Conv" ? Shape{6, 2, 3, 3} : Shape{4, 3, 3, 3}), b.weights({6})}, attrs);
     b.out({b.op("BatchNormalization", {y, b.weights({6}), b.weights({6}), b.weights({6}), b.weights({6}, 0.5, 2)})});
     rewrite(*b.graph, batch_norm_rules() + weight_folding_rules());
     EXPECT_EQ(b.graph->node_count(), 1U) << ir::print(*b.graph);
@@ -60,21 +61,28 @@ TEST(Pointwise, NamesActivationsHoweverTheyAreSpelt) {
     ValueId (*build)(Builder&, ValueId);
   };
   const Case cases[] = {
-      {"gelu(", [](Builder& b, ValueId x) {
+      {"gelu(",
+       [](Builder& b, ValueId x) {
          const ValueId e = b.op("Erf", {b.op("Div", {x, b.number(1.41421356)})});
          return b.op("Mul", {b.number(0.5), b.op("Mul", {b.op("Add", {b.number(1), e}), x})});
        }},
-      {"gelu(", [](Builder& b, ValueId x) {
+      {"gelu(",
+       [](Builder& b, ValueId x) {
          const ValueId e = b.op("Erf", {b.op("Mul", {x, b.number(0.70710678)})});
          return b.op("Mul", {b.op("Mul", {x, b.number(0.5)}), b.op("Add", {e, b.number(1)})});
        }},
-      {"gelu_tanh(", [](Builder& b, ValueId x) {
+      {"gelu_tanh(",
+       [](Builder& b, ValueId x) {
          const ValueId cube = b.op("Mul", {b.op("Pow", {x, b.number(3)}), b.number(0.044715)});
          const ValueId t = b.op("Tanh", {b.op("Mul", {b.number(0.79788456), b.op("Add", {x, cube})})});
          return b.op("Mul", {b.op("Mul", {b.number(0.5), x}), b.op("Add", {t, b.number(1)})});
        }},
-      {"silu(", [](Builder& b, ValueId x) { return b.op("Mul", {b.op("Sigmoid", {x}), x}); }},
-      {"hardswish(", [](Builder& b, ValueId x) {
+      {"silu(",
+       [](Builder& b, ValueId x) {
+         return b.op("Mul", {b.op("Sigmoid", {x}), x});
+       }},
+      {"hardswish(",
+       [](Builder& b, ValueId x) {
          const ValueId c = b.op("Clip", {b.op("Add", {x, b.number(3)}), b.number(0), b.number(6)});
          return b.op("Div", {b.op("Mul", {x, c}), b.number(6)});
        }},
@@ -209,7 +217,8 @@ TEST(Norms, AMeanOverAnotherAxisIsNone) {
   Builder b;
   const ValueId x = b.in("x", {2, 3, 8});
   const ValueId d = b.op("Sub", {x, b.op("ReduceMean", {x, b.ints({1})})});
-  const ValueId root = b.op("Sqrt", {b.op("Add", {b.op("ReduceMean", {b.op("Mul", {d, d}), b.ints({1})}), b.number(1e-5)})});
+  const ValueId root =
+      b.op("Sqrt", {b.op("Add", {b.op("ReduceMean", {b.op("Mul", {d, d}), b.ints({1})}), b.number(1e-5)})});
   b.out({b.op("Div", {d, root})});
   EXPECT_EQ(rewrite(*b.graph, layer_norm_rules()), 0);
 }
@@ -241,7 +250,8 @@ enum class Scale { q, both, scores, scores_div };
 Builder attention_graph(Scale where, bool with_mask, double factor) {
   Builder b;
   const auto heads = [&](const char* name, Ints perm) {
-    return b.op("Transpose", {b.op("Reshape", {b.in(name, {2, 5, 12}), b.ints({2, 5, 3, 4})})}, Attrs{{"perm", std::move(perm)}});
+    return b.op("Transpose", {b.op("Reshape", {b.in(name, {2, 5, 12}), b.ints({2, 5, 3, 4})})},
+                Attrs{{"perm", std::move(perm)}});
   };
   ValueId q = heads("q", {0, 2, 1, 3}), k = heads("k", {0, 2, 3, 1});
   const ValueId v = heads("v", {0, 2, 1, 3});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests: building small graphs, running whole graphs with the reference evaluator, and checking that a rewrite keeps
-// what they compute.
+// For tests: building small graphs, running whole graphs with the reference evaluator, and checking that a rewrite
+// keeps what they compute.
 #pragma once
 
 #include <cmath>
@@ -45,7 +45,8 @@ class Builder {
   ValueId op(const std::string& name, const std::vector<ValueId>& inputs, const Attrs& attrs = {}) {
     return ops(name, inputs, attrs, 1)[0];
   }
-  std::vector<ValueId> ops(const std::string& name, const std::vector<ValueId>& inputs, const Attrs& attrs, std::size_t count) {
+  std::vector<ValueId> ops(const std::string& name, const std::vector<ValueId>& inputs, const Attrs& attrs,
+                           std::size_t count) {
     std::vector<std::string> names;
     for (std::size_t i = 0; i < count; ++i) names.push_back(name + std::to_string(++counter_));
     auto node = ingot::ops::add_node(*graph, name, names[0], inputs, attrs, names);
@@ -91,7 +92,9 @@ inline std::map<std::string, HostTensor> run(const Graph& graph) {
     std::vector<const HostTensor*> inputs;
     std::vector<DType> types;
     for (ValueId id : node.inputs)
-      inputs.push_back(id == ir::kNoValue ? nullptr : graph.constant(id) != nullptr ? graph.constant(id) : &values.at(key(id)));
+      inputs.push_back(id == ir::kNoValue              ? nullptr
+                       : graph.constant(id) != nullptr ? graph.constant(id)
+                                                       : &values.at(key(id)));
     for (ValueId id : node.outputs) types.push_back(id == ir::kNoValue ? DType::undefined : graph.value(id).type.dtype);
     auto results = reference::evaluate({node.op, &node.attrs, inputs, node.outputs.size(), types});
     INGOT_CHECK(results.is_ok(), "{} '{}': {}", node.op, node.name, results.status().to_string());
@@ -104,8 +107,8 @@ inline std::map<std::string, HostTensor> run(const Graph& graph) {
   return outputs;
 }
 
-inline void expect_same_results(const std::map<std::string, HostTensor>& before, const std::map<std::string, HostTensor>& after,
-                                double tolerance) {
+inline void expect_same_results(const std::map<std::string, HostTensor>& before,
+                                const std::map<std::string, HostTensor>& after, double tolerance) {
   ASSERT_EQ(before.size(), after.size());
   for (const auto& [name, expected] : before) {
     ASSERT_TRUE(after.contains(name)) << name;
@@ -113,7 +116,8 @@ inline void expect_same_results(const std::map<std::string, HostTensor>& before,
     ASSERT_EQ(expected.shape(), actual.shape()) << name;
     ASSERT_EQ(expected.dtype(), actual.dtype()) << name;
     for (std::int64_t i = 0; i < expected.elements(); ++i)
-      ASSERT_NEAR(expected.as_double(i), actual.as_double(i), tolerance * std::max(1.0, std::abs(expected.as_double(i))))
+      ASSERT_NEAR(expected.as_double(i), actual.as_double(i),
+                  tolerance * std::max(1.0, std::abs(expected.as_double(i))))
           << name << " element " << i;
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// GroupNormalization as exporters write it: x [N, C, spatial...] is reshaped to [N, groups, rest], normalised per instance
-// with a scale of ones and a bias of zeros, and reshaped back; then it is multiplied and shifted per channel.
+// GroupNormalization as exporters write it: x [N, C, spatial...] is reshaped to [N, groups, rest], normalised per
+// instance with a scale of ones and a bias of zeros, and reshaped back; then it is multiplied and shifted per channel.
 #include "passes/build.h"
 #include "passes/rules.h"
 
@@ -16,7 +16,8 @@ ValueId filled(ir::Patch& patch, DType dtype, std::int64_t count, double value) 
 Match group_norm(const Graph& graph, const Node& root) {
   const Node* norm = sole_producer(graph, root.inputs[0], "InstanceNormalization");
   const Node* there = norm != nullptr ? producer(graph, norm->inputs[0], "Reshape") : nullptr;
-  if (there == nullptr || norm->attrs.has("epilogue") || norm->attrs.get_int("channels_last", 0) != 0) return no_match();
+  if (there == nullptr || norm->attrs.has("epilogue") || norm->attrs.get_int("channels_last", 0) != 0)
+    return no_match();
   const ValueId x = there->inputs[0];
   const SymShape* shape = shape_of(graph, x);
   const SymShape* grouped = shape_of(graph, norm->inputs[0]);
@@ -51,11 +52,13 @@ Match affine(const Graph& graph, const Node& root) {
     if (norm == nullptr || norm->attrs.has("epilogue") || !same_shape(graph, root.inputs[i], root.outputs[0])) continue;
     if (splat(graph, norm->inputs[2]) != 0.0 || (root.op == "Mul" && splat(graph, norm->inputs[1]) != 1.0)) continue;
     const auto channels = (*shape_of(graph, root.inputs[i]))[1].constant();
-    auto vector = channels ? channel_vector(graph, root.inputs[1 - i], rank_of(graph, root.inputs[i]), *channels) : std::nullopt;
+    auto vector =
+        channels ? channel_vector(graph, root.inputs[1 - i], rank_of(graph, root.inputs[i]), *channels) : std::nullopt;
     if (!vector) continue;
     ir::Patch patch = new_patch(graph, "group_norm_affine");
     std::vector<ValueId> operands = norm->inputs;
-    operands[root.op == "Mul" ? 1 : 2] = patch.add_constant(graph.value(root.inputs[1 - i]).name, share(std::move(*vector)));
+    operands[root.op == "Mul" ? 1 : 2] =
+        patch.add_constant(graph.value(root.inputs[1 - i]).name, share(std::move(*vector)));
     INGOT_ASSIGN_OR_RETURN(const ValueId y, patch.add("GroupNormalization", operands, norm->attrs, root.id));
     return replace(std::move(patch), root.outputs[0], y);
   }
@@ -64,6 +67,8 @@ Match affine(const Graph& graph, const Node& root) {
 
 }  // namespace
 
-Rules group_norm_rules() { return {{"group_norm", {"Reshape"}, group_norm}, {"group_norm_affine", {"Mul", "Add"}, affine}}; }
+Rules group_norm_rules() {
+  return {{"group_norm", {"Reshape"}, group_norm}, {"group_norm_affine", {"Mul", "Add"}, affine}};
+}
 
 }  // namespace ingot::passes

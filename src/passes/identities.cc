@@ -15,7 +15,9 @@ Match pass_through(const Graph& graph, const Node& root, ValueId x, std::string_
   return replace(new_patch(graph, name), root.outputs[0], x);
 }
 
-Match drop_identity(const Graph& graph, const Node& root) { return pass_through(graph, root, root.inputs[0], "drop_identity"); }
+Match drop_identity(const Graph& graph, const Node& root) {
+  return pass_through(graph, root, root.inputs[0], "drop_identity");
+}
 
 Match drop_dropout(const Graph& graph, const Node& root) {
   const bool mask_used = root.outputs.size() > 1 && root.outputs[1] != kNoValue &&
@@ -30,9 +32,7 @@ Match drop_cast(const Graph& graph, const Node& root) {
   return pass_through(graph, root, root.inputs[0], "drop_cast");
 }
 
-bool all_ones(const Graph& graph, ValueId value) {
-  return value == kNoValue || splat(graph, value) == 1.0;
-}
+bool all_ones(const Graph& graph, ValueId value) { return value == kNoValue || splat(graph, value) == 1.0; }
 
 // Operators whose result, when it has the shape of the operand, is the operand.
 Match drop_same_shape(const Graph& graph, const Node& root) {
@@ -70,7 +70,7 @@ struct Neutral {
   double value;
   bool left;  // also when it is the first operand
 };
-constexpr Neutral kNeutral[] = {{"Mul", 1, true}, {"Add", 0, true}, {"Sub", 0, false}, {"Div", 1, false},
+constexpr Neutral kNeutral[] = {{"Mul", 1, true},  {"Add", 0, true}, {"Sub", 0, false}, {"Div", 1, false},
                                 {"Pow", 1, false}, {"And", 1, true}, {"Or", 0, true}};
 
 Match drop_neutral(const Graph& graph, const Node& root) {
@@ -105,16 +105,17 @@ Match drop_double_not(const Graph& graph, const Node& root) {
 }  // namespace
 
 Rules identity_rules() {
-  return {{"drop_identity", {"Identity"}, drop_identity},
-          {"drop_dropout", {"Dropout"}, drop_dropout},
-          {"drop_cast", {"Cast"}, drop_cast},
-          {"drop_same_shape", {"Expand", "Reshape", "Slice", "Tile", "Squeeze", "Unsqueeze", "Resize"}, drop_same_shape},
-          {"drop_pad", {"Pad"}, drop_pad},
-          {"drop_transpose", {"Transpose"}, drop_transpose},
-          {"drop_single", {"Concat", "Sum", "Max", "Min", "Mean", "Split"}, drop_single},
-          {"drop_neutral", {"Mul", "Add", "Sub", "Div", "Pow", "And", "Or"}, drop_neutral},
-          {"drop_where", {"Where"}, drop_where},
-          {"drop_double_not", {"Not"}, drop_double_not}};
+  return {
+      {"drop_identity", {"Identity"}, drop_identity},
+      {"drop_dropout", {"Dropout"}, drop_dropout},
+      {"drop_cast", {"Cast"}, drop_cast},
+      {"drop_same_shape", {"Expand", "Reshape", "Slice", "Tile", "Squeeze", "Unsqueeze", "Resize"}, drop_same_shape},
+      {"drop_pad", {"Pad"}, drop_pad},
+      {"drop_transpose", {"Transpose"}, drop_transpose},
+      {"drop_single", {"Concat", "Sum", "Max", "Min", "Mean", "Split"}, drop_single},
+      {"drop_neutral", {"Mul", "Add", "Sub", "Div", "Pow", "And", "Or"}, drop_neutral},
+      {"drop_where", {"Where"}, drop_where},
+      {"drop_double_not", {"Not"}, drop_double_not}};
 }
 
 }  // namespace ingot::passes

@@ -59,7 +59,9 @@ Match bias(const Graph& graph, const Node& root) {
 }  // namespace
 
 Rules layer_norm_rules() {
-  return {{"layer_norm", {"Div", "Mul"}, layer_norm}, {"layer_norm_scale", {"Mul"}, scale}, {"layer_norm_bias", {"Add"}, bias}};
+  return {{"layer_norm", {"Div", "Mul"}, layer_norm},
+          {"layer_norm_scale", {"Mul"}, scale},
+          {"layer_norm_bias", {"Add"}, bias}};
 }
 
 }  // namespace ingot::passes

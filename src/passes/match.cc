@@ -159,7 +159,8 @@ bool is_identity_perm(const Ints& perm) {
 
 Ints inverse_perm(const Ints& perm) {
   Ints inverse(perm.size());
-  for (std::size_t i = 0; i < perm.size(); ++i) inverse[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
+  for (std::size_t i = 0; i < perm.size(); ++i)
+    inverse[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
   return inverse;
 }
 

@@ -30,7 +30,7 @@ const Node* sole_user(const Graph& graph, ValueId value);
 const SymShape* shape_of(const Graph& graph, ValueId value);  // nullptr when the rank is unknown
 int rank_of(const Graph& graph, ValueId value);               // -1 when unknown
 DType dtype_of(const Graph& graph, ValueId value);
-bool same_shape(const Graph& graph, ValueId a, ValueId b);    // known and equal
+bool same_shape(const Graph& graph, ValueId a, ValueId b);  // known and equal
 // True when every dimension is known to be 1 (scalars too).
 bool is_single_element(const SymShape& shape);
 // True when every symbol comes with a graph input, so that a DimTensor can compute it at run time.

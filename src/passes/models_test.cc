@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pipeline over networks as exporters wrote them, from a folder of complete ONNX files (INGOT_FILLED_MODELS; the tests
-// skip without it). Prints what operators are left: where a fusion is missing, it shows here.
+// The pipeline over networks as exporters wrote them, from a folder of complete ONNX files (INGOT_FILLED_MODELS; the
+// tests skip without it). Prints what operators are left: where a fusion is missing, it shows here.
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>

@@ -92,7 +92,8 @@ std::optional<Affine> affine_of(const Graph& graph, const Node& root, std::strin
     // Leading units, then exactly the normalised extents.
     if (shape->size() < extents->size()) continue;
     const auto split = shape->end() - static_cast<std::ptrdiff_t>(extents->size());
-    if (!is_single_element(SymShape(shape->begin(), split)) || !(SymShape(split, shape->end()) == symbolic(*extents))) continue;
+    if (!is_single_element(SymShape(shape->begin(), split)) || !(SymShape(split, shape->end()) == symbolic(*extents)))
+      continue;
     return Affine{node, operand, *extents};
   }
   return std::nullopt;

@@ -31,8 +31,8 @@ std::optional<Shape> trailing_extents(const Graph& graph, ValueId value, int axe
 // A constant of ones in that shape.
 Result<ValueId> ones(ir::Patch& patch, DType dtype, const Shape& shape);
 
-// For Mul or Add of a normalisation (operator `norm`, alone using it) and a constant or other operand that broadcasts over
-// exactly the normalised axes: the norm and that operand, reshaped to their extents.
+// For Mul or Add of a normalisation (operator `norm`, alone using it) and a constant or other operand that broadcasts
+// over exactly the normalised axes: the norm and that operand, reshaped to their extents.
 struct Affine {
   const Node* norm = nullptr;
   ValueId operand = kNoValue;

@@ -47,8 +47,7 @@ Status run_passes(ir::Graph& graph, const std::vector<Pass>& passes, const Optio
     Status status = run_body(graph, pass, session);
     const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
     if (options.times != nullptr) options.times->push_back({pass.name, session.patches - patches, elapsed.count()});
-    if (!status.is_ok())
-      return std::move(status).annotate("pass " + pass.name + dump(before, options.dump_on_failure));
+    if (!status.is_ok()) return std::move(status).annotate("pass " + pass.name + dump(before, options.dump_on_failure));
   }
   return {};
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pointwise composition: every elementwise operator becomes Pointwise, and a Pointwise whose result only one other reads,
-// at the same shape, becomes part of it. Diamonds close because equal operands are merged: in x * sigmoid(x) the sigmoid
-// goes in first, and then the producer of x has one user.
+// Pointwise composition: every elementwise operator becomes Pointwise, and a Pointwise whose result only one other
+// reads, at the same shape, becomes part of it. Diamonds close because equal operands are merged: in x * sigmoid(x) the
+// sigmoid goes in first, and then the producer of x has one user.
 #include "passes/pointwise.h"
 
 #include <algorithm>
@@ -48,9 +48,7 @@ std::optional<Expr> expr_of(const Node& pointwise) {
   return std::move(*expr);
 }
 
-bool may_compose(DType inner, DType outer) {
-  return !is_integer(inner) || is_integer(outer);
-}
+bool may_compose(DType inner, DType outer) { return !is_integer(inner) || is_integer(outer); }
 
 namespace {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A Transpose moves below a Reshape that only splits and merges axes which also stand together before the transpose:
-// [N, H, W, C] -> [N, C, H, W] -> [N, C, H * W] is [N, H, W, C] -> [N, H * W, C] -> [N, C, H * W]. Axes within one group
-// may stand in another order before the transpose (the channel shuffle); a small transpose then stays above.
+// [N, H, W, C] -> [N, C, H, W] -> [N, C, H * W] is [N, H, W, C] -> [N, H * W, C] -> [N, C, H * W]. Axes within one
+// group may stand in another order before the transpose (the channel shuffle); a small transpose then stays above.
 #include <algorithm>
 #include <numeric>
 
@@ -34,7 +34,8 @@ std::optional<std::vector<Group>> group_axes(const SymShape& before, const SymSh
   std::size_t j = 0;
   for (std::size_t i = 0; i < before.size();) {
     if (before[i] == Dim(1)) {
-      if (j < after.size() && after[j] == Dim(1)) groups.push_back({{static_cast<std::int64_t>(i)}, {static_cast<std::int64_t>(j++)}, true});
+      if (j < after.size() && after[j] == Dim(1))
+        groups.push_back({{static_cast<std::int64_t>(i)}, {static_cast<std::int64_t>(j++)}, true});
       ++i;
       continue;
     }
@@ -91,13 +92,14 @@ Match sink(const Graph& graph, const Node& root) {
       low = std::min(low, place);
       high = std::max(high, place);
     }
-    if (!(*groups)[g].is_unit && high - low + 1 != static_cast<std::int64_t>((*groups)[g].before.size())) return no_match();
+    if (!(*groups)[g].is_unit && high - low + 1 != static_cast<std::int64_t>((*groups)[g].before.size()))
+      return no_match();
   }
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return first[a] < first[b]; });
 
-  SymShape wanted;                      // the reshaped source, groups in the order of the source
-  Ints place_of_after(after->size());   // where each axis of the result stands in it
-  Ints inner;                           // the small transpose of the source's axes; units first
+  SymShape wanted;                     // the reshaped source, groups in the order of the source
+  Ints place_of_after(after->size());  // where each axis of the result stands in it
+  Ints inner;                          // the small transpose of the source's axes; units first
   for (std::size_t axis = 0; axis < source->size(); ++axis)
     if (rank_of_axis[axis] < 0) inner.push_back(static_cast<std::int64_t>(axis));
   for (std::size_t g : order) {

@@ -25,7 +25,8 @@ Match fix_shape(const Graph& graph, const Node& root) {
   if (shape == nullptr || graph.constant(root.inputs[1]) != nullptr) return no_match();
   int symbols = 0;
   for (const Dim& dim : *shape) symbols += dim.is_constant() ? 0 : 1;
-  if (symbols > 1 || (symbols == 1 && std::find(shape->begin(), shape->end(), Dim(0)) != shape->end())) return no_match();
+  if (symbols > 1 || (symbols == 1 && std::find(shape->begin(), shape->end(), Dim(0)) != shape->end()))
+    return no_match();
   return to_reshape(graph, root, root.inputs[0], "fix_reshape");
 }
 
@@ -35,8 +36,8 @@ Match merge(const Graph& graph, const Node& root) {
   return to_reshape(graph, root, inner->inputs[0], "merge_reshapes");
 }
 
-// Reshape(MatMul(A, B of rank 2)) with the last extent kept is MatMul(Reshape(A), B): the exporters' flattening to rank 2
-// around a linear layer then cancels.
+// Reshape(MatMul(A, B of rank 2)) with the last extent kept is MatMul(Reshape(A), B): the exporters' flattening to rank
+// 2 around a linear layer then cancels.
 Match above_matmul(const Graph& graph, const Node& root) {
   const Node* product = sole_producer(graph, root.inputs[0], "MatMul");
   const SymShape* shape = shape_of(graph, root.outputs[0]);

@@ -71,7 +71,8 @@ class Driver {
         Match match = rule->match(graph_, graph_.node(id));
         if (!match.is_ok()) return describe(std::move(match).status(), *rule, id);
         if (!match->has_value()) continue;
-        if (Status applied = apply(**match, *rule, id); !applied.is_ok()) return describe(std::move(applied), *rule, id);
+        if (Status applied = apply(**match, *rule, id); !applied.is_ok())
+          return describe(std::move(applied), *rule, id);
         return true;
       }
     }

@@ -6,27 +6,27 @@
 
 namespace ingot::passes {
 
-Rules constant_folding_rules();    // constant_folding.cc
-Rules shape_folding_rules();       // shape_folding.cc
-Rules identity_rules();            // identities.cc
-Rules reshape_rules();             // reshapes.cc
-Rules transpose_rules();           // transposes.cc
-Rules matmul_rules();              // matmul.cc
-Rules matmul_transpose_rules();    // matmul.cc
-Rules batch_norm_rules();          // batch_norm.cc
-Rules weight_folding_rules();      // weight_folding.cc
-Rules alpha_rules();               // weight_folding.cc
-Rules pad_folding_rules();         // pad_folding.cc
-Rules layer_norm_rules();          // layer_norm.cc
-Rules rms_norm_rules();            // rms_norm.cc
-Rules group_norm_rules();          // group_norm.cc
-Rules attention_rules();           // attention.cc
-Rules channels_last_rules();       // channels_last.cc
-Rules transpose_sinking_rules();   // transpose_sinking.cc
-Rules reshape_sinking_rules();     // reshape_sinking.cc
-Rules lift_pointwise_rules();      // pointwise.cc
-Rules compose_pointwise_rules();   // pointwise.cc
-Rules epilogue_rules();            // epilogue.cc
+Rules constant_folding_rules();   // constant_folding.cc
+Rules shape_folding_rules();      // shape_folding.cc
+Rules identity_rules();           // identities.cc
+Rules reshape_rules();            // reshapes.cc
+Rules transpose_rules();          // transposes.cc
+Rules matmul_rules();             // matmul.cc
+Rules matmul_transpose_rules();   // matmul.cc
+Rules batch_norm_rules();         // batch_norm.cc
+Rules weight_folding_rules();     // weight_folding.cc
+Rules alpha_rules();              // weight_folding.cc
+Rules pad_folding_rules();        // pad_folding.cc
+Rules layer_norm_rules();         // layer_norm.cc
+Rules rms_norm_rules();           // rms_norm.cc
+Rules group_norm_rules();         // group_norm.cc
+Rules attention_rules();          // attention.cc
+Rules channels_last_rules();      // channels_last.cc
+Rules transpose_sinking_rules();  // transpose_sinking.cc
+Rules reshape_sinking_rules();    // reshape_sinking.cc
+Rules lift_pointwise_rules();     // pointwise.cc
+Rules compose_pointwise_rules();  // pointwise.cc
+Rules epilogue_rules();           // epilogue.cc
 
 Status merge_common_subexpressions(ir::Graph& graph, Session& session);  // common_subexpressions.cc
 Status remove_dead_code(ir::Graph& graph, Session& session);             // common_subexpressions.cc

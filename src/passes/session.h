@@ -13,9 +13,9 @@
 namespace ingot::passes {
 
 struct TraceEvent {
-  int number = 0;                  // of the patch, from 1, over the whole pipeline
+  int number = 0;  // of the patch, from 1, over the whole pipeline
   std::string_view pass, rule;
-  std::string_view nodes;          // names of the nodes that were rewritten and, after "->", of what replaced them
+  std::string_view nodes;  // names of the nodes that were rewritten and, after "->", of what replaced them
 };
 
 struct PassTime {
@@ -25,13 +25,13 @@ struct PassTime {
 };
 
 struct Options {
-  bool channels_last = false;           // run image operators in [N, spatial..., C]
+  bool channels_last = false;  // run image operators in [N, spatial..., C]
   bool fuse_attention = true;
   bool fuse_epilogues = true;
-  std::vector<std::string> disabled;    // names of passes or rules
-  int stop_after = -1;                  // patches to apply in all; -1: no limit. For bisection.
-  bool verify_each = true;              // check the graph after every pass that changed it
-  std::string dump_on_failure;          // file that receives the graph's text from before the failing pass; "": none
+  std::vector<std::string> disabled;  // names of passes or rules
+  int stop_after = -1;                // patches to apply in all; -1: no limit. For bisection.
+  bool verify_each = true;            // check the graph after every pass that changed it
+  std::string dump_on_failure;        // file that receives the graph's text from before the failing pass; "": none
   std::function<void(const TraceEvent&)> trace;
   std::vector<PassTime>* times = nullptr;
 };

@@ -12,9 +12,8 @@ namespace {
 
 // True when every result of the node is known anyway, so that its operands are not needed for it.
 bool is_known(const Graph& graph, const Node& node) {
-  return std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId value) {
-    return value == kNoValue || graph.value(value).symbolic_value.has_value();
-  });
+  return std::all_of(node.outputs.begin(), node.outputs.end(),
+                     [&](ValueId value) { return value == kNoValue || graph.value(value).symbolic_value.has_value(); });
 }
 
 bool needed_at_run_time(const Graph& graph, ValueId value) {
@@ -34,13 +33,15 @@ Match fold_shape(const Graph& graph, const Node& root) {
   const bool is_vector = value.type.shape->size() == 1;
   ir::Patch patch = new_patch(graph, "fold_shape");
   if (const auto numbers = concrete(known)) {
-    auto tensor = HostTensor::create(value.type.dtype, is_vector ? Shape{static_cast<std::int64_t>(known.size())} : Shape{});
+    auto tensor =
+        HostTensor::create(value.type.dtype, is_vector ? Shape{static_cast<std::int64_t>(known.size())} : Shape{});
     if (!tensor.is_ok()) return std::move(tensor).status();
     for (std::size_t i = 0; i < numbers->size(); ++i) tensor->set_int(static_cast<std::int64_t>(i), (*numbers)[i]);
     const ValueId constant = patch.add_constant(value.name, share(std::move(*tensor)));
     return replace(std::move(patch), value.id, constant);
   }
-  if (value.type.dtype != DType::i64 || !needed_at_run_time(graph, value.id) || !is_bound(graph, known)) return no_match();
+  if (value.type.dtype != DType::i64 || !needed_at_run_time(graph, value.id) || !is_bound(graph, known))
+    return no_match();
   Attrs attrs{{"dims", SymShape(known)}};
   if (!is_vector) attrs.set("scalar", std::int64_t{1});
   INGOT_ASSIGN_OR_RETURN(const ValueId dims, patch.add("DimTensor", {}, std::move(attrs), root.id));

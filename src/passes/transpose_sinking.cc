@@ -12,7 +12,8 @@ namespace {
 bool is_unit(const Dim& dim) { return dim == Dim(1); }
 
 bool lets_pass(const Graph& graph, const Node& node) {
-  static constexpr std::string_view kOthers[] = {"QuantizeLinear", "DequantizeLinear", "Softmax", "LogSoftmax", "Concat", "Pad", "Slice"};
+  static constexpr std::string_view kOthers[] = {
+      "QuantizeLinear", "DequantizeLinear", "Softmax", "LogSoftmax", "Concat", "Pad", "Slice"};
   return is_pointwise(graph, node) || std::find(std::begin(kOthers), std::end(kOthers), node.op) != std::end(kOthers);
 }
 
@@ -58,7 +59,8 @@ Result<ValueId> untransposed(ir::Patch& patch, const Graph& graph, ValueId value
 
 // How many real transposes `untransposed` adds (+1) or takes away (-1).
 int cost_of(const Graph& graph, ValueId value, const Ints& perm) {
-  if (const Node* above = producer(graph, value, "Transpose"); above != nullptr && perm_of(graph, *above) == perm) return -1;
+  if (const Node* above = producer(graph, value, "Transpose"); above != nullptr && perm_of(graph, *above) == perm)
+    return -1;
   if (graph.constant(value) != nullptr) return 0;
   const SymShape& shape = *shape_of(graph, value);
   return std::count_if(shape.begin(), shape.end(), [](const Dim& dim) { return !is_unit(dim); }) > 1 ? 1 : 0;
@@ -87,7 +89,8 @@ Match sink_many(const Graph& graph, const Node& root) {
       if (known) balance += cost_of(graph, value, above->perm);
     }
     // An operand's new transpose must not be one that sinks back.
-    if (!known || balance > 0 || (balance == 0 && (is_self_inverse(above->perm) || !is_layout_perm(above->perm)))) continue;
+    if (!known || balance > 0 || (balance == 0 && (is_self_inverse(above->perm) || !is_layout_perm(above->perm))))
+      continue;
     ir::Patch patch = new_patch(graph, "sink_transpose");
     std::vector<ValueId> operands = root.inputs;
     for (ValueId& value : operands) {
@@ -140,7 +143,8 @@ Match sink_split(const Graph& graph, const Node& root) {
   std::vector<ValueId> operands = root.inputs;
   operands[0] = node->inputs[0];
   Attrs attrs = root.attrs;
-  attrs.set("axis", perm[static_cast<std::size_t>(normal_axis(attrs.get_int("axis", 0), static_cast<int>(perm.size())))]);
+  attrs.set("axis",
+            perm[static_cast<std::size_t>(normal_axis(attrs.get_int("axis", 0), static_cast<int>(perm.size())))]);
   INGOT_ASSIGN_OR_RETURN(const auto parts, patch.add_node("Split", operands, attrs, root.id, root.outputs.size()));
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (root.outputs[i] == kNoValue) continue;
@@ -166,7 +170,8 @@ Match sink_reduce(const Graph& graph, const Node& root) {
   ir::Patch patch = new_patch(graph, "sink_transpose");
   Attrs attrs = root.attrs;
   attrs.erase("axes");
-  INGOT_ASSIGN_OR_RETURN(const ValueId y, rebuild(patch, root, {above->node->inputs[0], int_constant(patch, renamed)}, attrs));
+  INGOT_ASSIGN_OR_RETURN(const ValueId y,
+                         rebuild(patch, root, {above->node->inputs[0], int_constant(patch, renamed)}, attrs));
   if (root.attrs.get_int("keepdims", 1) != 0) return below(std::move(patch), root, y, perm);
   Ints sorted = rest;
   std::sort(sorted.begin(), sorted.end());
@@ -209,7 +214,8 @@ Result<ValueId> reordered(ir::Patch& patch, const Graph& graph, ValueId value, c
   INGOT_ASSIGN_OR_RETURN(HostTensor result, HostTensor::create(tensor->dtype(), {std::ssize(order)}));
   for (std::int64_t i = 0; i < result.elements(); ++i) {
     const std::int64_t from = order[static_cast<std::size_t>(i)];
-    is_integer(tensor->dtype()) ? result.set_int(i, tensor->as_int(from)) : result.set_double(i, tensor->as_double(from));
+    is_integer(tensor->dtype()) ? result.set_int(i, tensor->as_int(from))
+                                : result.set_double(i, tensor->as_double(from));
   }
   return patch.add_constant(graph.value(value).name, share(std::move(result)));
 }
@@ -255,8 +261,8 @@ Rules transpose_sinking_rules() {
           {"sink_transpose_quantize", {"QuantizeLinear", "DequantizeLinear"}, sink_quantize},
           {"sink_transpose_split", {"Split"}, sink_split},
           {"sink_transpose_reduce",
-           {"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare",
-            "ReduceLogSum", "ReduceLogSumExp"},
+           {"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2",
+            "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp"},
            sink_reduce},
           {"sink_transpose_slice", {"Slice", "Pad"}, sink_slice},
           {"sink_transpose_resize", {"Resize"}, sink_resize}};

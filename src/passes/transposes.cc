@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Transposes that cost nothing once they are seen for what they are. Extents of 1 are the key: moving one moves no data.
+// Transposes that cost nothing once they are seen for what they are. Extents of 1 are the key: moving one moves no
+// data.
 #include <algorithm>
 
 #include "passes/build.h"
@@ -62,7 +63,8 @@ Match units_before_reshape(const Graph& graph, const Node& root) {
   for (std::int64_t axis : perm)
     if (!is_unit((*shape)[static_cast<std::size_t>(axis)])) moved.push_back(axis);
   auto next = moved.begin();
-  for (std::size_t i = 0; i < perm.size(); ++i) better[i] = is_unit((*shape)[i]) ? static_cast<std::int64_t>(i) : *next++;
+  for (std::size_t i = 0; i < perm.size(); ++i)
+    better[i] = is_unit((*shape)[i]) ? static_cast<std::int64_t>(i) : *next++;
   if (better == perm) return no_match();
   ir::Patch patch = new_patch(graph, "units_before_reshape");
   INGOT_ASSIGN_OR_RETURN(const ValueId t, transpose(patch, inner->inputs[0], better, inner->id));

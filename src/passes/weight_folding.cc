@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A factor per output channel after Conv, DeformConv, ConvTranspose or MatMul goes into its weights and bias, a summand into its
-// bias: conv(x, W) * s + t = conv(x, W * s) + t. For a matrix product, also across a Reshape that keeps the last extent.
-// Arithmetic is in double.
+// A factor per output channel after Conv, DeformConv, ConvTranspose or MatMul goes into its weights and bias, a summand
+// into its bias: conv(x, W) * s + t = conv(x, W * s) + t. For a matrix product, also across a Reshape that keeps the
+// last extent. Arithmetic is in double.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -60,7 +60,8 @@ std::optional<std::vector<double>> per_channel(const Graph& graph, ValueId value
     if (i != axis && tensor->shape()[static_cast<std::size_t>(i)] != 1) return std::nullopt;
   if (tensor->elements() != 1 && tensor->elements() != product.channels) return std::nullopt;
   std::vector<double> numbers;
-  for (std::int64_t c = 0; c < product.channels; ++c) numbers.push_back(tensor->as_double(tensor->elements() == 1 ? 0 : c));
+  for (std::int64_t c = 0; c < product.channels; ++c)
+    numbers.push_back(tensor->as_double(tensor->elements() == 1 ? 0 : c));
   return numbers;
 }
 
@@ -99,10 +100,12 @@ std::optional<std::vector<double>> bias_of(const Graph& graph, const Product& pr
   return numbers;
 }
 
-Match finish(ir::Patch patch, const Graph& graph, const Node& root, const Product& product, std::vector<ValueId> operands) {
+Match finish(ir::Patch patch, const Graph& graph, const Node& root, const Product& product,
+             std::vector<ValueId> operands) {
   INGOT_ASSIGN_OR_RETURN(ValueId y, rebuild(patch, *product.node, std::move(operands), product.node->attrs));
   if (product.reshape != nullptr) {
-    INGOT_ASSIGN_OR_RETURN(y, rebuild(patch, *product.reshape, {y, product.reshape->inputs[1]}, product.reshape->attrs));
+    INGOT_ASSIGN_OR_RETURN(y,
+                           rebuild(patch, *product.reshape, {y, product.reshape->inputs[1]}, product.reshape->attrs));
   }
   const SymShape* shape = shape_of(graph, root.outputs[0]);
   if (shape == nullptr || !patch.type(y).shape || !(*patch.type(y).shape == *shape)) return no_match();
@@ -153,7 +156,8 @@ Match shift(const Graph& graph, const Node& root) {
     std::vector<ValueId> operands = product->node->inputs;
     const std::size_t at = bias_index(*product->node);
     operands.resize(std::max(operands.size(), at + 1), kNoValue);
-    operands[at] = patch.add_constant(graph.value(root.inputs[1 - i]).name, vector_of(dtype_of(graph, root.outputs[0]), *bias));
+    operands[at] =
+        patch.add_constant(graph.value(root.inputs[1 - i]).name, vector_of(dtype_of(graph, root.outputs[0]), *bias));
     return finish(std::move(patch), graph, root, *product, operands);
   }
   return no_match();
@@ -165,7 +169,8 @@ Match alpha(const Graph& graph, const Node& root) {
   if (!scalar_side || (root.op == "Div" && root.inputs[0] != scalar_side->other)) return no_match();
   const Node* product = sole_producer(graph, scalar_side->other, "MatMul");
   if (product == nullptr || input(*product, 2) != kNoValue || product->attrs.has("epilogue")) return no_match();
-  if (!same_shape(graph, scalar_side->other, root.outputs[0]) || !is_float(dtype_of(graph, root.outputs[0]))) return no_match();
+  if (!same_shape(graph, scalar_side->other, root.outputs[0]) || !is_float(dtype_of(graph, root.outputs[0])))
+    return no_match();
   ir::Patch patch = new_patch(graph, "scale_into_alpha");
   Attrs attrs = product->attrs;
   const double factor = root.op == "Div" ? 1.0 / scalar_side->value : scalar_side->value;

@@ -7,8 +7,8 @@
 //   32  8  XXH3-64 of metadata     40  8  blob area offset (a multiple of 4096)
 //   48  8  file size               56  8  XXH3-64 of bytes 0..55
 //
-// Little-endian. Bytes between the metadata and the blob area are zero. The blob area is hashed in chunks of kChunkBytes,
-// the hashes stand in the metadata: every byte of the file is covered.
+// Little-endian. Bytes between the metadata and the blob area are zero. The blob area is hashed in chunks of
+// kChunkBytes, the hashes stand in the metadata: every byte of the file is covered.
 #pragma once
 
 #include <cstdint>

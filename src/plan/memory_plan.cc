@@ -12,7 +12,8 @@ MemoryPlan plan_memory(const std::vector<BufferUse>& buffers) {
   result.offsets.assign(buffers.size(), 0);
   std::vector<std::size_t> order(buffers.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return buffers[a].bytes > buffers[b].bytes; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return buffers[a].bytes > buffers[b].bytes; });
 
   std::vector<std::size_t> placed;  // by offset
   for (const std::size_t i : order) {
@@ -28,7 +29,8 @@ MemoryPlan plan_memory(const std::vector<BufferUse>& buffers) {
         best = end;
         best_gap = gap;
       }
-      const std::int64_t other_bytes = (std::max<std::int64_t>(buffers[other].bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
+      const std::int64_t other_bytes =
+          (std::max<std::int64_t>(buffers[other].bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
       end = std::max(end, result.offsets[other] + other_bytes);
     }
     result.offsets[i] = best >= 0 ? best : end;

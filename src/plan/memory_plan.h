@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Places buffers with known lifetimes in one arena. Greedy by size, best fit among the gaps left by buffers that live at
-// the same time (Pisarchyk & Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020). Deterministic.
+// Places buffers with known lifetimes in one arena. Greedy by size, best fit among the gaps left by buffers that live
+// at the same time (Pisarchyk & Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020). Deterministic.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plan: a built engine as data: tensors, steps in order, packed constants, memory plan, provenance.
 //
-// The builder fills one and writes it (plan/writer.h); the runtime reads one from mapped memory (plan/reader.h). Ids are
-// indices into the vectors of their program. A plan that came from read() has been validated: users need not check again.
+// The builder fills one and writes it (plan/writer.h); the runtime reads one from mapped memory (plan/reader.h). Ids
+// are indices into the vectors of their program. A plan that came from read() has been validated: users need not check
+// again.
 #pragma once
 
 #include <cstddef>

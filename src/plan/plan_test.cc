@@ -27,7 +27,8 @@ struct Sample {
                     {"t", DType::f32, {Dim::symbol("N"), 4}, Storage::activation, -1, -1, -1},
                     {"v", DType::f32, {Dim::symbol("N") * Dim(4)}, Storage::alias, -1, 2, -1},
                     {"y", DType::f32, {Dim::symbol("N") * Dim(4)}, Storage::output, -1, -1, -1}};
-    plan.steps = {{"a", "cpu.plain", 1, "", "Add", {0, 1}, {2}, {1}, false, 1.5F}, {"b", "cpu.plain", 1, "c", "Abs", {3}, {4}, {}, false, 0}};
+    plan.steps = {{"a", "cpu.plain", 1, "", "Add", {0, 1}, {2}, {1}, false, 1.5F},
+                  {"b", "cpu.plain", 1, "c", "Abs", {3}, {4}, {}, false, 0}};
     plan.inputs = {0};
     plan.outputs = {4};
     plan.profiles = {{{0, {1, 4}, {2, 4}, {8, 4}}}};
@@ -89,7 +90,8 @@ TEST(Plan, EveryFlippedByteIsCaught) {
     for (const auto flip : {std::byte{1}, std::byte{0xff}}) {
       file[i] ^= flip;
       const Status status = read(file).status();
-      EXPECT_TRUE(status.code() == StatusCode::kCorrupt || status.code() == StatusCode::kIncompatible) << i << ": " << status.to_string();
+      EXPECT_TRUE(status.code() == StatusCode::kCorrupt || status.code() == StatusCode::kIncompatible)
+          << i << ": " << status.to_string();
       file[i] ^= flip;
     }
   }
@@ -110,7 +112,7 @@ TEST(Plan, NonsenseIsRefused) {
   EXPECT_TRUE(refused([](Plan& p) { p.steps[0].blobs = {3}; }));
   EXPECT_TRUE(refused([](Plan& p) { p.tensors[3].alias_of = 3; }));
   EXPECT_TRUE(refused([](Plan& p) { p.tensors[3].alias_of = 4; }));
-  EXPECT_TRUE(refused([](Plan& p) { p.tensors[1].blob = 1; }));       // wrong size
+  EXPECT_TRUE(refused([](Plan& p) { p.tensors[1].blob = 1; }));  // wrong size
   EXPECT_TRUE(refused([](Plan& p) { p.tensors[1].shape = {Dim(std::int64_t{1} << 62)}; }));
   EXPECT_TRUE(refused([](Plan& p) { p.tensors[2].arena_offset = 0; }));
   EXPECT_TRUE(refused([](Plan& p) { p.profiles[0][0].min = {9, 4}; }));
@@ -119,11 +121,14 @@ TEST(Plan, NonsenseIsRefused) {
   EXPECT_TRUE(refused([](Plan& p) { p.programs[0].steps[0].programs = {1}; }));  // a later one
   EXPECT_TRUE(refused([](Plan& p) { p.programs[1].steps[0].programs = {-1}; }));
   EXPECT_TRUE(refused([](Plan& p) { p.programs[0].outputs = {7}; }));
-  EXPECT_TRUE(refused([](Plan& p) { p.programs[1].tensors[2].shape = {3}; }));   // two strings
-  EXPECT_TRUE(refused([](Plan& p) { p.programs[1].tensors[2].blob = 1; }));      // no strings
+  EXPECT_TRUE(refused([](Plan& p) { p.programs[1].tensors[2].shape = {3}; }));  // two strings
+  EXPECT_TRUE(refused([](Plan& p) { p.programs[1].tensors[2].blob = 1; }));     // no strings
   EXPECT_TRUE(refused([](Plan& p) { p.programs[1].tensors[3].arena_offset = 0; }));
   EXPECT_TRUE(refused([](Plan& p) { p.programs[1].steps[1].tactic = "cpu.plain"; }));
-  EXPECT_TRUE(refused([](Plan& p) { p.programs[1].tensors[3].type.clear(); p.programs[1].tensors[3].dtype = DType::string; }));
+  EXPECT_TRUE(refused([](Plan& p) {
+    p.programs[1].tensors[3].type.clear();
+    p.programs[1].tensors[3].dtype = DType::string;
+  }));
 }
 
 TEST(MemoryPlan, LiveBuffersNeverOverlap) {
@@ -143,8 +148,10 @@ TEST(MemoryPlan, LiveBuffersNeverOverlap) {
       EXPECT_EQ(plan.offsets[a] % 64, 0);
       EXPECT_LE(plan.offsets[a] + buffers[a].bytes, plan.arena_bytes);
       for (std::size_t b = 0; b < a; ++b) {
-        const bool live_together = buffers[a].first_step <= buffers[b].last_step && buffers[b].first_step <= buffers[a].last_step;
-        const bool apart = plan.offsets[a] + buffers[a].bytes <= plan.offsets[b] || plan.offsets[b] + buffers[b].bytes <= plan.offsets[a];
+        const bool live_together =
+            buffers[a].first_step <= buffers[b].last_step && buffers[b].first_step <= buffers[a].last_step;
+        const bool apart = plan.offsets[a] + buffers[a].bytes <= plan.offsets[b] ||
+                           plan.offsets[b] + buffers[b].bytes <= plan.offsets[a];
         EXPECT_TRUE(!live_together || apart || buffers[a].bytes == 0 || buffers[b].bytes == 0);
       }
     }

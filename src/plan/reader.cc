@@ -50,7 +50,8 @@ Result<Header> read_header(std::span<const std::byte> file) {
     return incompatible("plan: format version {}, this build reads version {}; build the plan again from its model",
                         header.version, kFormatVersion);
   if (header.file_size != file.size())
-    return corrupt("plan: {} bytes long, should be {}: the file was cut short or extended", file.size(), header.file_size);
+    return corrupt("plan: {} bytes long, should be {}: the file was cut short or extended", file.size(),
+                   header.file_size);
   if (header.header_size != sizeof(Header) || header.metadata_offset != sizeof(Header) ||
       header.blobs_offset > file.size() || header.metadata_size > header.blobs_offset - sizeof(Header) ||
       header.blobs_offset % kBlobAreaAlignment != 0)
@@ -68,7 +69,8 @@ Result<Tensor> read_tensor(const fb::Tensor& in) {
   const auto* expressions = in.expressions();
   const bool has_expressions = expressions != nullptr && expressions->size() != 0;
   if (has_expressions && expressions->size() != dims.size())
-    return corrupt("plan: tensor '{}' has {} dimension expressions for rank {}", out.name, expressions->size(), dims.size());
+    return corrupt("plan: tensor '{}' has {} dimension expressions for rank {}", out.name, expressions->size(),
+                   dims.size());
   for (std::size_t i = 0; i < dims.size(); ++i) {
     const std::string text =
         has_expressions ? text_of(expressions->GetAsString(static_cast<flatbuffers::uoffset_t>(i))) : std::string();
@@ -90,9 +92,9 @@ Result<Tensor> read_tensor(const fb::Tensor& in) {
 }
 
 Step read_step(const fb::Step& in) {
-  return {text_of(in.name()),   text_of(in.tactic()),  in.tactic_version(), text_of(in.config()), text_of(in.problem()),
-          list_of(in.inputs()), list_of(in.outputs()), list_of(in.blobs()), in.data_dependent(),  in.microseconds(),
-          list_of(in.programs())};
+  return {text_of(in.name()),    text_of(in.tactic()), in.tactic_version(),   text_of(in.config()),
+          text_of(in.problem()), list_of(in.inputs()), list_of(in.outputs()), list_of(in.blobs()),
+          in.data_dependent(),   in.microseconds(),    list_of(in.programs())};
 }
 
 // `Source` is fb::Plan, which holds the main program's fields itself, or fb::Program.
@@ -176,7 +178,8 @@ Result<Plan> read(std::span<const std::byte> file, const ReadOptions& options) {
   const std::span<const std::byte> area = file.subspan(header.blobs_offset);
   if (in.blobs() != nullptr) {
     for (const fb::BlobRef* blob : *in.blobs()) {
-      if (blob->offset() > area.size() || blob->size() > area.size() - blob->offset() || blob->offset() % kBlobAlignment != 0)
+      if (blob->offset() > area.size() || blob->size() > area.size() - blob->offset() ||
+          blob->offset() % kBlobAlignment != 0)
         return corrupt("plan: blob {} lies outside the file", plan.blobs.size());
       plan.blobs.push_back(area.subspan(blob->offset(), blob->size()));
     }

@@ -17,7 +17,8 @@ class Checker {
     for (std::size_t i = 0; i < program_.tensors.size(); ++i) INGOT_RETURN_IF_ERROR(check_tensor(i));
     for (const std::int32_t id : program_.inputs) {
       INGOT_RETURN_IF_ERROR(check_id(id, "an input"));
-      if (tensor(id).storage != Storage::input) return corrupt("plan: input '{}' is not stored as one", tensor(id).name);
+      if (tensor(id).storage != Storage::input)
+        return corrupt("plan: input '{}' is not stored as one", tensor(id).name);
       defined_[index(id)] = true;
     }
     for (std::size_t i = 0; i < program_.steps.size(); ++i) INGOT_RETURN_IF_ERROR(check_step(program_.steps[i]));
@@ -46,33 +47,40 @@ class Checker {
   Status check_tensor(std::size_t i) {
     const Tensor& t = program_.tensors[i];
     for (const Dim& dim : t.shape)
-      if (dim.is_constant() && dim.value() < 0) return corrupt("plan: tensor '{}' has shape {}", t.name, to_string(t.shape));
+      if (dim.is_constant() && dim.value() < 0)
+        return corrupt("plan: tensor '{}' has shape {}", t.name, to_string(t.shape));
     if (t.is_object()) return check_object(i);
     if (t.dtype == DType::undefined || t.dtype == DType::string)
       return corrupt("plan: tensor '{}' of {} is not dense", t.name, to_string(t.dtype));
     const std::optional<Shape> shape = concrete(t.shape);
     if (shape) {
       const std::optional<std::int64_t> count = element_count(*shape);
-      if (!count || !bytes_of(t.dtype, *count)) return corrupt("plan: tensor '{}' has impossible shape {}", t.name, to_string(*shape));
+      if (!count || !bytes_of(t.dtype, *count))
+        return corrupt("plan: tensor '{}' has impossible shape {}", t.name, to_string(*shape));
     }
     if (t.storage == Storage::constant) {
       if (t.blob < 0 || index(t.blob) >= plan_.blobs.size()) return corrupt("plan: constant '{}' has no bytes", t.name);
       if (!shape) return corrupt("plan: constant '{}' has a symbolic shape", t.name);
       const std::int64_t bytes = *bytes_of(t.dtype, *element_count(*shape));
       if (static_cast<std::uint64_t>(bytes) != plan_.blobs[index(t.blob)].size())
-        return corrupt("plan: constant '{}' needs {} bytes and has {}", t.name, bytes, plan_.blobs[index(t.blob)].size());
+        return corrupt("plan: constant '{}' needs {} bytes and has {}", t.name, bytes,
+                       plan_.blobs[index(t.blob)].size());
       defined_[i] = true;
     }
     if (t.storage == Storage::alias) {
       // Only backward references: no cycles.
-      if (t.alias_of < 0 || index(t.alias_of) >= i) return corrupt("plan: alias '{}' refers to tensor {}", t.name, t.alias_of);
-      if (tensor(t.alias_of).is_object() || tensor(t.alias_of).dtype != t.dtype) return corrupt("plan: alias '{}' changes the element type", t.name);
+      if (t.alias_of < 0 || index(t.alias_of) >= i)
+        return corrupt("plan: alias '{}' refers to tensor {}", t.name, t.alias_of);
+      if (tensor(t.alias_of).is_object() || tensor(t.alias_of).dtype != t.dtype)
+        return corrupt("plan: alias '{}' changes the element type", t.name);
     }
     if (t.arena_offset >= 0) {
-      if (t.storage != Storage::activation || !shape) return corrupt("plan: tensor '{}' cannot have a fixed place", t.name);
+      if (t.storage != Storage::activation || !shape)
+        return corrupt("plan: tensor '{}' cannot have a fixed place", t.name);
       const std::int64_t bytes = *bytes_of(t.dtype, *element_count(*shape));
       const auto begin = static_cast<std::uint64_t>(t.arena_offset);
-      if (begin % 64 != 0 || begin > program_.arena_bytes || static_cast<std::uint64_t>(bytes) > program_.arena_bytes - begin)
+      if (begin % 64 != 0 || begin > program_.arena_bytes ||
+          static_cast<std::uint64_t>(bytes) > program_.arena_bytes - begin)
         return corrupt("plan: tensor '{}' lies outside the arena", t.name);
     }
     return Status::ok();
@@ -81,7 +89,8 @@ class Checker {
   // Objects have neither a place in the arena nor views; a constant one is a tensor of strings.
   Status check_object(std::size_t i) {
     const Tensor& t = program_.tensors[i];
-    if (t.storage == Storage::alias || t.arena_offset >= 0) return corrupt("plan: object '{}' cannot have a place", t.name);
+    if (t.storage == Storage::alias || t.arena_offset >= 0)
+      return corrupt("plan: object '{}' cannot have a place", t.name);
     if (t.storage != Storage::constant) return Status::ok();
     const std::optional<Shape> shape = concrete(t.shape);
     const std::optional<std::int64_t> count = shape ? element_count(*shape) : std::nullopt;
@@ -109,7 +118,8 @@ class Checker {
     for (const std::int32_t id : step.inputs) {
       if (id == -1) continue;
       INGOT_RETURN_IF_ERROR(check_id(id, step.name));
-      if (!is_defined(id)) return corrupt("plan: step '{}' reads '{}' before it is computed", step.name, tensor(id).name);
+      if (!is_defined(id))
+        return corrupt("plan: step '{}' reads '{}' before it is computed", step.name, tensor(id).name);
     }
     for (const std::int32_t id : step.outputs) {
       if (id == -1) continue;
@@ -120,7 +130,8 @@ class Checker {
       defined_[index(id)] = true;
     }
     for (const std::int32_t blob : step.blobs)
-      if (blob < 0 || index(blob) >= plan_.blobs.size()) return corrupt("plan: step '{}' refers to blob {}", step.name, blob);
+      if (blob < 0 || index(blob) >= plan_.blobs.size())
+        return corrupt("plan: step '{}' refers to blob {}", step.name, blob);
     // Only earlier bodies: no recursion.
     for (const std::int32_t body : step.programs)
       if (body < 0 || index(body) >= bodies_) return corrupt("plan: step '{}' refers to program {}", step.name, body);
@@ -131,7 +142,8 @@ class Checker {
     INGOT_RETURN_IF_ERROR(check_id(range.input, "a profile"));
     const Tensor& input = tensor(range.input);
     const std::size_t rank = input.shape.size();
-    if (input.storage != Storage::input || range.min.size() != rank || range.opt.size() != rank || range.max.size() != rank)
+    if (input.storage != Storage::input || range.min.size() != rank || range.opt.size() != rank ||
+        range.max.size() != rank)
       return corrupt("plan: a profile does not fit input '{}'", input.name);
     for (std::size_t axis = 0; axis < rank; ++axis)
       if (range.min[axis] < 0 || range.min[axis] > range.opt[axis] || range.opt[axis] > range.max[axis])
@@ -152,7 +164,8 @@ bool Program::is_dynamic() const {
 }
 
 Status validate(const Plan& plan) {
-  for (std::size_t i = 0; i < plan.programs.size(); ++i) INGOT_RETURN_IF_ERROR(Checker(plan, plan.programs[i], i).run());
+  for (std::size_t i = 0; i < plan.programs.size(); ++i)
+    INGOT_RETURN_IF_ERROR(Checker(plan, plan.programs[i], i).run());
   Checker main(plan, plan, plan.programs.size());
   INGOT_RETURN_IF_ERROR(main.run());
   return main.check_profiles();

@@ -36,9 +36,11 @@ flatbuffers::Offset<fb::Tensor> build_tensor(flatbuffers::FlatBufferBuilder& bui
   const auto name = builder.CreateString(tensor.name);
   const auto dims_offset = builder.CreateVector(dims);
   const auto expressions_offset = builder.CreateVectorOfStrings(expressions);
-  const auto type = tensor.type.empty() ? flatbuffers::Offset<flatbuffers::String>() : builder.CreateString(tensor.type);
+  const auto type =
+      tensor.type.empty() ? flatbuffers::Offset<flatbuffers::String>() : builder.CreateString(tensor.type);
   return fb::CreateTensor(builder, name, static_cast<std::uint8_t>(tensor.dtype), dims_offset, expressions_offset,
-                          static_cast<fb::Storage>(tensor.storage), tensor.blob, tensor.alias_of, tensor.arena_offset, type);
+                          static_cast<fb::Storage>(tensor.storage), tensor.blob, tensor.alias_of, tensor.arena_offset,
+                          type);
 }
 
 flatbuffers::Offset<fb::Step> build_step(flatbuffers::FlatBufferBuilder& builder, const Step& step) {
@@ -94,7 +96,8 @@ BlobArea lay_out(const Plan& plan) {
   }
   area.bytes.resize(size);
   for (std::size_t i = 0; i < plan.blobs.size(); ++i)
-    if (!plan.blobs[i].empty()) std::memcpy(area.bytes.data() + area.refs[i].offset(), plan.blobs[i].data(), plan.blobs[i].size());
+    if (!plan.blobs[i].empty())
+      std::memcpy(area.bytes.data() + area.refs[i].offset(), plan.blobs[i].data(), plan.blobs[i].size());
   for (std::uint64_t begin = 0; begin < size; begin += kChunkBytes)
     area.hashes.push_back(XXH3_64bits(area.bytes.data() + begin, std::min(kChunkBytes, size - begin)));
   return area;
@@ -113,16 +116,17 @@ flatbuffers::DetachedBuffer build_metadata(const Plan& plan, const BlobArea& are
   for (const Profile& profile : plan.profiles) profiles.push_back(build_profile(builder, profile));
   std::vector<flatbuffers::Offset<fb::Candidate>> candidates;
   for (const Candidate& candidate : plan.candidates)
-    candidates.push_back(fb::CreateCandidateDirect(builder, candidate.step, candidate.tactic.c_str(), candidate.config.c_str(),
-                                                   candidate.microseconds, candidate.refusal.c_str(), candidate.program));
+    candidates.push_back(fb::CreateCandidateDirect(builder, candidate.step, candidate.tactic.c_str(),
+                                                   candidate.config.c_str(), candidate.microseconds,
+                                                   candidate.refusal.c_str(), candidate.program));
   std::vector<flatbuffers::Offset<fb::KeyValue>> provenance;
   for (const auto& [key, value] : plan.provenance)
     provenance.push_back(fb::CreateKeyValueDirect(builder, key.c_str(), value.c_str()));
-  const auto root = fb::CreatePlanDirect(
-      builder, plan.engine_version.c_str(), plan.device_kind.c_str(), plan.device_name.c_str(),
-      plan.device_fingerprint.c_str(), &main.tensors, &main.steps, &plan.inputs, &plan.outputs, &profiles, &area.refs, &area.hashes,
-      plan.arena_bytes, &candidates, &provenance, plan.graph.empty() ? nullptr : plan.graph.c_str(),
-      programs.empty() ? nullptr : &programs);
+  const auto root =
+      fb::CreatePlanDirect(builder, plan.engine_version.c_str(), plan.device_kind.c_str(), plan.device_name.c_str(),
+                           plan.device_fingerprint.c_str(), &main.tensors, &main.steps, &plan.inputs, &plan.outputs,
+                           &profiles, &area.refs, &area.hashes, plan.arena_bytes, &candidates, &provenance,
+                           plan.graph.empty() ? nullptr : plan.graph.c_str(), programs.empty() ? nullptr : &programs);
   builder.Finish(root);
   return builder.Release();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes a plan. Deterministic: the same Plan gives the same bytes. Files are written beside their place and renamed, so
-// a failure leaves no half-written plan.
+// Writes a plan. Deterministic: the same Plan gives the same bytes. Files are written beside their place and renamed,
+// so a failure leaves no half-written plan.
 #pragma once
 
 #include <string>

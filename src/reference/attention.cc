@@ -152,8 +152,8 @@ Result<Outputs> evaluate_attention(const Call& call) {
   const std::int64_t mode = call.attrs->get_int("qk_matmul_output_mode", 0);
   const std::int64_t repeats = q.heads / k.heads;
 
-  // Y is [batch, sequence, heads * size] when Q was of rank 3, [batch, sequence, heads, size] with bshd=1: either way the
-  // heads of one position stand together.
+  // Y is [batch, sequence, heads * size] when Q was of rank 3, [batch, sequence, heads, size] with bshd=1: either way
+  // the heads of one position stand together.
   const bool bshd = call.attrs->get_int("bshd", 0) != 0;
   const bool flat = q_tensor->rank() == 3 || bshd;
   std::vector<double> y(to_size(q.batch * q.heads * q.length * v.size), 0);

@@ -113,9 +113,8 @@ Result<HostTensor> cast(const HostTensor& in, DType to, const CastRules& rules) 
       if (std::isnan(value)) value = -0.0;
     return from_numbers(to, in.shape(), values);
   }
-  return with_number_type(in.dtype(), [&](auto zero) {
-    return from_numbers(to, in.shape(), to_numbers<decltype(zero)>(in));
-  });
+  return with_number_type(in.dtype(),
+                          [&](auto zero) { return from_numbers(to, in.shape(), to_numbers<decltype(zero)>(in)); });
 }
 
 std::span<const Row> cast_rows() { return kRows; }

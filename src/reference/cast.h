@@ -10,7 +10,7 @@
 namespace ingot::reference {
 
 struct CastRules {
-  bool saturate = true;                // of the 8-bit floats: out of range gives the greatest value, not NaN or infinity
+  bool saturate = true;  // of the 8-bit floats: out of range gives the greatest value, not NaN or infinity
   std::string_view round_mode = "up";  // of f8e8m0: up, down, nearest
 };
 

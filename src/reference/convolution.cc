@@ -28,7 +28,8 @@ Result<Parts> read_parts(const Call& call) {
                             parts.groups);
   const Shape kernel = spatial_of(parts.w->shape());
   if (call.attrs->get_ints("kernel_shape", kernel) != kernel)
-    return invalid_argument("operand 1 (W) has shape {}, which is not that of kernel_shape", to_string(parts.w->shape()));
+    return invalid_argument("operand 1 (W) has shape {}, which is not that of kernel_shape",
+                            to_string(parts.w->shape()));
   INGOT_ASSIGN_OR_RETURN(parts.window, read_window(*call.attrs, kernel));
   return parts;
 }

@@ -37,7 +37,8 @@ Result<Labels> parse_term(std::string_view text) {
 Labels spread(const Labels& labels, std::size_t count) {
   Labels result;
   for (int label : labels) {
-    if (label != kEllipsis) result.push_back(label);
+    if (label != kEllipsis)
+      result.push_back(label);
     else
       for (std::size_t i = 0; i < count; ++i) result.push_back(kFirstLetter - static_cast<int>(count - i));
   }
@@ -67,8 +68,8 @@ Result<Equation> parse_equation(const Call& call) {
     const std::size_t named = labels.size() - (open ? 1 : 0);
     const std::size_t rank = operand->shape().size();
     if (open ? named > rank : named != rank)
-      return invalid_argument("operand {} of shape {} does not fit the equation \"{}\"", k,
-                              to_string(operand->shape()), text);
+      return invalid_argument("operand {} of shape {} does not fit the equation \"{}\"", k, to_string(operand->shape()),
+                              text);
     if (rank - named >= kFirstLetter) return unsupported("an ellipsis over {} axes", rank - named);
     widest = std::max(widest, rank - named);
     equation.terms.push_back(spread(labels, rank - named));

@@ -17,14 +17,15 @@ namespace {
 const Row* find_row(std::string_view op) {
   static const std::map<std::string_view, Row> table = [] {
     std::map<std::string_view, Row> rows;
-    for (const auto family :
-         {attention_rows(), cast_rows(), convolution_rows(), cumulative_rows(), deform_conv_rows(),
-          einsum_rows(), expression_rows(), gather_rows(), generator_rows(), grid_sample_rows(),
-          integer_rows(), linear_attention_rows(), loss_rows(), matmul_rows(), movement_rows(),
-          normalization_rows(), pointwise_rows(), pooling_rows(), quantize_rows(), random_rows(),
-          recurrent_rows(), reduce_rows(), region_rows(), resize_rows(), scatter_rows(), selection_rows(),
-          sequence_rows(), shape_rows(), signal_rows(), softmax_rows(), string_rows(), tfidf_rows(),
-          unique_rows(), vision_rows()})
+    for (const auto family : {attention_rows(),   cast_rows(),        convolution_rows(), cumulative_rows(),
+                              deform_conv_rows(), einsum_rows(),      expression_rows(),  gather_rows(),
+                              generator_rows(),   grid_sample_rows(), integer_rows(),     linear_attention_rows(),
+                              loss_rows(),        matmul_rows(),      movement_rows(),    normalization_rows(),
+                              pointwise_rows(),   pooling_rows(),     quantize_rows(),    random_rows(),
+                              recurrent_rows(),   reduce_rows(),      region_rows(),      resize_rows(),
+                              scatter_rows(),     selection_rows(),   sequence_rows(),    shape_rows(),
+                              signal_rows(),      softmax_rows(),     string_rows(),      tfidf_rows(),
+                              unique_rows(),      vision_rows()})
       for (const Row& row : family) rows.emplace(row.op, row);
     return rows;
   }();
@@ -94,8 +95,7 @@ Result<Outputs> run_with_epilogue(const Row& row, const Call& call) {
     INGOT_ASSIGN_OR_RETURN(const HostTensor* operand, numeric_operand(call, k, "of the epilogue"));
     operands.push_back(operand);
   }
-  INGOT_ASSIGN_OR_RETURN(HostTensor result,
-                         apply_expression(expr, operands, output_type(call, 0, expr.result_type())));
+  INGOT_ASSIGN_OR_RETURN(HostTensor result, apply_expression(expr, operands, output_type(call, 0, expr.result_type())));
   if (result.shape() != outputs[0].shape())
     return invalid_argument("the epilogue's operands of shape {} do not broadcast to {}", to_string(result.shape()),
                             to_string(outputs[0].shape()));
@@ -111,8 +111,8 @@ Result<std::vector<HostTensor>> evaluate(const Call& call) {
   const Row* row = find_row(call.op);
   if (row == nullptr) return unsupported("the reference evaluator does not know the operator {}", call.op);
   INGOT_CHECK(call.attrs != nullptr, "a call needs attributes, if empty ones");
-  INGOT_ASSIGN_OR_RETURN(Outputs outputs, call.attrs->has("epilogue") ? run_with_epilogue(*row, call)
-                                                                      : run_in_layout(*row, call));
+  INGOT_ASSIGN_OR_RETURN(Outputs outputs,
+                         call.attrs->has("epilogue") ? run_with_epilogue(*row, call) : run_in_layout(*row, call));
   if (outputs.size() < call.output_count)
     return unsupported("{} has {} outputs here, but {} are asked for", call.op, outputs.size(), call.output_count);
   outputs.resize(call.output_count);

@@ -17,9 +17,9 @@
 namespace ingot::reference {
 
 struct Call {
-  std::string_view op;                          // canonical name, as in ops/
+  std::string_view op;  // canonical name, as in ops/
   const Attrs* attrs = nullptr;
-  std::span<const HostTensor* const> inputs;    // nullptr for an absent optional
+  std::span<const HostTensor* const> inputs;  // nullptr for an absent optional
   std::size_t output_count = 1;
   // Element types of the outputs as inferred (casts, pointwise results); one per output.
   std::span<const DType> output_types;

@@ -16,7 +16,9 @@ using ::testing::HasSubstr;
 HostTensor numbers(DType dtype, Shape shape, const std::vector<double>& values) {
   return from_numbers(dtype, std::move(shape), values).value();
 }
-HostTensor floats(Shape shape, const std::vector<double>& values) { return numbers(DType::f32, std::move(shape), values); }
+HostTensor floats(Shape shape, const std::vector<double>& values) {
+  return numbers(DType::f32, std::move(shape), values);
+}
 HostTensor ints(const std::vector<std::int64_t>& values) { return HostTensor::of_ints(values); }
 
 Result<std::vector<HostTensor>> call(std::string_view op, const Attrs& attrs, const std::vector<HostTensor>& inputs,
@@ -56,8 +58,10 @@ TEST(Reference, BroadcastsAndKeepsIntegersExact) {
 }
 
 TEST(Reference, PointwiseExpression) {
-  const Attrs attrs{{"expr", std::string("(x0:f32, x1:f32) { t0 = add(x0, x1); t1 = const<f32>(0.5); t2 = mul(t0, t1) }")}};
-  EXPECT_THAT(values(one("Pointwise", attrs, {floats({2, 1}, {1, 2}), floats({2}, {3, 5})})), ElementsAre(2, 3, 2.5, 3.5));
+  const Attrs attrs{
+      {"expr", std::string("(x0:f32, x1:f32) { t0 = add(x0, x1); t1 = const<f32>(0.5); t2 = mul(t0, t1) }")}};
+  EXPECT_THAT(values(one("Pointwise", attrs, {floats({2, 1}, {1, 2}), floats({2}, {3, 5})})),
+              ElementsAre(2, 3, 2.5, 3.5));
 }
 
 TEST(Reference, ConvolutionInBothLayoutsWithAnEpilogue) {
@@ -69,21 +73,21 @@ TEST(Reference, ConvolutionInBothLayoutsWithAnEpilogue) {
   const HostTensor y = one("Conv", {{"channels_last", 1}}, {x_last, w});
   EXPECT_EQ(y.shape(), (Shape{1, 1, 2, 2}));
   EXPECT_THAT(values(y), ElementsAre(13, 22, 25, 33));
-  const Attrs fused{{"channels_last", 1},
-                    {"epilogue", std::string("(x0:f32, x1:f32) { t0 = mul(x0, x1) }")},
-                    {"epilogue_inputs", 1}};
+  const Attrs fused{
+      {"channels_last", 1}, {"epilogue", std::string("(x0:f32, x1:f32) { t0 = mul(x0, x1) }")}, {"epilogue_inputs", 1}};
   EXPECT_THAT(values(one("Conv", fused, {x_last, w, kAbsent, floats({2}, {1, -1})})), ElementsAre(13, -22, 25, -33));
 }
 
 TEST(Reference, EpilogueSeesTheUnroundedResult) {
   // 2048 + 1 is not an f16; doubled after rounding it would be 4096.
-  const Attrs attrs{{"epilogue", std::string("(x0:f32) { t0 = const<f32>(2.0); t1 = mul(x0, t0); t2 = cast<f16>(t1) }")}};
+  const Attrs attrs{
+      {"epilogue", std::string("(x0:f32) { t0 = const<f32>(2.0); t1 = mul(x0, t0); t2 = cast<f16>(t1) }")}};
   const HostTensor a = numbers(DType::f16, {1, 2}, {2048, 1});
   const HostTensor b = numbers(DType::f16, {2, 1}, {1, 1});
   EXPECT_THAT(values(one("MatMul", attrs, {a, b}, DType::f16)), ElementsAre(4098 - 2));
-  EXPECT_THAT(values(one("MatMul", {{"epilogue", std::string("(x0:f32) { t0 = const<f32>(1.0); t1 = add(x0, t0) }")}},
-                         {a, b})),
-              ElementsAre(2050));
+  EXPECT_THAT(
+      values(one("MatMul", {{"epilogue", std::string("(x0:f32) { t0 = const<f32>(1.0); t1 = add(x0, t0) }")}}, {a, b})),
+      ElementsAre(2050));
 }
 
 TEST(Reference, MatMulWithTransposesAlphaAndBias) {
@@ -96,7 +100,8 @@ TEST(Reference, MatMulWithTransposesAlphaAndBias) {
 TEST(Reference, MovementOfStringsAndNibbles) {
   HostTensor words = HostTensor::create(DType::string, {3}).value();
   words.strings() = {"a", "b", "c"};
-  const auto turned = call("Slice", {}, {words, ints({-1}), ints({-9}), ints({0}), ints({-1})}, {DType::string}).value();
+  const auto turned =
+      call("Slice", {}, {words, ints({-1}), ints({-9}), ints({0}), ints({-1})}, {DType::string}).value();
   EXPECT_THAT(turned[0].strings(), ElementsAre("c", "b", "a"));
   const HostTensor nibbles = numbers(DType::i4, {3, 1}, {-8, 7, 3});
   EXPECT_THAT(values(one("Tile", {}, {nibbles, ints({1, 2})}, DType::i4)), ElementsAre(-8, -8, 7, 7, 3, 3));
@@ -146,7 +151,9 @@ TEST(Reference, BadOperandsAreNamed) {
       {"Tile", {}, {x, ints({1, 1, 1, -1})}, "operand 1 (repeats)"},
       {"Pad", {}, {x, ints({0, 0, 0, 0, 0, 0, -3, 0})}, "operand 1 (pads)"},
       {"TopK", {}, {x, ints({3})}, "operand 1 (K)"},
-      {"Range", {}, {HostTensor::scalar(DType::i64, 0), HostTensor::scalar(DType::i64, 5), HostTensor::scalar(DType::i64, 0)},
+      {"Range",
+       {},
+       {HostTensor::scalar(DType::i64, 0), HostTensor::scalar(DType::i64, 5), HostTensor::scalar(DType::i64, 0)},
        "delta"},
       {"ConstantOfShape", {}, {ints({std::int64_t{1} << 40, std::int64_t{1} << 40})}, "not possible"},
       {"Attention", {}, {floats({1, 2, 4}, std::vector<double>(8, 1)), x, x}, "operand 0 (Q)"},

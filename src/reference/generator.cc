@@ -44,8 +44,7 @@ Result<Outputs> evaluate_range(const Call& call) {
   for (std::size_t k = 0; k < 3; ++k) {
     constexpr std::string_view kNames[] = {"start", "limit", "delta"};
     INGOT_ASSIGN_OR_RETURN(operands[k], numeric_operand(call, k, kNames[k]));
-    if (operands[k]->elements() != 1)
-      return invalid_argument("operand {} ({}) must have one element", k, kNames[k]);
+    if (operands[k]->elements() != 1) return invalid_argument("operand {} ({}) must have one element", k, kNames[k]);
   }
   const DType dtype = operands[0]->dtype();
   if (is_float(dtype)) {
@@ -87,12 +86,11 @@ Result<Outputs> evaluate_one_hot(const Call& call) {
   INGOT_ASSIGN_OR_RETURN(const HostTensor* depth_operand, numeric_operand(call, 1, "depth"));
   INGOT_ASSIGN_OR_RETURN(const HostTensor* values, required_operand(call, 2, "values"));
   if (depth_operand->elements() != 1) return invalid_argument("operand 1 (depth) must have one element");
-  if (values->elements() != 2)
-    return invalid_argument("operand 2 (values) must hold [off, on]");
+  if (values->elements() != 2) return invalid_argument("operand 2 (values) must hold [off, on]");
   const std::int64_t depth = to_numbers<std::int64_t>(*depth_operand)[0];
   if (depth < 1) return invalid_argument("operand 1 (depth) is {}; at least 1 is needed", depth);
-  INGOT_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(call.attrs->get_int("axis", -1),
-                                                                indices->shape().size() + 1, "axis"));
+  INGOT_ASSIGN_OR_RETURN(const std::size_t axis,
+                         normalize_axis(call.attrs->get_int("axis", -1), indices->shape().size() + 1, "axis"));
   Shape shape = indices->shape();
   shape.insert(shape.begin() + to_signed(axis), depth);
   INGOT_ASSIGN_OR_RETURN(HostTensor out, HostTensor::create(values->dtype(), shape));
@@ -110,8 +108,9 @@ Result<Outputs> evaluate_one_hot(const Call& call) {
 }
 
 constexpr Row kRows[] = {
-    {"Constant", evaluate_constant}, {"ConstantOfShape", evaluate_constant_of_shape}, {"Range", evaluate_range},
-    {"EyeLike", evaluate_eye_like},  {"OneHot", evaluate_one_hot, 2},
+    {"Constant", evaluate_constant}, {"ConstantOfShape", evaluate_constant_of_shape},
+    {"Range", evaluate_range},       {"EyeLike", evaluate_eye_like},
+    {"OneHot", evaluate_one_hot, 2},
 };
 
 }  // namespace

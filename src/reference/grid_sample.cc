@@ -93,7 +93,9 @@ Result<Outputs> evaluate_grid_sample(const Call& call) {
   const std::string mode = call.attrs->get_string("mode", "linear");
   const std::string padding = call.attrs->get_string("padding_mode", "zeros");
   Sampling how;
-  how.padding = padding == "border" ? Padding::kBorder : padding == "reflection" ? Padding::kReflection : Padding::kZeros;
+  how.padding = padding == "border"       ? Padding::kBorder
+                : padding == "reflection" ? Padding::kReflection
+                                          : Padding::kZeros;
   how.align_corners = call.attrs->get_int("align_corners", 0) != 0;
   how.nearest = mode == "nearest";
   how.cubic = mode == "cubic";
@@ -112,7 +114,8 @@ Result<Outputs> evaluate_grid_sample(const Call& call) {
     for (std::int64_t o = 0; o < out_plane; ++o) {
       // The grid names the last axis first.
       for (std::int64_t axis = 0; axis < rank; ++axis)
-        taps[to_size(axis)] = taps_of(how, points[to_size((n * out_plane + o) * rank + rank - 1 - axis)], fine[to_size(axis)]);
+        taps[to_size(axis)] =
+            taps_of(how, points[to_size((n * out_plane + o) * rank + rank - 1 - axis)], fine[to_size(axis)]);
       for (std::int64_t c = 0; c < channels; ++c)
         y[to_size((n * channels + c) * out_plane + o)] =
             interpolate(values.data() + (n * channels + c) * in_plane, strides, taps);

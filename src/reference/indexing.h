@@ -63,13 +63,13 @@ void for_each_run(const Shape& shape, const std::vector<Shape>& strides, Body&& 
 // Visits all elements: body(offsets).
 template <typename Body>
 void for_each_element(const Shape& shape, const std::vector<Shape>& strides, Body&& body) {
-  for_each_run(shape, strides, [&](std::vector<std::int64_t> offsets, const std::vector<std::int64_t>& steps,
-                                   std::int64_t count) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      body(static_cast<const std::vector<std::int64_t>&>(offsets));
-      for (std::size_t t = 0; t < offsets.size(); ++t) offsets[t] += steps[t];
-    }
-  });
+  for_each_run(shape, strides,
+               [&](std::vector<std::int64_t> offsets, const std::vector<std::int64_t>& steps, std::int64_t count) {
+                 for (std::int64_t i = 0; i < count; ++i) {
+                   body(static_cast<const std::vector<std::int64_t>&>(offsets));
+                   for (std::size_t t = 0; t < offsets.size(); ++t) offsets[t] += steps[t];
+                 }
+               });
 }
 
 // Advances a row-major index; false when it wraps around to the first one.

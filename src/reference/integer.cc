@@ -122,8 +122,10 @@ Result<Outputs> evaluate_dynamic_quantize(const Call& call) {
 }
 
 constexpr Row kRows[] = {
-    {"ConvInteger", evaluate_integer<kConv>},   {"MatMulInteger", evaluate_integer<kMatMul>},
-    {"QLinearConv", evaluate_quantized<kConv>}, {"QLinearMatMul", evaluate_quantized<kMatMul>},
+    {"ConvInteger", evaluate_integer<kConv>},
+    {"MatMulInteger", evaluate_integer<kMatMul>},
+    {"QLinearConv", evaluate_quantized<kConv>},
+    {"QLinearMatMul", evaluate_quantized<kMatMul>},
     {"DynamicQuantizeLinear", evaluate_dynamic_quantize},
 };
 

@@ -65,8 +65,7 @@ Result<Outputs> evaluate_split(const Call& call) {
     const std::int64_t count = call.attrs->get_int("num_outputs", to_signed(call.output_count));
     if (count < 1) return invalid_argument("num_outputs is {}; at least 1 is needed", count);
     const std::int64_t part = (size + count - 1) / count;
-    for (std::int64_t k = 0; k < count; ++k)
-      parts.push_back(std::clamp(size - k * part, std::int64_t{0}, part));
+    for (std::int64_t k = 0; k < count; ++k) parts.push_back(std::clamp(size - k * part, std::int64_t{0}, part));
   }
   if (parts.size() != call.output_count)
     return invalid_argument("operand 1 (split) has {} parts for {} outputs", parts.size(), call.output_count);
@@ -221,8 +220,10 @@ Result<Outputs> evaluate_depth_space(const Call& call) {
   const bool crd = call.attrs->get_string("mode", "DCR") == "CRD";
   const Shape& x = in->shape();
   if (x.size() != 4 || b < 1 || b > 65536)
-    return invalid_argument("operand 0 (input) has shape {} and blocksize is {}; rank 4 and a positive blocksize are "
-                            "needed", to_string(x), b);
+    return invalid_argument(
+        "operand 0 (input) has shape {} and blocksize is {}; rank 4 and a positive blocksize are "
+        "needed",
+        to_string(x), b);
   if (to_space ? x[1] % (b * b) != 0 : x[2] % b != 0 || x[3] % b != 0)
     return invalid_argument("operand 0 (input) of shape {} is not divisible by blocks of {}", to_string(x), b);
   Shape split;

@@ -126,8 +126,7 @@ Result<Outputs> evaluate_layer(const Call& call) {
   const bool rms = call.op == "RMSNormalization";
   INGOT_ASSIGN_OR_RETURN(const HostTensor* x, numeric_operand(call, 0, "X", 1));
   const Shape& shape = x->shape();
-  INGOT_ASSIGN_OR_RETURN(const std::size_t axis,
-                         normalize_axis(call.attrs->get_int("axis", -1), shape.size(), "axis"));
+  INGOT_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(call.attrs->get_int("axis", -1), shape.size(), "axis"));
   const double epsilon = call.attrs->get_float("epsilon", kEpsilon);
   const std::int64_t size = product(shape, axis, shape.size());
   const std::int64_t lines = product(shape, 0, axis);
@@ -155,8 +154,8 @@ Result<Outputs> evaluate_layer(const Call& call) {
   std::fill(kept.begin() + to_signed(axis), kept.end(), 1);
   const std::vector<double>* statistics[] = {&means, &inverses};
   for (std::size_t k = 1; k < call.output_count && k <= 2; ++k) {
-    INGOT_ASSIGN_OR_RETURN(HostTensor statistic, from_numbers(output_type(call, k, DType::f32), kept,
-                                                              *statistics[k - 1]));
+    INGOT_ASSIGN_OR_RETURN(HostTensor statistic,
+                           from_numbers(output_type(call, k, DType::f32), kept, *statistics[k - 1]));
     outputs.push_back(std::move(statistic));
   }
   return outputs;
@@ -213,9 +212,12 @@ Result<Outputs> evaluate_lrn(const Call& call) {
 }
 
 constexpr Row kRows[] = {
-    {"BatchNormalization", evaluate_batch},    {"InstanceNormalization", evaluate_group},
-    {"GroupNormalization", evaluate_group},    {"LayerNormalization", evaluate_layer},
-    {"RMSNormalization", evaluate_layer},      {"MeanVarianceNormalization", evaluate_mean_variance},
+    {"BatchNormalization", evaluate_batch},
+    {"InstanceNormalization", evaluate_group},
+    {"GroupNormalization", evaluate_group},
+    {"LayerNormalization", evaluate_layer},
+    {"RMSNormalization", evaluate_layer},
+    {"MeanVarianceNormalization", evaluate_mean_variance},
     {"LRN", evaluate_lrn},
 };
 

@@ -140,8 +140,7 @@ Result<Outputs> evaluate_pointwise(const Call& call) {
   for (const HostTensor* operand : call.inputs)
     if (operand != nullptr && is_float(operand->dtype()) && floats) number = DType::f64;
   if (!integers) number = DType::f64;
-  return with_number_type(number,
-                          [&](auto zero) { return evaluate_as<decltype(zero)>(call, *row, first->dtype()); });
+  return with_number_type(number, [&](auto zero) { return evaluate_as<decltype(zero)>(call, *row, first->dtype()); });
 }
 
 Result<Outputs> evaluate_mean(const Call& call) {

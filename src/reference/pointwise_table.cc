@@ -98,23 +98,56 @@ double gelu(double x, bool tanh_form) {
 double elu(double x, double alpha) { return x < 0 ? alpha * std::expm1(x) : x; }
 
 // Rows. ALL: one formula for every number type; INTEGER: not for double; FLOAT: only for double; TEST: yields booleans.
-#define ALL(op, least, most, formula, ...)                                                      \
-  {op, least, most, [](const double* x, const double* p) -> double { using T = double; return formula; },          \
-   [](const I* x, const double* p) -> I { using T = I; return formula; },                            \
-   [](const U* x, const double* p) -> U { using T = U; return formula; },                            \
-   nullptr, nullptr, nullptr, {{__VA_ARGS__}}}
-#define INTEGER(op, operands, formula, ...)                                                     \
-  {op, operands, operands, nullptr, [](const I* x, const double* p) -> I { using T = I; return formula; }, \
-   [](const U* x, const double* p) -> U { using T = U; return formula; },                            \
-   nullptr, nullptr, nullptr, {{__VA_ARGS__}}}
-#define FLOAT(op, operands, formula, ...)                                                       \
-  {op, operands, operands, [](const double* x, const double* p) -> double { return formula; },  \
-   nullptr, nullptr, nullptr, nullptr, nullptr, {{__VA_ARGS__}}}
-#define TEST(op, operands, formula, ...)                                                        \
-  {op, operands, operands, nullptr, nullptr, nullptr,                                           \
-   [](const double* x, const double* p) -> bool { return formula; },                                    \
-   [](const I* x, const double* p) -> bool { return formula; },                                         \
-   [](const U* x, const double* p) -> bool { return formula; }, {{__VA_ARGS__}}}
+#define ALL(op, least, most, formula, ...)               \
+  {                                                      \
+    op, least, most,                                     \
+        [](const double* x, const double* p) -> double { \
+          using T = double;                              \
+          return formula;                                \
+        },                                               \
+        [](const I* x, const double* p) -> I {           \
+          using T = I;                                   \
+          return formula;                                \
+        },                                               \
+        [](const U* x, const double* p) -> U {           \
+          using T = U;                                   \
+          return formula;                                \
+        },                                               \
+        nullptr, nullptr, nullptr, {                     \
+      { __VA_ARGS__ }                                    \
+    }                                                    \
+  }
+#define INTEGER(op, operands, formula, ...)    \
+  {                                            \
+    op, operands, operands, nullptr,           \
+        [](const I* x, const double* p) -> I { \
+          using T = I;                         \
+          return formula;                      \
+        },                                     \
+        [](const U* x, const double* p) -> U { \
+          using T = U;                         \
+          return formula;                      \
+        },                                     \
+        nullptr, nullptr, nullptr, {           \
+      { __VA_ARGS__ }                          \
+    }                                          \
+  }
+#define FLOAT(op, operands, formula, ...)                                                                         \
+  {                                                                                                               \
+    op, operands, operands, [](const double* x, const double* p) -> double { return formula; }, nullptr, nullptr, \
+        nullptr, nullptr, nullptr, {                                                                              \
+      { __VA_ARGS__ }                                                                                             \
+    }                                                                                                             \
+  }
+#define TEST(op, operands, formula, ...)                                  \
+  {                                                                       \
+    op, operands, operands, nullptr, nullptr, nullptr,                    \
+        [](const double* x, const double* p) -> bool { return formula; }, \
+        [](const I* x, const double* p) -> bool { return formula; },      \
+        [](const U* x, const double* p) -> bool { return formula; }, {    \
+      { __VA_ARGS__ }                                                     \
+    }                                                                     \
+  }
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
@@ -174,7 +207,8 @@ constexpr PointwiseRow kTable[] = {
     FLOAT("Mish", 1, x[0] * std::tanh(softplus(x[0]))),
     FLOAT("Elu", 1, elu(x[0], p[0]), {"alpha", 1}),
     FLOAT("Celu", 1, std::max(0.0, x[0]) + std::min(0.0, p[0] * std::expm1(x[0] / p[0])), {"alpha", 1}),
-    FLOAT("Selu", 1, p[1] * elu(x[0], p[0]), {"alpha", 1.67326319217681884765625}, {"gamma", 1.05070102214813232421875}),
+    FLOAT("Selu", 1, p[1] * elu(x[0], p[0]), {"alpha", 1.67326319217681884765625},
+          {"gamma", 1.05070102214813232421875}),
     FLOAT("LeakyRelu", 1, x[0] < 0 ? p[0] * x[0] : x[0], {"alpha", 0.01}),
     FLOAT("ThresholdedRelu", 1, x[0] > p[0] ? x[0] : 0, {"alpha", 1}),
     FLOAT("HardSigmoid", 1, std::max(0.0, std::min(1.0, p[0] * x[0] + p[1])), {"alpha", 0.2}, {"beta", 0.5}),
@@ -194,8 +228,7 @@ constexpr PointwiseRow kTable[] = {
     TEST("Xor", 2, (x[0] != 0) != (x[1] != 0)),
     TEST("Not", 1, x[0] == 0),
     TEST("IsNaN", 1, x[0] != x[0]),
-    TEST("IsInf", 1,
-         std::isinf(static_cast<double>(x[0])) && (static_cast<double>(x[0]) < 0 ? p[0] : p[1]) != 0,
+    TEST("IsInf", 1, std::isinf(static_cast<double>(x[0])) && (static_cast<double>(x[0]) < 0 ? p[0] : p[1]) != 0,
          {"detect_negative", 1}, {"detect_positive", 1}),
 };
 #pragma GCC diagnostic pop

@@ -86,8 +86,7 @@ Result<Outputs> evaluate_lp_pool(const Call& call) {
   const double p = static_cast<double>(call.attrs->get_int("p", 2));
   const std::vector<double> x = to_numbers<double>(*pool.x);
   std::vector<double> y(to_size(product(pool.shape)), 0);
-  for_each_window_element(pool,
-                          [&](std::size_t to, std::size_t from) { y[to] += std::pow(std::abs(x[from]), p); });
+  for_each_window_element(pool, [&](std::size_t to, std::size_t from) { y[to] += std::pow(std::abs(x[from]), p); });
   for (double& value : y) value = std::pow(value, 1 / p);
   return single_output(output_type(call, 0, pool.x->dtype()), pool.shape, y);
 }

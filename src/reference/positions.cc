@@ -47,9 +47,8 @@ Result<Ints> element_positions(const HostTensor& data, const HostTensor& indices
   others[axis] = 0;
   Ints offsets;
   offsets.reserve(at.size());
-  for_each_element(indices.shape(), {others}, [&](const auto& base) {
-    offsets.push_back(base[0] + at[offsets.size()] * strides[axis]);
-  });
+  for_each_element(indices.shape(), {others},
+                   [&](const auto& base) { offsets.push_back(base[0] + at[offsets.size()] * strides[axis]); });
   return offsets;
 }
 
@@ -63,8 +62,10 @@ Result<Blocks> block_positions(const HostTensor& data, const HostTensor& indices
   const std::size_t batch = to_size(batch_dims);
   const std::int64_t depth = rows.back();
   if (depth > data.rank() - batch_dims)
-    return invalid_argument("operand 1 (indices) of shape {} addresses more dimensions than operand 0 (data) of shape "
-                            "{} has", to_string(rows), to_string(shape));
+    return invalid_argument(
+        "operand 1 (indices) of shape {} addresses more dimensions than operand 0 (data) of shape "
+        "{} has",
+        to_string(rows), to_string(shape));
   for (std::size_t d = 0; d < batch; ++d)
     if (rows[d] != shape[d])
       return invalid_argument("operand 1 (indices) of shape {} differs from data {} in a batch dimension",
@@ -83,7 +84,8 @@ Result<Blocks> block_positions(const HostTensor& data, const HostTensor& indices
     std::int64_t offset = i / per_batch * batch_stride;
     for (std::int64_t d = 0; d < depth; ++d) {
       const std::size_t axis = batch + to_size(d);
-      INGOT_ASSIGN_OR_RETURN(const std::int64_t at, position(values[to_size(i * depth + d)], shape[axis], 1, "indices"));
+      INGOT_ASSIGN_OR_RETURN(const std::int64_t at,
+                             position(values[to_size(i * depth + d)], shape[axis], 1, "indices"));
       offset += at * strides[axis];
     }
     blocks.offsets.push_back(offset);

@@ -54,8 +54,7 @@ Result<Scales> read_scales(const Call& call) {
   result.zero_points.assign(result.scales.size(), 0);
   result.zero_point = optional_operand(call, 2);
   if (result.zero_point != nullptr) {
-    INGOT_ASSIGN_OR_RETURN(result.zero_points,
-                           vector_operand(call, 2, "zero_point", to_signed(result.scales.size())));
+    INGOT_ASSIGN_OR_RETURN(result.zero_points, vector_operand(call, 2, "zero_point", to_signed(result.scales.size())));
   }
   INGOT_ASSIGN_OR_RETURN(result.index, scale_index(call, result.x->shape(), result.scale->shape()));
   return result;

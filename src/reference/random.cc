@@ -105,9 +105,12 @@ Result<Outputs> evaluate_multinomial(const Call& call) {
 }
 
 constexpr Row kRows[] = {
-    {"RandomUniform", evaluate_random<draw_uniform>}, {"RandomUniformLike", evaluate_random_like<draw_uniform>},
-    {"RandomNormal", evaluate_random<draw_normal>},   {"RandomNormalLike", evaluate_random_like<draw_normal>},
-    {"Bernoulli", evaluate_bernoulli},                {"Multinomial", evaluate_multinomial},
+    {"RandomUniform", evaluate_random<draw_uniform>},
+    {"RandomUniformLike", evaluate_random_like<draw_uniform>},
+    {"RandomNormal", evaluate_random<draw_normal>},
+    {"RandomNormalLike", evaluate_random_like<draw_normal>},
+    {"Bernoulli", evaluate_bernoulli},
+    {"Multinomial", evaluate_multinomial},
 };
 
 }  // namespace

@@ -79,8 +79,8 @@ Status read_activations(const Attrs& attrs, Network& net) {
   std::size_t alpha = 0;
   std::size_t beta = 0;
   for (std::size_t k = 0; k < count; ++k) {
-    const std::string_view name = listed != nullptr ? std::string_view((*listed)[k])
-                                                    : net.cell->activations[k % net.cell->functions];
+    const std::string_view name =
+        listed != nullptr ? std::string_view((*listed)[k]) : net.cell->activations[k % net.cell->functions];
     const auto* row = std::find_if(std::begin(kActivations), std::end(kActivations),
                                    [&](const Activation& a) { return a.name == name; });
     if (row == std::end(kActivations)) return unsupported("the activation \"{}\"", name);
@@ -141,7 +141,8 @@ Result<Network> read_network(const Call& call) {
   net.b.resize(to_size(net.directions * 2 * rows), 0);
   INGOT_ASSIGN_OR_RETURN(net.lengths, ints_operand(call, 4, "sequence_lens", Ints(to_size(net.batch), net.steps)));
   if (to_signed(net.lengths.size()) != net.batch)
-    return invalid_argument("operand 4 (sequence_lens) has {} elements for a batch of {}", net.lengths.size(), net.batch);
+    return invalid_argument("operand 4 (sequence_lens) has {} elements for a batch of {}", net.lengths.size(),
+                            net.batch);
   for (std::int64_t length : net.lengths)
     if (length < 0 || length > net.steps)
       return invalid_argument("operand 4 (sequence_lens) has the length {} of {} steps", length, net.steps);
@@ -184,7 +185,9 @@ struct Step {
       project(net.w, net.input, x, 0, gate, wx.data() + gate * n);
       project(net.r, n, h, 1, gate, rh.data() + gate * n);
     }
-    const auto sum = [&](std::int64_t gate, std::int64_t i) { return wx[to_size(gate * n + i)] + rh[to_size(gate * n + i)]; };
+    const auto sum = [&](std::int64_t gate, std::int64_t i) {
+      return wx[to_size(gate * n + i)] + rh[to_size(gate * n + i)];
+    };
     const auto f = [&](std::size_t which, double value) { return net.activate(direction, which, value); };
     if (net.cell->gates == 1) {
       for (std::int64_t i = 0; i < n; ++i) h[i] = f(0, sum(0, i));

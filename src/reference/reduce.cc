@@ -45,17 +45,22 @@ T divide(T sum, T count) {
 using I = std::int64_t;
 using U = std::uint64_t;
 
-#define ALL(op, start, expression, finish)                               \
-  {op, start, {[](double s, double x) -> double { return expression; }, finish<double>}, \
-   {[](I s, I x) -> I { return expression; }, finish<I>},                     \
-   {[](U s, U x) -> U { return expression; }, finish<U>}}
-#define FLOAT(op, expression, finish) \
-  {op, Start::kZero, {[](double s, double x) { return expression; }, finish}, {}, {}}
+#define ALL(op, start, expression, finish)                                                \
+  {                                                                                       \
+    op, start, {[](double s, double x) -> double { return expression; }, finish<double>}, \
+        {[](I s, I x) -> I { return expression; }, finish<I>}, {                          \
+      [](U s, U x) -> U { return expression; }, finish<U>                                 \
+    }                                                                                     \
+  }
+#define FLOAT(op, expression, finish)                                                 \
+  {                                                                                   \
+    op, Start::kZero, {[](double s, double x) { return expression; }, finish}, {}, {} \
+  }
 
 constexpr Reducer kReducers[] = {
     ALL("ReduceSum", Start::kZero, s + x, keep),
     ALL("ReduceMean", Start::kZero, s + x, divide),
-    ALL("ReduceProd", Start::kOne, s * x, keep),
+    ALL("ReduceProd", Start::kOne, s* x, keep),
     ALL("ReduceMax", Start::kLowest, (x > s || x != x ? x : s), keep),
     ALL("ReduceMin", Start::kHighest, (x < s || x != x ? x : s), keep),
     ALL("ReduceL1", Start::kZero, s + absolute(x), keep),
@@ -205,7 +210,8 @@ Result<Outputs> evaluate_arg(const Call& call) {
 
 std::span<const Row> reduce_rows() {
   static const std::vector<Row> rows = [] {
-    std::vector<Row> list{{"ReduceLogSumExp", evaluate_log_sum_exp}, {"ArgMax", evaluate_arg}, {"ArgMin", evaluate_arg}};
+    std::vector<Row> list{
+        {"ReduceLogSumExp", evaluate_log_sum_exp}, {"ArgMax", evaluate_arg}, {"ArgMin", evaluate_arg}};
     for (const Reducer& reducer : kReducers) list.push_back({reducer.op, evaluate_reduce});
     return list;
   }();

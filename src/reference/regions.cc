@@ -50,8 +50,8 @@ Result<Outputs> evaluate_roi_align(const Call& call) {
   if (out_h < 1 || out_w < 1 || ratio < 0) return invalid_argument("the output size is {} x {}", out_h, out_w);
   const std::int64_t channels = x->shape()[1], height = x->shape()[2], width = x->shape()[3];
   const std::vector<double> pixels = to_numbers<double>(*x);
-  INGOT_ASSIGN_OR_RETURN(HostTensor out, HostTensor::create(output_type(call, 0, x->dtype()),
-                                                            {regions, channels, out_h, out_w}));
+  INGOT_ASSIGN_OR_RETURN(HostTensor out,
+                         HostTensor::create(output_type(call, 0, x->dtype()), {regions, channels, out_h, out_w}));
   for (std::int64_t r = 0; r < regions; ++r) {
     const std::int64_t batch = batches[to_size(r)];
     if (batch < 0 || batch >= x->shape()[0])
@@ -109,8 +109,8 @@ Result<Outputs> evaluate_max_roi_pool(const Call& call) {
     return invalid_argument("operands of shapes {} and {} do not fit", to_string(x->shape()), to_string(rois->shape()));
   const std::int64_t channels = x->shape()[1], height = x->shape()[2], width = x->shape()[3];
   const std::vector<double> pixels = to_numbers<double>(*x);
-  INGOT_ASSIGN_OR_RETURN(HostTensor out, HostTensor::create(output_type(call, 0, x->dtype()),
-                                                            {regions, channels, pooled[0], pooled[1]}));
+  INGOT_ASSIGN_OR_RETURN(
+      HostTensor out, HostTensor::create(output_type(call, 0, x->dtype()), {regions, channels, pooled[0], pooled[1]}));
   // The pixels of bin `i` of `bins` in [first, first + size).
   const auto range = [](std::int64_t first, std::int64_t size, std::int64_t i, std::int64_t bins, std::int64_t limit) {
     const double step = static_cast<double>(size) / static_cast<double>(bins);

@@ -36,16 +36,17 @@ Result<std::vector<double>> axis_values(const Call& call, std::size_t index, std
 
 // scale * size as a float when scales are floats: 0.7f * 10 is 7, not a little less.
 std::int64_t scaled_size(double scale, std::int64_t size, DType scales) {
-  const double product = scales == DType::f64 ? scale * static_cast<double>(size)
-                                              : static_cast<double>(static_cast<float>(scale) * static_cast<float>(size));
+  const double product = scales == DType::f64
+                             ? scale * static_cast<double>(size)
+                             : static_cast<double>(static_cast<float>(scale) * static_cast<float>(size));
   return truncate_to_int(std::floor(product));
 }
 
 Result<std::vector<Axis>> read_axes(const Call& call, const HostTensor& x) {
   Ints all;
   for (std::int64_t axis = 0; axis < x.rank(); ++axis) all.push_back(axis);
-  INGOT_ASSIGN_OR_RETURN(const auto listed, normalize_axes(call.attrs->get_ints("axes", all), x.shape().size(),
-                                                           "axes: axis"));
+  INGOT_ASSIGN_OR_RETURN(const auto listed,
+                         normalize_axes(call.attrs->get_ints("axes", all), x.shape().size(), "axes: axis"));
   INGOT_ASSIGN_OR_RETURN(const auto scales, axis_values(call, 2, "scales", listed.size()));
   INGOT_ASSIGN_OR_RETURN(const auto sizes, axis_values(call, 3, "sizes", listed.size()));
   if (scales.empty() == sizes.empty() && !listed.empty())

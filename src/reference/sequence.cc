@@ -106,8 +106,8 @@ Result<Outputs> evaluate_reverse_sequence(const Call& call) {
   const std::int64_t batch_axis = call.attrs->get_int("batch_axis", 1);
   const std::int64_t time_axis = call.attrs->get_int("time_axis", 0);
   if (in->rank() < 2 || batch_axis + time_axis != 1 || batch_axis * time_axis != 0)
-    return invalid_argument("batch_axis {} and time_axis {} must be 0 and 1 of operand 0 (input) of shape {}", batch_axis,
-                            time_axis, to_string(in->shape()));
+    return invalid_argument("batch_axis {} and time_axis {} must be 0 and 1 of operand 0 (input) of shape {}",
+                            batch_axis, time_axis, to_string(in->shape()));
   const Shape& shape = in->shape();
   const std::int64_t steps = shape[to_size(time_axis)];
   if (to_signed(lengths.size()) != shape[to_size(batch_axis)])

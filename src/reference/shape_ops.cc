@@ -133,9 +133,9 @@ Result<Outputs> evaluate_bit_cast(const Call& call) {
 }
 
 constexpr Row kRows[] = {
-    {"Identity", evaluate_identity, 0}, {"Dropout", evaluate_dropout},        {"Reshape", evaluate_reshape, 0},
-    {"Flatten", evaluate_flatten, 0},   {"Squeeze", evaluate_squeeze, 0},  {"Unsqueeze", evaluate_unsqueeze, 0},
-    {"Shape", evaluate_shape},             {"Size", evaluate_size},              {"BitCast", evaluate_bit_cast},
+    {"Identity", evaluate_identity, 0}, {"Dropout", evaluate_dropout},    {"Reshape", evaluate_reshape, 0},
+    {"Flatten", evaluate_flatten, 0},   {"Squeeze", evaluate_squeeze, 0}, {"Unsqueeze", evaluate_unsqueeze, 0},
+    {"Shape", evaluate_shape},          {"Size", evaluate_size},          {"BitCast", evaluate_bit_cast},
 };
 
 }  // namespace

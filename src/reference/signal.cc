@@ -163,8 +163,8 @@ Result<Outputs> evaluate_stft(const Call& call) {
   const std::int64_t frames = 1 + (samples - length) / step;
   const std::int64_t bins = call.attrs->get_int("onesided", 1) != 0 ? length / 2 + 1 : length;
   const std::vector<double> x = to_numbers<double>(*signal);
-  INGOT_ASSIGN_OR_RETURN(HostTensor out, HostTensor::create(output_type(call, 0, signal->dtype()),
-                                                            {signal->shape()[0], frames, bins, 2}));
+  INGOT_ASSIGN_OR_RETURN(
+      HostTensor out, HostTensor::create(output_type(call, 0, signal->dtype()), {signal->shape()[0], frames, bins, 2}));
   const Transform transform(length, false);
   std::vector<Complex> frame(to_size(length));
   for (std::int64_t f = 0; f < signal->shape()[0] * frames; ++f) {

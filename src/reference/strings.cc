@@ -2,10 +2,10 @@
 // Operators on strings, which are UTF-8.
 #include "reference/strings.h"
 
+#include <locale.h>
 #include <algorithm>
 #include <clocale>
 #include <cwctype>
-#include <locale.h>
 #include <regex>
 #include <set>
 
@@ -192,8 +192,7 @@ constexpr Row kRows[] = {
 Result<const HostTensor*> string_operand(const Call& call, std::size_t index, std::string_view name) {
   INGOT_ASSIGN_OR_RETURN(const HostTensor* operand, required_operand(call, index, name));
   if (operand->dtype() != DType::string)
-    return invalid_argument("operand {} ({}) has type {}; string is needed", index, name,
-                            to_string(operand->dtype()));
+    return invalid_argument("operand {} ({}) has type {}; string is needed", index, name, to_string(operand->dtype()));
   return operand;
 }
 

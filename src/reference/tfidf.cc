@@ -19,8 +19,10 @@ struct Pool {
 };
 
 Result<Pool> read_pool(const Attrs& attrs) {
-  Pool pool{attrs.get_int("min_gram_length", 1), attrs.get_int("max_gram_length", 1), attrs.get_int("max_skip_count", 0),
-            attrs.get_ints("ngram_counts", {}), attrs.get_ints("ngram_indexes", {}), {}, attrs.get_string("mode", "TF")};
+  Pool pool{attrs.get_int("min_gram_length", 1), attrs.get_int("max_gram_length", 1),
+            attrs.get_int("max_skip_count", 0),  attrs.get_ints("ngram_counts", {}),
+            attrs.get_ints("ngram_indexes", {}), {},
+            attrs.get_string("mode", "TF")};
   if (const Attr* weights = attrs.find("weights"); weights != nullptr) pool.weights = std::get<Floats>(*weights);
   if (pool.shortest < 1 || pool.longest < pool.shortest || pool.skips < 0)
     return invalid_argument("n-grams of {} to {} tokens with up to {} skips are not possible", pool.shortest,
@@ -60,7 +62,8 @@ Result<Outputs> vectorize(const Call& call, const HostTensor& x, const std::vect
                           const std::vector<Token>& pool_tokens) {
   INGOT_ASSIGN_OR_RETURN(const Pool pool, read_pool(*call.attrs));
   INGOT_ASSIGN_OR_RETURN(const Numbers<Token> numbers, number_ngrams(pool, pool_tokens));
-  if (x.rank() > 2) return invalid_argument("operand 0 (X) has shape {}; [C] or [N, C] is needed", to_string(x.shape()));
+  if (x.rank() > 2)
+    return invalid_argument("operand 0 (X) has shape {}; [C] or [N, C] is needed", to_string(x.shape()));
   const std::int64_t length = x.shape().empty() ? 1 : x.shape().back();
   const std::int64_t rows = x.rank() == 2 ? x.shape()[0] : 1;
   const std::int64_t columns =

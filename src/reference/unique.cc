@@ -68,8 +68,7 @@ std::vector<T> pick(const std::vector<T>& values, const Slices& slices, const st
   const Slices to{slices.outer, to_signed(chosen.size()), slices.inner};
   std::vector<T> result(to_size(to.size() * to.count));
   for (std::size_t k = 0; k < chosen.size(); ++k)
-    for (std::int64_t i = 0; i < slices.size(); ++i)
-      result[to.at(to_signed(k), i)] = values[slices.at(chosen[k], i)];
+    for (std::int64_t i = 0; i < slices.size(); ++i) result[to.at(to_signed(k), i)] = values[slices.at(chosen[k], i)];
   return result;
 }
 

@@ -9,8 +9,8 @@
 namespace ingot {
 
 // Memory for activations and workspace. Called only while shapes change or a context is made or destroyed (and during a
-// run for outputs whose size the data decide), never in a steady-state run. Must be thread-safe when contexts on several
-// threads share it. Must outlive the contexts.
+// run for outputs whose size the data decide), never in a steady-state run. Must be thread-safe when contexts on
+// several threads share it. Must outlive the contexts.
 class Allocator {
  public:
   virtual ~Allocator() = default;

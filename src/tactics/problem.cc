@@ -82,7 +82,8 @@ class Reader {
     if (!count || !bytes_of(out.dtype, *count)) return error(fmt::format("impossible shape {}", to_string(out.shape)));
     if (!take("=")) return out;
     INGOT_ASSIGN_OR_RETURN(const std::vector<std::int64_t> values, ints());
-    if (!out.constant || static_cast<std::int64_t>(values.size()) != *count) return error("constant and shape disagree");
+    if (!out.constant || static_cast<std::int64_t>(values.size()) != *count)
+      return error("constant and shape disagree");
     INGOT_ASSIGN_OR_RETURN(HostTensor tensor, HostTensor::create(out.dtype, out.shape));
     for (std::size_t i = 0; i < values.size(); ++i) tensor.set_int(static_cast<std::int64_t>(i), values[i]);
     out.value = share(std::move(tensor));
@@ -166,7 +167,9 @@ double Problem::flops() const {
   const double out = elements(outputs[0]);
   if (kind == "Conv" || kind == "DeformConv") {
     const Operand& weight = inputs[1];
-    return weight.shape.empty() || weight.shape[0] == 0 ? 0 : 2 * out * elements(weight) / static_cast<double>(weight.shape[0]);
+    return weight.shape.empty() || weight.shape[0] == 0
+               ? 0
+               : 2 * out * elements(weight) / static_cast<double>(weight.shape[0]);
   }
   if ((kind == "MatMul") && inputs[0].shape.size() >= 2) {
     const Shape& a = inputs[0].shape;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Problem: one step of work as one line of text. It is the tactic's input, the timing-cache key (with tactic id, version,
-// config and device fingerprint), the unit-test case, the benchmark case and the reproduction line in an error:
+// Problem: one step of work as one line of text. It is the tactic's input, the timing-cache key (with tactic id,
+// version, config and device fingerprint), the unit-test case, the benchmark case and the reproduction line in an
+// error:
 //
 //   Conv(f32[1,56,56,64], const f32[64,64,3,3], const f32[64], f32[1,56,56,64]) -> f32[1,56,56,64]
 //       {channels_last=1, epilogue="(x0:f32, x1:f32) { t0 = add(x0, x1) }", epilogue_inputs=1, pads=[1, 1, 1, 1]}
 //
-// (on one line). `kind` is the canonical operator (ops/own_ops.md and ONNX). Shapes are those of the profile's opt point:
-// attributes and constants are fixed, sizes of non-constant operands may differ at run time where the plan is dynamic.
-// An absent optional operand prints as "_". Integer constants of at most 16 elements print with their values
+// (on one line). `kind` is the canonical operator (ops/own_ops.md and ONNX). Shapes are those of the profile's opt
+// point: attributes and constants are fixed, sizes of non-constant operands may differ at run time where the plan is
+// dynamic. An absent optional operand prints as "_". Integer constants of at most 16 elements print with their values
 // (const i64[2]=[0, 3]), because they decide what a Slice or Reshape does; others are known by type and shape only.
 #pragma once
 

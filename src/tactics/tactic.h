@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tactic: one way to solve problems of a kind on a device.
 //
-// The life of a tactic: at build the builder asks supports() (cheap; a refusal gives its reason), configs() for variants,
-// prepare() to pack weights, load() to make a Kernel, times it, and writes tactic id, version, config and packed blobs
-// to the plan. At run time the runtime finds the tactic by id, checks the version and calls load() on the mapped blobs:
-// no packing, no copies, no compiler.
+// The life of a tactic: at build the builder asks supports() (cheap; a refusal gives its reason), configs() for
+// variants, prepare() to pack weights, load() to make a Kernel, times it, and writes tactic id, version, config and
+// packed blobs to the plan. At run time the runtime finds the tactic by id, checks the version and calls load() on the
+// mapped blobs: no packing, no copies, no compiler.
 //
 // Tactics are stateless singletons listed in their backend's table; all methods are const and thread-safe.
 // The last tactic in a table is the plain one, which supports everything that the reference evaluator knows.
@@ -53,10 +53,10 @@ struct Support {
 
 // What a tactic may know of the device. `fingerprint` decides whether a plan or a timing applies to this machine.
 struct DeviceInfo {
-  std::string kind;                        // "cpu", "cuda"
-  std::string name;                        // "AMD EPYC ..."
-  std::vector<std::string> features;       // "avx2", "avx512f", ... sorted
-  int threads = 1;                         // that a context will use
+  std::string kind;                   // "cpu", "cuda"
+  std::string name;                   // "AMD EPYC ..."
+  std::vector<std::string> features;  // "avx2", "avx512f", ... sorted
+  int threads = 1;                    // that a context will use
   std::int64_t l1_bytes = 32 << 10, l2_bytes = 1 << 20, l3_bytes = 0;
   [[nodiscard]] bool has(std::string_view feature) const;
   // "cpu avx2,avx512f,... l2=1048576": what tuned choices depend on; not the model name, not the thread count.
@@ -96,8 +96,8 @@ struct LaunchArgs {
   std::span<void* const> outputs;       // null for unused outputs and for outputs of data-dependent shape
   std::span<std::byte> workspace;
   KernelState* state = nullptr;
-  Parallel* parallel = nullptr;         // CPU
-  OutputAllocator* allocator = nullptr; // for outputs of data-dependent shape
+  Parallel* parallel = nullptr;          // CPU
+  OutputAllocator* allocator = nullptr;  // for outputs of data-dependent shape
 };
 
 // A solved problem, ready to run. Immutable: shared by all contexts of an engine.
@@ -109,8 +109,8 @@ class Kernel {
     (void)args;
     return std::make_unique<KernelState>();
   }
-  // Neither allocates nor locks (plain tactics excepted). Inputs and outputs do not overlap, except that output 0 may be
-  // the very memory of input in_place_input().
+  // Neither allocates nor locks (plain tactics excepted). Inputs and outputs do not overlap, except that output 0 may
+  // be the very memory of input in_place_input().
   virtual Status launch(const LaunchArgs& args) const = 0;
   // Index of the input that output 0 may overwrite, or -1.
   [[nodiscard]] virtual int in_place_input() const { return -1; }
@@ -119,8 +119,8 @@ class Kernel {
 class Tactic {
  public:
   virtual ~Tactic() = default;
-  [[nodiscard]] virtual std::string_view id() const = 0;  // stable, e.g. "cpu.conv.implicit_gemm"
-  [[nodiscard]] virtual int version() const { return 1; } // raised when packed formats or config meanings change
+  [[nodiscard]] virtual std::string_view id() const = 0;   // stable, e.g. "cpu.conv.implicit_gemm"
+  [[nodiscard]] virtual int version() const { return 1; }  // raised when packed formats or config meanings change
   [[nodiscard]] virtual Support supports(const Problem& problem, const DeviceInfo& device) const = 0;
   // Variants to time, best guess first; never empty for a supported problem. "" is the usual single one.
   [[nodiscard]] virtual std::vector<std::string> configs(const Problem& problem, const DeviceInfo& device) const {

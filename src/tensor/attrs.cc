@@ -99,8 +99,9 @@ TensorPtr Attrs::get_tensor(std::string_view name) const {
 }
 
 bool operator==(const Attrs& a, const Attrs& b) {
-  return std::equal(a.entries_.begin(), a.entries_.end(), b.entries_.begin(), b.entries_.end(),
-                    [](const Attrs::Entry& x, const Attrs::Entry& y) { return x.first == y.first && same(x.second, y.second); });
+  return std::equal(
+      a.entries_.begin(), a.entries_.end(), b.entries_.begin(), b.entries_.end(),
+      [](const Attrs::Entry& x, const Attrs::Entry& y) { return x.first == y.first && same(x.second, y.second); });
 }
 
 }  // namespace ingot

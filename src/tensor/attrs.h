@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attrs: the typed, named attributes of a node or a problem, kept sorted by name.
 //
-// Text form: {axis=1, alpha=0.5, mode="linear", pads=[0, 0, 1, 1], to=:f16, value=<f32[2,3] 0x...>, dims=($N, $floordiv(H, 2))}.
-// A float always prints with a point or an exponent, so text round-trips types exactly.
+// Text form: {axis=1, alpha=0.5, mode="linear", pads=[0, 0, 1, 1], to=:f16, value=<f32[2,3] 0x...>, dims=($N,
+// $floordiv(H, 2))}. A float always prints with a point or an exponent, so text round-trips types exactly.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +36,8 @@ class Attrs {
   [[nodiscard]] const Attr* find(std::string_view name) const;
   [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
 
-  // The value, or the default when absent. A value of another type is a bug by the time these are called: the operator's
-  // schema has been checked (ops/), so they abort on it.
+  // The value, or the default when absent. A value of another type is a bug by the time these are called: the
+  // operator's schema has been checked (ops/), so they abort on it.
   [[nodiscard]] std::int64_t get_int(std::string_view name, std::int64_t otherwise) const;
   [[nodiscard]] double get_float(std::string_view name, double otherwise) const;
   [[nodiscard]] std::string get_string(std::string_view name, std::string_view otherwise) const;

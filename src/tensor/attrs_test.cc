@@ -70,8 +70,9 @@ TEST(Attrs, ComparesTensorsByContent) {
 }
 
 TEST(Attrs, RefusesHostileText) {
-  for (const char* text : {"", "{", "{a", "{a=", "{a=1", "{a=1,}", "{a=1, a=2}", "{a=[1, 2}", "{a=[1, 0.5]}", "{a=:what}", "{a=($}",
-                           "{a=\"x}", "{a=[]q}", "{a=<f32[9999999999] 0x>}", "{=1}", "{a=1 b=2}", "{a=(N)}"}) {
+  for (const char* text :
+       {"", "{", "{a", "{a=", "{a=1", "{a=1,}", "{a=1, a=2}", "{a=[1, 2}", "{a=[1, 0.5]}", "{a=:what}", "{a=($}",
+        "{a=\"x}", "{a=[]q}", "{a=<f32[9999999999] 0x>}", "{=1}", "{a=1 b=2}", "{a=(N)}"}) {
     std::string_view rest = text;
     EXPECT_FALSE(Attrs::parse(rest).is_ok()) << text;
     EXPECT_EQ(rest, text);

@@ -36,7 +36,8 @@ std::string text_of(const Attr& attr) {
         } else if constexpr (std::is_same_v<T, Ints>) {
           return to_string(value);
         } else if constexpr (std::is_same_v<T, Floats>) {
-          return list_text(value, [](double item) { return float_text(item); }, "[]f");
+          return list_text(
+              value, [](double item) { return float_text(item); }, "[]f");
         } else if constexpr (std::is_same_v<T, Strings>) {
           return list_text(value, quote, "[]s");
         } else if constexpr (std::is_same_v<T, DType>) {

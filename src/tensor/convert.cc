@@ -14,11 +14,11 @@ namespace {
 struct SmallFormat {
   int mantissa_bits;
   int bias;
-  std::uint8_t max_code;   // of the largest finite magnitude
+  std::uint8_t max_code;  // of the largest finite magnitude
   std::uint8_t sign_bit;
-  std::uint8_t nan_code;   // 0 when there is none
-  std::uint8_t inf_code;   // 0 when there is none
-  bool negative_zero;      // false: the code of -0 is the NaN
+  std::uint8_t nan_code;  // 0 when there is none
+  std::uint8_t inf_code;  // 0 when there is none
+  bool negative_zero;     // false: the code of -0 is the NaN
 };
 
 constexpr SmallFormat format_of(DType type) {

@@ -56,8 +56,8 @@ double defined_value(const Format& f, std::uint32_t code) {
   if (f.specials == Format::finite_only && exponent == top && mantissa == (1U << f.mantissa_bits) - 1) return nan;
   if (f.specials == Format::no_negative_zero && sign != 0 && exponent == 0 && mantissa == 0) return nan;
   const double fraction = mantissa / std::ldexp(1.0, f.mantissa_bits);
-  const double magnitude = exponent == 0 ? std::ldexp(fraction, 1 - f.bias)
-                                         : std::ldexp(1 + fraction, static_cast<int>(exponent) - f.bias);
+  const double magnitude =
+      exponent == 0 ? std::ldexp(fraction, 1 - f.bias) : std::ldexp(1 + fraction, static_cast<int>(exponent) - f.bias);
   return sign != 0 ? -magnitude : magnitude;
 }
 

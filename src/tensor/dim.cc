@@ -96,9 +96,7 @@ std::int64_t Dim::value() const {
   return constant_;
 }
 
-std::optional<std::int64_t> Dim::constant() const {
-  return is_constant() ? std::optional(constant_) : std::nullopt;
-}
+std::optional<std::int64_t> Dim::constant() const { return is_constant() ? std::optional(constant_) : std::nullopt; }
 
 std::string Dim::key_of(const Term& term) {
   std::string key;
@@ -155,7 +153,8 @@ Dim operator-(const Dim& a, const Dim& b) { return a + b * Dim(-1); }
 
 Dim operator*(const Dim& a, const Dim& b) {
   Dim product;
-  const auto add = [&product](std::int64_t coefficient, std::vector<Dim::Atom> left, const std::vector<Dim::Atom>& right) {
+  const auto add = [&product](std::int64_t coefficient, std::vector<Dim::Atom> left,
+                              const std::vector<Dim::Atom>& right) {
     left.insert(left.end(), right.begin(), right.end());
     std::sort(left.begin(), left.end(), [](const auto& x, const auto& y) { return x->text < y->text; });
     product.add_term({coefficient, std::move(left)});
@@ -164,7 +163,8 @@ Dim operator*(const Dim& a, const Dim& b) {
   for (const auto& term : a.terms_) add(saturating_mul(term.coefficient, b.constant_), term.atoms, {});
   for (const auto& term : b.terms_) add(saturating_mul(term.coefficient, a.constant_), term.atoms, {});
   for (const auto& left : a.terms_)
-    for (const auto& right : b.terms_) add(saturating_mul(left.coefficient, right.coefficient), left.atoms, right.atoms);
+    for (const auto& right : b.terms_)
+      add(saturating_mul(left.coefficient, right.coefficient), left.atoms, right.atoms);
   return product;
 }
 
@@ -173,7 +173,8 @@ std::optional<Dim> Dim::divide_exactly(const Term& divisor) const {
   std::vector<Term> all = terms_;
   if (constant_ != 0) all.push_back({constant_, {}});
   for (Term term : all) {
-    if (divisor.coefficient == 0 || is_extreme(term.coefficient) || is_extreme(divisor.coefficient)) return std::nullopt;
+    if (divisor.coefficient == 0 || is_extreme(term.coefficient) || is_extreme(divisor.coefficient))
+      return std::nullopt;
     if (term.coefficient % divisor.coefficient != 0) return std::nullopt;
     term.coefficient /= divisor.coefficient;
     for (const Atom& atom : divisor.atoms) {
@@ -201,8 +202,7 @@ Dim floor_div(const Dim& a, const Dim& b) {
 }
 
 Dim mod(const Dim& a, const Dim& b) {
-  if (a.is_constant() && b.is_constant() && b.constant_ != 0)
-    return Dim(floor_mod(a.constant_, b.constant_));
+  if (a.is_constant() && b.is_constant() && b.constant_ != 0) return Dim(floor_mod(a.constant_, b.constant_));
   if (a == b || (b.is_constant() && b.constant_ != 0 && a.divide_exactly({b.constant_, {}}))) return Dim(0);
   return Dim::from_atom(make_atom(DimAtom::Kind::mod, a, b));
 }

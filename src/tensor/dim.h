@@ -25,9 +25,9 @@ struct DimAtom;
 
 class Dim {
  public:
-  Dim() = default;                          // the constant 0
-  Dim(std::int64_t value);                  // NOLINT(*-explicit-*)
-  static Dim symbol(std::string name);      // letters, digits, '_', '.', not starting with a digit
+  Dim() = default;                      // the constant 0
+  Dim(std::int64_t value);              // NOLINT(*-explicit-*)
+  static Dim symbol(std::string name);  // letters, digits, '_', '.', not starting with a digit
   static Result<Dim> parse(std::string_view text);
 
   [[nodiscard]] bool is_constant() const { return terms_.empty(); }

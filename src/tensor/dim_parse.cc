@@ -10,7 +10,7 @@
 namespace ingot {
 namespace {
 
-constexpr int kMaxDepth = 64;  // bounds recursion on hostile text
+constexpr int kMaxDepth = 64;            // bounds recursion on hostile text
 constexpr std::size_t kMaxTerms = 1024;  // a product of sums grows exponentially with the text
 constexpr std::size_t kMaxText = 4096;
 
@@ -91,7 +91,9 @@ class DimParser {
 
   std::string_view take_word() {
     const std::size_t begin = at_;
-    const auto belongs = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.'; };
+    const auto belongs = [](char c) {
+      return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.';
+    };
     while (at_ < text_.size() && belongs(text_[at_])) ++at_;
     return text_.substr(begin, at_ - begin);
   }

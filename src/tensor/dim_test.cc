@@ -67,7 +67,8 @@ TEST(Dim, ParsesWhatItPrints) {
   for (int round = 0; round < 300; ++round) {
     std::vector<Dim> pool = {N, T, H, Dim(2), Dim(7), Dim(-3)};
     for (int step = 0; step < 5; ++step) {
-      const Dim a = pool[pick(static_cast<std::uint32_t>(pool.size()))], b = pool[pick(static_cast<std::uint32_t>(pool.size()))];
+      const Dim a = pool[pick(static_cast<std::uint32_t>(pool.size()))],
+                b = pool[pick(static_cast<std::uint32_t>(pool.size()))];
       switch (pick(7)) {
         case 0: pool.push_back(a + b); break;
         case 1: pool.push_back(a - b); break;

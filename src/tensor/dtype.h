@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // DType: the element types of tensors, with their sizes in bits and their text names.
 //
-// Sub-byte types are packed little-end first (element 0 in the low bits), each tensor padded to whole bytes, as in ONNX.
+// Sub-byte types are packed little-end first (element 0 in the low bits), each tensor padded to whole bytes, as in
+// ONNX.
 #pragma once
 
 #include <cstdint>
@@ -11,32 +12,32 @@
 namespace ingot {
 
 // name, bits, kind (f float, i signed, u unsigned, b bool, c complex, s string), ONNX TensorProto.DataType number
-#define INGOT_DTYPES(X)      \
-  X(f32, 32, 'f', 1)         \
-  X(u8, 8, 'u', 2)           \
-  X(i8, 8, 'i', 3)           \
-  X(u16, 16, 'u', 4)         \
-  X(i16, 16, 'i', 5)         \
-  X(i32, 32, 'i', 6)         \
-  X(i64, 64, 'i', 7)         \
-  X(string, 0, 's', 8)       \
-  X(boolean, 8, 'b', 9)      \
-  X(f16, 16, 'f', 10)        \
-  X(f64, 64, 'f', 11)        \
-  X(u32, 32, 'u', 12)        \
-  X(u64, 64, 'u', 13)        \
-  X(c64, 64, 'c', 14)        \
-  X(c128, 128, 'c', 15)      \
-  X(bf16, 16, 'f', 16)       \
-  X(f8e4m3fn, 8, 'f', 17)    \
-  X(f8e4m3fnuz, 8, 'f', 18)  \
-  X(f8e5m2, 8, 'f', 19)      \
-  X(f8e5m2fnuz, 8, 'f', 20)  \
-  X(u4, 4, 'u', 21)          \
-  X(i4, 4, 'i', 22)          \
-  X(f4e2m1, 4, 'f', 23)      \
-  X(f8e8m0, 8, 'f', 24)      \
-  X(u2, 2, 'u', 25)          \
+#define INGOT_DTYPES(X)     \
+  X(f32, 32, 'f', 1)        \
+  X(u8, 8, 'u', 2)          \
+  X(i8, 8, 'i', 3)          \
+  X(u16, 16, 'u', 4)        \
+  X(i16, 16, 'i', 5)        \
+  X(i32, 32, 'i', 6)        \
+  X(i64, 64, 'i', 7)        \
+  X(string, 0, 's', 8)      \
+  X(boolean, 8, 'b', 9)     \
+  X(f16, 16, 'f', 10)       \
+  X(f64, 64, 'f', 11)       \
+  X(u32, 32, 'u', 12)       \
+  X(u64, 64, 'u', 13)       \
+  X(c64, 64, 'c', 14)       \
+  X(c128, 128, 'c', 15)     \
+  X(bf16, 16, 'f', 16)      \
+  X(f8e4m3fn, 8, 'f', 17)   \
+  X(f8e4m3fnuz, 8, 'f', 18) \
+  X(f8e5m2, 8, 'f', 19)     \
+  X(f8e5m2fnuz, 8, 'f', 20) \
+  X(u4, 4, 'u', 21)         \
+  X(i4, 4, 'i', 22)         \
+  X(f4e2m1, 4, 'f', 23)     \
+  X(f8e8m0, 8, 'f', 24)     \
+  X(u2, 2, 'u', 25)         \
   X(i2, 2, 'i', 26)
 
 // Numeric values are ONNX's, are stored in plans and are part of the C API: never renumber.

@@ -67,7 +67,8 @@ Result<HostTensor> HostTensor::view(DType dtype, Shape shape, std::span<const st
   const auto elements = element_count(shape);
   const auto size = elements ? bytes_of(dtype, *elements) : std::nullopt;
   if (!size || static_cast<std::uint64_t>(*size) > bytes.size())
-    return invalid_argument("{} bytes do not hold a tensor {}{}", bytes.size(), to_string(dtype), ingot::to_string(shape));
+    return invalid_argument("{} bytes do not hold a tensor {}{}", bytes.size(), to_string(dtype),
+                            ingot::to_string(shape));
   if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignment_of(dtype) != 0) {
     INGOT_ASSIGN_OR_RETURN(HostTensor copy, create(dtype, std::move(shape)));
     std::memcpy(copy.data_, bytes.data(), static_cast<std::size_t>(*size));

@@ -124,12 +124,8 @@ void HostTensor::set_double(std::int64_t i, double value) {
     case DType::f8e8m0: return store(data_, i, float_to_small_float(dtype_, round_to_odd(value)));
     case DType::f4e2m1: return store_bits(data_, i, 4, float_to_small_float(dtype_, round_to_odd(value)));
     case DType::boolean: return store(data_, i, static_cast<std::uint8_t>(value != 0 ? 1 : 0));
-    case DType::c64:
-      store(data_, 2 * i, static_cast<float>(value));
-      return store(data_, 2 * i + 1, 0.0F);
-    case DType::c128:
-      store(data_, 2 * i, value);
-      return store(data_, 2 * i + 1, 0.0);
+    case DType::c64: store(data_, 2 * i, static_cast<float>(value)); return store(data_, 2 * i + 1, 0.0F);
+    case DType::c128: store(data_, 2 * i, value); return store(data_, 2 * i + 1, 0.0);
     case DType::u64:
       // Beyond int64 and not yet beyond uint64.
       if (value >= 0x1p63 && value < 0x1p64) return store(data_, i, static_cast<std::uint64_t>(value));

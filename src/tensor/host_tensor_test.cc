@@ -12,10 +12,11 @@
 namespace ingot {
 namespace {
 
-constexpr DType kNumeric[] = {
-    DType::f32, DType::f64, DType::f16, DType::bf16, DType::f8e4m3fn, DType::f8e4m3fnuz, DType::f8e5m2, DType::f8e5m2fnuz,
-    DType::f4e2m1, DType::i8, DType::i16, DType::i32, DType::i64, DType::u8, DType::u16, DType::u32, DType::u64,
-    DType::i4, DType::u4, DType::i2, DType::u2, DType::c64, DType::c128};
+constexpr DType kNumeric[] = {DType::f32,        DType::f64,    DType::f16,        DType::bf16,   DType::f8e4m3fn,
+                              DType::f8e4m3fnuz, DType::f8e5m2, DType::f8e5m2fnuz, DType::f4e2m1, DType::i8,
+                              DType::i16,        DType::i32,    DType::i64,        DType::u8,     DType::u16,
+                              DType::u32,        DType::u64,    DType::i4,         DType::u4,     DType::i2,
+                              DType::u2,         DType::c64,    DType::c128};
 
 TEST(HostTensor, StoresAndLoadsEveryType) {
   for (const DType dtype : kNumeric) {
@@ -56,8 +57,7 @@ TEST(HostTensor, RoundsAndWraps) {
 TEST(HostTensor, RefusesImpossibleShapes) {
   EXPECT_FALSE(HostTensor::create(DType::f32, {-1}).is_ok());
   EXPECT_FALSE(HostTensor::create(DType::f32, {std::int64_t{1} << 61, 4}).is_ok());
-  EXPECT_EQ(HostTensor::create(DType::u8, {std::int64_t{1} << 59}).status().code(),
-            StatusCode::kResourceExhausted);
+  EXPECT_EQ(HostTensor::create(DType::u8, {std::int64_t{1} << 59}).status().code(), StatusCode::kResourceExhausted);
   EXPECT_EQ(HostTensor::create(DType::string, {std::int64_t{1} << 60}).status().code(), StatusCode::kResourceExhausted);
   EXPECT_TRUE(HostTensor::create(DType::f32, {std::int64_t{1} << 62, 0}).is_ok());
 }
@@ -103,8 +103,9 @@ TEST(TensorText, RoundTrips) {
 }
 
 TEST(TensorText, RefusesHostileText) {
-  for (const char* text : {"", "<", "<f32", "<f32[2] 0x00>", "<f32[1] 0x000000zz>", "<f32[1000000000000] 0x00>", "<f32[-1] 0x>",
-                           "<what[1] 0x00>", "<u8[1] 0x0000>", "<string[2] \"a\">", "<string[1000000000000] >", "<f32[1] 0x00000000"}) {
+  for (const char* text :
+       {"", "<", "<f32", "<f32[2] 0x00>", "<f32[1] 0x000000zz>", "<f32[1000000000000] 0x00>", "<f32[-1] 0x>",
+        "<what[1] 0x00>", "<u8[1] 0x0000>", "<string[2] \"a\">", "<string[1000000000000] >", "<f32[1] 0x00000000"}) {
     TextScanner scanner(text);
     EXPECT_FALSE(parse_tensor(scanner).is_ok()) << text;
   }

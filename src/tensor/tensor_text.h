@@ -12,7 +12,8 @@ namespace ingot {
 std::string tensor_text(const HostTensor& tensor);
 Result<HostTensor> parse_tensor(TextScanner& scanner);
 
-// One element in decimal; reads back exactly with parse_element. Not for strings, complex numbers or NaNs with a payload.
+// One element in decimal; reads back exactly with parse_element. Not for strings, complex numbers or NaNs with a
+// payload.
 std::string element_text(const HostTensor& tensor, std::int64_t i);
 Status parse_element(TextScanner& scanner, HostTensor& tensor, std::int64_t i);
 

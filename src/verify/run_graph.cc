@@ -23,7 +23,8 @@ class Interpreter {
       const auto given = inputs.find(value.name);
       if (given == inputs.end()) return not_found("input '{}' is not given", value.name);
       if (given->second.dtype() != value.type.dtype)
-        return invalid_argument("input '{}' is {}, given was {}", value.name, to_string(value.type.dtype), to_string(given->second.dtype()));
+        return invalid_argument("input '{}' is {}, given was {}", value.name, to_string(value.type.dtype),
+                                to_string(given->second.dtype()));
       if (value.type.shape)
         INGOT_RETURN_IF_ERROR(plan::bind_symbols(value.name, *value.type.shape, given->second.shape(), symbols_));
       values_.emplace(id, given->second);
@@ -33,7 +34,8 @@ class Interpreter {
       if (Status status = step(graph_.node(id)); !status.is_ok())
         return std::move(status).annotate(fmt::format("node '{}' ({})", graph_.node(id).name, graph_.node(id).op));
     TensorMap outputs;
-    for (std::size_t i = 0; i < graph_.outputs().size(); ++i) outputs.emplace(graph_.output_names()[i], *find(graph_.outputs()[i]));
+    for (std::size_t i = 0; i < graph_.outputs().size(); ++i)
+      outputs.emplace(graph_.output_names()[i], *find(graph_.outputs()[i]));
     return outputs;
   }
 
@@ -82,7 +84,8 @@ class Interpreter {
       const ValueId id = node.outputs[i];
       if (id == ir::kNoValue || i >= results.size()) continue;
       const ir::Value& value = graph_.value(id);
-      if (value.type.shape) INGOT_RETURN_IF_ERROR(plan::bind_symbols(value.name, *value.type.shape, results[i].shape(), symbols_));
+      if (value.type.shape)
+        INGOT_RETURN_IF_ERROR(plan::bind_symbols(value.name, *value.type.shape, results[i].shape(), symbols_));
       if (observe_) observe_(value.name, results[i]);
       values_.insert_or_assign(id, std::move(results[i]));
     }
@@ -114,7 +117,8 @@ Result<TensorMap> random_inputs(const ir::Graph& graph, const std::map<std::stri
   TensorMap out;
   for (const ValueId id : graph.inputs()) {
     const ir::Value& value = graph.value(id);
-    if (!value.type.is_tensor() || !value.type.shape) return unsupported("input '{}' of type {}", value.name, value.type.to_string());
+    if (!value.type.is_tensor() || !value.type.shape)
+      return unsupported("input '{}' of type {}", value.name, value.type.to_string());
     INGOT_ASSIGN_OR_RETURN(Shape shape, plan::resolve(*value.type.shape, symbols));
     INGOT_ASSIGN_OR_RETURN(HostTensor tensor, HostTensor::create(value.type.dtype, std::move(shape)));
     for (std::int64_t i = 0; i < tensor.elements(); ++i) {

@@ -19,7 +19,8 @@ using TensorMap = std::map<std::string, HostTensor, std::less<>>;
 Result<TensorMap> run_graph(const ir::Graph& graph, const TensorMap& inputs,
                             const std::function<void(const std::string& name, const HostTensor&)>& observe = {});
 
-// Random inputs for a graph: floats normal, booleans true, integers 0 (always valid as indices) or uniform below `limit`.
+// Random inputs for a graph: floats normal, booleans true, integers 0 (always valid as indices) or uniform below
+// `limit`.
 Result<TensorMap> random_inputs(const ir::Graph& graph, const std::map<std::string, std::int64_t, std::less<>>& symbols,
                                 std::uint32_t seed, std::int64_t integer_limit);
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // verify: does an engine compute what the model says?
 //
-// Whole network: the engine's outputs against the reference evaluator's on the graph as imported (no rewrite), or against
-// outputs that something else computed. Per layer: every step of the engine, as it really runs, fused and tuned, against
-// the reference evaluation of the same rewritten graph; nothing is rebuilt or marked, so looking does not change results.
+// Whole network: the engine's outputs against the reference evaluator's on the graph as imported (no rewrite), or
+// against outputs that something else computed. Per layer: every step of the engine, as it really runs, fused and
+// tuned, against the reference evaluation of the same rewritten graph; nothing is rebuilt or marked, so looking does
+// not change results.
 #pragma once
 
 #include <memory>

@@ -72,9 +72,9 @@ Status compare(const HostTensor& got, const HostTensor& expected, const Case& te
   if (got.strings() != expected.strings()) return ingot::internal("strings differ");
   const bool floats = ingot::is_float(got.dtype());
   for (std::int64_t i = 0; i < got.elements(); ++i) {
-    const bool same = floats ? close(got.as_double(i), expected.as_double(i), test) : got.as_int(i) == expected.as_int(i);
-    if (!same)
-      return ingot::internal("element {} is {}, expected {}", i, got.as_double(i), expected.as_double(i));
+    const bool same =
+        floats ? close(got.as_double(i), expected.as_double(i), test) : got.as_int(i) == expected.as_int(i);
+    if (!same) return ingot::internal("element {} is {}, expected {}", i, got.as_double(i), expected.as_double(i));
   }
   return Status::ok();
 }

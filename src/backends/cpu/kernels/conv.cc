@@ -71,9 +71,9 @@ void conv(const ConvShape& shape, const float* in, std::int64_t in_ld, const flo
     const std::int64_t channel = group * shape.group_out();
     const TaskGrid::Part part = grid.part(task % grid.tasks());
     const ConvRows source(shape, plan, in + group * shape.group_in(), in_ld);
-    const CoreArgs args{rows, shape.group_out(), plan.k, &source,
-                        packed + static_cast<std::size_t>(group) * group_floats,
-                        panel, out + channel, out_ld, 0, channel};
+    const CoreArgs args{
+        rows,  shape.group_out(), plan.k, &source, packed + static_cast<std::size_t>(group) * group_floats,
+        panel, out + channel,     out_ld, 0,       channel};
     core_block(args, epilogue, part.m_begin, part.m_end, part.n_begin, part.n_end,
                scratch + static_cast<std::size_t>(thread) * per_thread);
   });

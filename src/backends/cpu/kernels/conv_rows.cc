@@ -61,7 +61,8 @@ const float* ConvRows::line_base(const Window& window, const Tap& line) const {
 // Floats from the window's first position to the tap.
 std::int64_t ConvRows::distance(const Tap& tap) const {
   return ((tap.kd * shape_.dilation[0] * shape_.in[1] + tap.kh * shape_.dilation[1]) * shape_.in[2] +
-          tap.kw * shape_.dilation[2]) * ld_;
+          tap.kw * shape_.dilation[2]) *
+         ld_;
 }
 
 void ConvRows::next_line(Tap& tap) const {
@@ -197,12 +198,8 @@ void ConvRows::fill(std::int64_t row, int rows, const KBlock& block, const float
   Window windows[kMaxTileRows];
   locate(row, rows, windows);
   switch (plan_.mode) {
-    case ConvRowMode::kTaps:
-      fill_taps(windows, rows, block, table);
-      break;
-    case ConvRowMode::kLines:
-      fill_lines(windows, rows, block, table, copy);
-      break;
+    case ConvRowMode::kTaps: fill_taps(windows, rows, block, table); break;
+    case ConvRowMode::kLines: fill_lines(windows, rows, block, table, copy); break;
     case ConvRowMode::kCopy:
       for (int i = 0; i < rows; ++i) {
         table[i] = copy + i * plan_.pitch;

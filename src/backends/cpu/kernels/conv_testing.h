@@ -44,7 +44,9 @@ struct ConvKernel {
 // The sum of one output element.
 inline Sum conv_sum(const ConvShape& s, const Buffer& in, std::int64_t in_ld, const Buffer& weights, std::int64_t row,
                     std::int64_t output) {
-  const auto value = [](const Buffer& b, std::int64_t i) { return static_cast<double>(b[static_cast<std::size_t>(i)]); };
+  const auto value = [](const Buffer& b, std::int64_t i) {
+    return static_cast<double>(b[static_cast<std::size_t>(i)]);
+  };
   const std::int64_t image = row / s.out_pixels();
   const std::array<std::int64_t, 3> at = {row / (s.out[1] * s.out[2]) % s.out[0], row / s.out[2] % s.out[1],
                                           row % s.out[2]};

@@ -64,8 +64,7 @@ class DeformRows final : public RowSource {
       const PixelTensor& offset = operands_.offset;
       const PixelTensor& mask = operands_.mask;
       pixel.offset = offset.data + image * offset.image_stride + at * offset.pixel_stride;
-      pixel.mask =
-          mask.data == nullptr ? nullptr : mask.data + image * mask.image_stride + at * mask.pixel_stride;
+      pixel.mask = mask.data == nullptr ? nullptr : mask.data + image * mask.image_stride + at * mask.pixel_stride;
       if (++at == conv_.out_pixels()) {
         at = 0;
         ++image;
@@ -139,8 +138,9 @@ void deform_conv(const DeformShape& shape, const DeformOperands& operands, const
     const std::int64_t channel = group * conv.group_out();
     const TaskGrid::Part part = grid.part(task % grid.tasks());
     const DeformRows source(shape, operands, group * conv.group_in(), copy_pitch(k), sample);
-    const CoreArgs args{rows, conv.group_out(), k, &source, packed + static_cast<std::size_t>(group) * group_floats,
-                        panel, out + channel, out_ld, 0, channel};
+    const CoreArgs args{
+        rows,  conv.group_out(), k,      &source, packed + static_cast<std::size_t>(group) * group_floats,
+        panel, out + channel,    out_ld, 0,       channel};
     core_block(args, epilogue, part.m_begin, part.m_end, part.n_begin, part.n_end,
                scratch + static_cast<std::size_t>(thread) * per_thread);
   });

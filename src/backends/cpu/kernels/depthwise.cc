@@ -25,9 +25,9 @@ std::int64_t table_entries(const ConvShape& shape) {
 
 // Lines of the window that lie in the image, for one output line.
 struct Lines {
-  const float** pixels;         // [lines][columns]
-  const float** weights;        // [lines]
-  const float** inputs;         // [lines], at w = 0
+  const float** pixels;   // [lines][columns]
+  const float** weights;  // [lines]
+  const float** inputs;   // [lines], at w = 0
   std::int64_t count = 0;
 
   Lines(const ConvShape& shape, std::byte* scratch)
@@ -40,7 +40,13 @@ class Depthwise {
  public:
   Depthwise(const ConvShape& shape, const float* in, std::int64_t in_ld, const float* packed, int panel, float* out,
             std::int64_t out_ld, const Epilogue& epilogue, const float* zeros)
-      : shape_(shape), in_(in), in_ld_(in_ld), packed_(packed), out_(out), out_ld_(out_ld), epilogue_(epilogue),
+      : shape_(shape),
+        in_(in),
+        in_ld_(in_ld),
+        packed_(packed),
+        out_(out),
+        out_ld_(out_ld),
+        epilogue_(epilogue),
         zeros_(zeros) {
     for (std::size_t i = 0; i < std::size(kWidths); ++i)
       kernels_[i] = depthwise_kernel(panel, shape.kernel[2], shape.stride[2], shape.dilation[2], kWidths[i]);

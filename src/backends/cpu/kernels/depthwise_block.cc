@@ -60,7 +60,7 @@ HWY_INLINE void vector_of_channels(const DepthwiseBlock& b, const Epilogue& e, s
       V w[KW];
 #pragma GCC unroll 8
       for (int x = 0; x < KW; ++x) w[x] = hn::LoadU(d, weights + x * b.weight_pitch);
-      // Each input pixel is loaded once and used by every window of the block that holds it.
+        // Each input pixel is loaded once and used by every window of the block that holds it.
 #pragma GCC unroll 32
       for (int x = 0; x < (W - 1) * S + KW; ++x) {
         const V v = lanes.load(pixels[x] + c);
@@ -90,7 +90,8 @@ struct Row {
   int kernel_w, stride_w, width;
   DepthwiseFn fn;
 };
-#define INGOT_DEPTHWISE(kw, s) {kw, s, 7, block_kernel<kw, s, 7>}, {kw, s, 3, block_kernel<kw, s, 3>}
+#define INGOT_DEPTHWISE(kw, s) \
+  {kw, s, 7, block_kernel<kw, s, 7>}, { kw, s, 3, block_kernel<kw, s, 3> }
 constexpr Row kRows[] = {INGOT_DEPTHWISE(3, 1), INGOT_DEPTHWISE(3, 2), INGOT_DEPTHWISE(5, 1),
                          INGOT_DEPTHWISE(5, 2), INGOT_DEPTHWISE(7, 1), INGOT_DEPTHWISE(7, 2)};
 #undef INGOT_DEPTHWISE

@@ -13,8 +13,13 @@ const testing::ConvKernel kDepthwise{depthwise_packed_bytes, depthwise_pack, dep
 
 ConvCase window(std::int64_t channels, std::int64_t size, std::int64_t kernel, std::int64_t stride) {
   const std::int64_t pad = kernel / 2;
-  return {.channels = channels, .outputs = channels, .groups = channels, .in = {1, size, size + 1},
-          .kernel = {1, kernel, kernel}, .stride = {1, stride, stride}, .pad = {0, pad, pad},
+  return {.channels = channels,
+          .outputs = channels,
+          .groups = channels,
+          .in = {1, size, size + 1},
+          .kernel = {1, kernel, kernel},
+          .stride = {1, stride, stride},
+          .pad = {0, pad, pad},
           .pad_end = {0, pad, pad}};
 }
 
@@ -59,11 +64,22 @@ TEST(Depthwise, DilationRanksAndAsymmetricPads) {
     t.pad = {0, 0, 4};
     t.pad_end = {0, 3, 0};
     testing::check_conv(kDepthwise, t, panel, serial, seed++);
-    t = {.batch = 2, .channels = 18, .outputs = 18, .groups = 18, .in = {1, 1, 31}, .kernel = {1, 1, 9},
+    t = {.batch = 2,
+         .channels = 18,
+         .outputs = 18,
+         .groups = 18,
+         .in = {1, 1, 31},
+         .kernel = {1, 1, 9},
          .pad = {0, 0, 8}};
     testing::check_conv(kDepthwise, t, panel, serial, seed++);
-    t = {.channels = 18, .outputs = 36, .groups = 18, .in = {4, 5, 6}, .kernel = {3, 3, 3}, .stride = {1, 2, 1},
-         .pad = {1, 1, 1}, .pad_end = {1, 1, 1}};
+    t = {.channels = 18,
+         .outputs = 36,
+         .groups = 18,
+         .in = {4, 5, 6},
+         .kernel = {3, 3, 3},
+         .stride = {1, 2, 1},
+         .pad = {1, 1, 1},
+         .pad_end = {1, 1, 1}};
     testing::check_conv(kDepthwise, t, panel, serial, seed++);
     t.outputs = 18;
     testing::check_conv(kDepthwise, t, panel, serial, seed++);

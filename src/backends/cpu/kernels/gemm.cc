@@ -76,8 +76,8 @@ void batch_gemm(const BatchGemmShape& shape, const BatchMatrix<const float>& a, 
   const auto multiply = [&](std::int64_t index, const TaskGrid::Part& part, const float* packed_b, int thread) {
     const MatrixRows rows(StridedMatrix{a.data + offset(a, index), a.ld}, k,
                           copies_rows({shape.m, shape.n, shape.k}, a.ld, panel));
-    const CoreArgs args{shape.m,    shape.n, k, &rows, packed_b, panel, c.data + offset(c, index), c.ld,
-                        index * shape.m, 0};
+    const CoreArgs args{shape.m, shape.n,         k, &rows, packed_b, panel, c.data + offset(c, index),
+                        c.ld,    index * shape.m, 0};
     core_block(args, epilogue, part.m_begin, part.m_end, part.n_begin, part.n_end,
                scratch + static_cast<std::size_t>(thread) * per_thread);
   };
@@ -92,9 +92,8 @@ void batch_gemm(const BatchGemmShape& shape, const BatchMatrix<const float>& a, 
     });
     return;
   }
-  parallel.run(count, [&](std::int64_t index, int) {
-    pack(index, packed + static_cast<std::size_t>(index) * packed_floats);
-  });
+  parallel.run(count,
+               [&](std::int64_t index, int) { pack(index, packed + static_cast<std::size_t>(index) * packed_floats); });
   const TaskGrid grid(shape.m, shape.n, shape.k, count, panel, threads);
   parallel.run(count * grid.tasks(), [&](std::int64_t task, int thread) {
     const std::int64_t index = task / grid.tasks();

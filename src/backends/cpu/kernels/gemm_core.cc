@@ -28,7 +28,9 @@ KSplit::KSplit(std::int64_t tap_count, std::int64_t k_of_tap, std::int64_t limit
   }
 }
 
-std::int64_t KSplit::blocks() const { return pieces_per_tap > 1 ? taps * pieces_per_tap : ceil_div(taps, taps_per_block); }
+std::int64_t KSplit::blocks() const {
+  return pieces_per_tap > 1 ? taps * pieces_per_tap : ceil_div(taps, taps_per_block);
+}
 
 KBlock KSplit::block(std::int64_t index) const {
   if (pieces_per_tap > 1) {
@@ -54,8 +56,8 @@ void core_block(const CoreArgs& args, const Epilogue& epilogue, std::int64_t m_b
   if (m_begin >= m_end || n_begin >= n_end) return;
   const GemmKernels& kernels = gemm_kernels(args.panel);
   auto* table = reinterpret_cast<const float**>(thread_scratch);
-  auto* copy = reinterpret_cast<float*>(thread_scratch +
-                                        static_cast<std::size_t>(table_entries(args.k)) * sizeof(const float*));
+  auto* copy =
+      reinterpret_cast<float*>(thread_scratch + static_cast<std::size_t>(table_entries(args.k)) * sizeof(const float*));
   const std::int64_t panel = args.panel;
   const std::int64_t k_total = args.k.total();
   const std::int64_t blocks = args.k.blocks();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cpu/kernels/gemm_tile.h"
 
+#include <utility>
 #include "backends/cpu/kernels/isa.h"
 #include "backends/cpu/kernels/simd_targets.h"
-#include <utility>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backends/cpu/kernels/gemm_tile.cc"

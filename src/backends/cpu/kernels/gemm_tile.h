@@ -15,14 +15,14 @@ inline constexpr int kMaxTileRows = 14;
 struct GemmTile {
   const float* const* a = nullptr;  // [taps][kMaxTileRows]; each points at k floats
   std::int64_t taps = 1;
-  std::int64_t k = 0;         // per tap
-  const float* b = nullptr;   // [taps * k][panel], rows contiguous
-  float* c = nullptr;         // element (0, 0) of the tile
+  std::int64_t k = 0;        // per tap
+  const float* b = nullptr;  // [taps * k][panel], rows contiguous
+  float* c = nullptr;        // element (0, 0) of the tile
   std::int64_t ldc = 0;
-  int rows = 0;               // 1..GemmKernels::rows
-  int cols = 0;               // 1..panel
-  bool first = true;          // start from the epilogue's addends; otherwise accumulate into C
-  bool last = true;           // apply the epilogue's clamp
+  int rows = 0;                // 1..GemmKernels::rows
+  int cols = 0;                // 1..panel
+  bool first = true;           // start from the epilogue's addends; otherwise accumulate into C
+  bool last = true;            // apply the epilogue's clamp
   std::int64_t row_index = 0;  // of element (0, 0), for the epilogue's operands
   std::int64_t col_index = 0;
 };

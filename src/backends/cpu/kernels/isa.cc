@@ -19,15 +19,11 @@ std::int64_t usable_targets() {
 bool panel_supported(int panel) {
   switch (panel) {
 #if defined(__x86_64__)
-    case 32:
-      return (usable_targets() & HWY_AVX3) != 0;
-    case 16:
-      return (usable_targets() & HWY_AVX2) != 0;
+    case 32: return (usable_targets() & HWY_AVX3) != 0;
+    case 16: return (usable_targets() & HWY_AVX2) != 0;
 #endif
-    case 8:
-      return HWY_MAX_BYTES == 16 && usable_targets() != 0;
-    default:
-      return false;
+    case 8: return HWY_MAX_BYTES == 16 && usable_targets() != 0;
+    default: return false;
   }
 }
 

@@ -113,7 +113,11 @@ inline std::vector<EpilogueCase> epilogue_cases() {
 class EpilogueFixture {
  public:
   EpilogueFixture(const EpilogueCase& which, std::int64_t rows, std::int64_t cols, Random& random)
-      : which_(which), cols_(cols), residual_ld_(cols + 3), bias_(random.buffer(cols)), row_bias_(random.buffer(rows)),
+      : which_(which),
+        cols_(cols),
+        residual_ld_(cols + 3),
+        bias_(random.buffer(cols)),
+        row_bias_(random.buffer(rows)),
         residual_(random.buffer(rows * residual_ld_)) {}
 
   // `out` [rows][ld] gets the residual when the case is in place.

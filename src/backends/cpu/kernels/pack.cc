@@ -23,7 +23,8 @@ void pack_b(std::int64_t k, std::int64_t n, const float* b, std::int64_t ldb, bo
         std::memcpy(packed + row * panel, b + row * ldb + col, static_cast<std::size_t>(cols) * sizeof(float));
     }
     if (cols < panel)
-      for (std::int64_t row = 0; row < k; ++row) std::fill(packed + row * panel + cols, packed + (row + 1) * panel, 0.F);
+      for (std::int64_t row = 0; row < k; ++row)
+        std::fill(packed + row * panel + cols, packed + (row + 1) * panel, 0.F);
   }
 }
 

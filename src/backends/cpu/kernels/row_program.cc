@@ -69,8 +69,8 @@ void RowProgram::run_row(const void* const* bases, float* row, std::int64_t coun
     args[0] = {row + at, 1};
     for (std::size_t k = 0; k < operands_.size(); ++k)
       if (args[k + 1].step != 0)
-        args[k + 1].data = static_cast<const std::byte*>(args[k + 1].data) +
-                           static_cast<std::size_t>(n) * operands_[k].element_bytes;
+        args[k + 1].data =
+            static_cast<const std::byte*>(args[k + 1].data) + static_cast<std::size_t>(n) * operands_[k].element_bytes;
   }
 }
 

@@ -24,6 +24,5 @@ F* select_simd(int panel, std::type_identity_t<F*> avx512, std::type_identity_t<
 #define INGOT_SIMD_SELECT(name, panel) \
   ::ingot::cpu::select_simd(panel, HWY_CHOOSE_AVX3(name), HWY_CHOOSE_AVX2(name), &HWY_STATIC_DISPATCH(name))
 #else
-#define INGOT_SIMD_SELECT(name, panel) \
-  ::ingot::cpu::select_simd(panel, nullptr, nullptr, &HWY_STATIC_DISPATCH(name))
+#define INGOT_SIMD_SELECT(name, panel) ::ingot::cpu::select_simd(panel, nullptr, nullptr, &HWY_STATIC_DISPATCH(name))
 #endif

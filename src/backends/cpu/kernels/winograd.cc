@@ -34,10 +34,15 @@ struct Plan {
   std::int64_t m_pitch;        // products [point][tile][column]
 
   Plan(const ConvShape& shape, int tile_size, int panel, int threads)
-      : tile(tile_size), alpha(tile_size + 2), points(alpha * alpha), tiles_h(ceil_div(shape.out[1], tile)),
-        tiles_w(ceil_div(shape.out[2], tile)), tiles(shape.batch * shape.out[0] * tiles_h * tiles_w),
+      : tile(tile_size),
+        alpha(tile_size + 2),
+        points(alpha * alpha),
+        tiles_h(ceil_div(shape.out[1], tile)),
+        tiles_w(ceil_div(shape.out[2], tile)),
+        tiles(shape.batch * shape.out[0] * tiles_h * tiles_w),
         columns(std::min(round_up(shape.out_channels, panel), std::max<std::int64_t>(panel, kMaxColumns))),
-        k(1, shape.in_channels, kBlockK), v_ld(round_up(shape.in_channels, 16)) {
+        k(1, shape.in_channels, kBlockK),
+        v_ld(round_up(shape.in_channels, 16)) {
     if (stride_conflicts(4 * v_ld)) v_ld += 16;
     const std::int64_t tile_bytes = points * (v_ld + columns) * 4;
     const std::int64_t fit = std::clamp<std::int64_t>(kBlockBytes / tile_bytes, kMinBlockTiles, kMaxBlockTiles);
@@ -103,8 +108,7 @@ struct Call {
   }
 
   // Output channels of one round for `count` tiles from `first`, whose transformed input is v.
-  void multiply(std::int64_t first, std::int64_t count, std::int64_t round, const float* v,
-                std::byte* scratch) const {
+  void multiply(std::int64_t first, std::int64_t count, std::int64_t round, const float* v, std::byte* scratch) const {
     auto* m = reinterpret_cast<float*>(scratch);
     std::byte* core_scratch = scratch + plan.m_bytes();
     const std::int64_t begin = round * plan.columns;
@@ -113,8 +117,16 @@ struct Call {
     for (std::int64_t point = 0; point < plan.points; ++point) {
       const MatrixRows rows(StridedMatrix{v + point * plan.v_pitch, plan.v_ld}, plan.k, false);
       // Columns up to the panel's end: the output transform reads whole vectors.
-      const CoreArgs args{count, round_up(end, panel), plan.k, &rows, packed + point * weights_pitch, panel,
-                          m + point * plan.m_pitch - begin, plan.columns, 0, 0};
+      const CoreArgs args{count,
+                          round_up(end, panel),
+                          plan.k,
+                          &rows,
+                          packed + point * weights_pitch,
+                          panel,
+                          m + point * plan.m_pitch - begin,
+                          plan.columns,
+                          0,
+                          0};
       core_block(args, {}, 0, count, begin, args.n, core_scratch);
     }
     for (std::int64_t i = 0; i < count; ++i) {

@@ -34,7 +34,11 @@ void check(const ConvCase& t, int panel, Parallel& parallel, std::uint32_t seed)
 }
 
 ConvCase square(std::int64_t channels, std::int64_t outputs, std::int64_t h, std::int64_t w) {
-  return {.channels = channels, .outputs = outputs, .in = {1, h, w}, .kernel = {1, 3, 3}, .pad = {0, 1, 1},
+  return {.channels = channels,
+          .outputs = outputs,
+          .in = {1, h, w},
+          .kernel = {1, 3, 3},
+          .pad = {0, 1, 1},
           .pad_end = {0, 1, 1}};
 }
 

@@ -61,8 +61,7 @@ struct Transform<4> {
     to[0] = hn::Add(from[0], hn::Add(sum_a, sum_b));
     to[1] = hn::MulAdd(constant(kA), difference_a, hn::Mul(constant(kB), difference_b));
     to[2] = hn::MulAdd(constant(kA * kA), sum_a, hn::Mul(constant(kB * kB), sum_b));
-    to[3] = hn::MulAdd(constant(kA * kA * kA), difference_a,
-                       hn::MulAdd(constant(kB * kB * kB), difference_b, from[5]));
+    to[3] = hn::MulAdd(constant(kA * kA * kA), difference_a, hn::MulAdd(constant(kB * kB * kB), difference_b, from[5]));
   }
 
  private:
