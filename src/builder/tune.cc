@@ -20,6 +20,12 @@ std::string describe(const Support& support) {
                                 : fmt::format("{}: {}", to_string(support.reason), support.detail);
 }
 
+// What a candidate's time counts as: one that may allocate or lock has to be clearly faster, not faster by noise.
+double handicapped(const Tactic& tactic, double microseconds) {
+  constexpr double kClearly = 1.1;
+  return tactic.may_allocate() ? microseconds * kClearly : microseconds;
+}
+
 // All tactics that know the kind, with their configs or refusals; the plain one only when nothing else is left.
 std::vector<Trial> enumerate(const Problem& problem, bool data_dependent, const TuneOptions& options,
                              const DeviceInfo& device) {
@@ -78,7 +84,8 @@ Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptio
     }
     const bool first = choice.tactic == nullptr;
     const bool faster =
-        trial.microseconds > 0 && (choice.microseconds == 0 || trial.microseconds < choice.microseconds);
+        trial.microseconds > 0 && (choice.microseconds == 0 || handicapped(*trial.tactic, trial.microseconds) <
+                                                                   handicapped(*choice.tactic, choice.microseconds));
     if (first || faster) {
       choice.tactic = trial.tactic;
       choice.config = trial.config;

@@ -133,6 +133,9 @@ class Tactic {
   // `blobs` outlive the kernel.
   virtual Result<std::unique_ptr<Kernel>> load(const Problem& problem, const std::string& config,
                                                std::span<const std::span<const std::byte>> blobs) const = 0;
+  // True when launch() calls into a library that may allocate or lock by itself. The builder then asks for a clear win,
+  // so that a plan's runs stay free of both wherever that costs little.
+  [[nodiscard]] virtual bool may_allocate() const { return false; }
   // True when it is the correct-but-plain last resort.
   [[nodiscard]] virtual bool is_plain() const { return false; }
 };

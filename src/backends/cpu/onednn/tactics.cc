@@ -65,6 +65,7 @@ class OnednnTactic final : public Tactic {
   OnednnTactic(std::string_view id, std::string_view kind, Support (*fits)(const Problem&))
       : id_(id), kind_(kind), fits_(fits) {}
   [[nodiscard]] std::string_view id() const override { return id_; }
+  [[nodiscard]] bool may_allocate() const override { return true; }  // dnnl_primitive_execute builds its argument map
 
   [[nodiscard]] Support supports(const Problem& problem, const DeviceInfo& device) const override {
     if (problem.kind != kind_) return Support::no(Refusal::kKind);
