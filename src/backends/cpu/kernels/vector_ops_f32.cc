@@ -8,10 +8,11 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backends/cpu/kernels/vector_ops_f32.cc"
-// clang-format off: foreach_target.h comes first
-#include <hwy/contrib/math/math-inl.h>
+// foreach_target.h has to come first.
+// clang-format off
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+#include <hwy/contrib/math/math-inl.h>
 // clang-format on
 
 #include "backends/cpu/kernels/vector_math-inl.h"
