@@ -22,6 +22,9 @@ tv_deeplabv3_resnet50 timm_mobilenetv4_conv_small timm_dla34 timm_hrnet_w18 timm
 timm_poolformer_s12 timm_levit_128 timm_deit_small_patch16_224 hf_bert_base hf_distilbert hf_gpt2@dynamo
 hf_segformer_b0 hf_dinov2_s dyn_resnet50 dyn_bert_4l dynamo_dyn_resnet18
 """.split()
+# Graphs that must build and agree with the engine's own reference: ONNX Runtime does not know their operators.
+BUILTIN = ["dcn_centernet_r18_plugin", "dyn_dcn_plugin"]
+REQUIRED += BUILTIN
 # A few quick ones that touch every kind of layer.
 SMALL = ["tv_squeezenet1_1", "tv_mobilenet_v3_large", "tv_shufflenet_v2_x1_0", "timm_levit_128", "dyn_bert_4l"]
 
