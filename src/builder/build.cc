@@ -14,8 +14,9 @@
 namespace ingot::builder {
 namespace {
 
-
-const Backend& backend_of(const BuildOptions& options) { return options.backend != nullptr ? *options.backend : cpu::backend(); }
+const Backend& backend_of(const BuildOptions& options) {
+  return options.backend != nullptr ? *options.backend : cpu::backend();
+}
 
 Result<std::vector<Choice>> tune_all(const Lowered& lowered, const BuildOptions& options) {
   TimingCache cache;
@@ -28,9 +29,9 @@ Result<std::vector<Choice>> tune_all(const Lowered& lowered, const BuildOptions&
   tune_options.parallel = &pool;
   tune_options.workspace_limit = options.workspace_limit;
   tune_options.disabled = options.disabled_tactics;
-  tune_options.deadline = std::chrono::steady_clock::now() +
-                          std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-                              std::chrono::duration<double>(std::max(0.0, options.time_budget_seconds)));
+  tune_options.deadline =
+      std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                                             std::chrono::duration<double>(std::max(0.0, options.time_budget_seconds)));
   // Equal problems are one decision: a network repeats its blocks.
   std::map<std::string, Choice> decided;
   std::vector<Choice> choices;
@@ -57,7 +58,8 @@ plan::Profile profile_of(const plan::Plan& plan, const std::vector<ShapeRange>& 
   for (const ShapeRange& range : ranges)
     for (const std::int32_t id : plan.inputs) {
       const plan::Tensor& tensor = plan.tensors[static_cast<std::size_t>(id)];
-      if (tensor.name == range.input && !concrete(tensor.shape)) profile.push_back({id, range.min, range.opt, range.max});
+      if (tensor.name == range.input && !concrete(tensor.shape))
+        profile.push_back({id, range.min, range.opt, range.max});
     }
   return profile;
 }

@@ -20,7 +20,8 @@ class Emitter {
 
   Result<BuiltPlan> run(const std::vector<Choice>& choices) {
     keep_.assign(lowered_.tensors.size(), false);
-    for (std::size_t i = 0; i < lowered_.steps.size(); ++i) INGOT_RETURN_IF_ERROR(add_step(lowered_.steps[i], choices[i], i));
+    for (std::size_t i = 0; i < lowered_.steps.size(); ++i)
+      INGOT_RETURN_IF_ERROR(add_step(lowered_.steps[i], choices[i], i));
     drop_unused_tensors();
     place();
     return std::move(out_);
@@ -112,7 +113,8 @@ class Emitter {
       for (const auto* ids : {&plan.steps[s].inputs, &plan.steps[s].outputs})
         for (std::int32_t id : *ids) {
           if (id < 0) continue;
-          while (plan.tensors[static_cast<std::size_t>(id)].alias_of >= 0) id = plan.tensors[static_cast<std::size_t>(id)].alias_of;
+          while (plan.tensors[static_cast<std::size_t>(id)].alias_of >= 0)
+            id = plan.tensors[static_cast<std::size_t>(id)].alias_of;
           plan::BufferUse& use = uses[static_cast<std::size_t>(id)];
           if (use.first_step < 0) use.first_step = static_cast<std::int32_t>(s);
           use.last_step = static_cast<std::int32_t>(s);
@@ -121,7 +123,8 @@ class Emitter {
     std::vector<std::size_t> ids;
     for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
       if (plan.tensors[i].storage != Storage::activation || uses[i].first_step < 0) continue;
-      uses[i].bytes = bytes_of(plan.tensors[i].dtype, element_count(*concrete(plan.tensors[i].shape)).value_or(0)).value_or(0);
+      uses[i].bytes =
+          bytes_of(plan.tensors[i].dtype, element_count(*concrete(plan.tensors[i].shape)).value_or(0)).value_or(0);
       buffers.push_back(uses[i]);
       ids.push_back(i);
     }

@@ -99,7 +99,8 @@ class Lowering {
   bool has_unknown_size(const SymShape& shape) const {
     std::vector<std::string> names;
     for (const Dim& dim : shape) dim.collect_symbols(names);
-    return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return !known_symbols_.contains(name); });
+    return std::any_of(names.begin(), names.end(),
+                       [&](const std::string& name) { return !known_symbols_.contains(name); });
   }
 
   Status add_node(const ir::Node& node) {

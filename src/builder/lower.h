@@ -14,16 +14,16 @@
 namespace ingot::builder {
 
 struct LoweredStep {
-  std::string name;                   // ONNX node name(s)
-  Problem problem;                    // at the opt shapes; constants with their values
-  std::vector<std::int32_t> inputs;   // tensor ids; -1 absent
+  std::string name;                  // ONNX node name(s)
+  Problem problem;                   // at the opt shapes; constants with their values
+  std::vector<std::int32_t> inputs;  // tensor ids; -1 absent
   std::vector<std::int32_t> outputs;
   bool data_dependent = false;
 };
 
 struct Lowered {
   std::vector<plan::Tensor> tensors;
-  std::vector<TensorPtr> constants;   // by tensor id; null for the others
+  std::vector<TensorPtr> constants;  // by tensor id; null for the others
   std::vector<LoweredStep> steps;
   std::vector<std::int32_t> inputs, outputs;
   [[nodiscard]] std::string to_string() const;  // one line per step

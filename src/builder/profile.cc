@@ -29,11 +29,12 @@ Status check_range(const ir::Graph& graph, const ShapeRange& range) {
                               to_string(range.opt), to_string(range.max), value.type.to_string());
     for (std::size_t axis = 0; axis < rank; ++axis) {
       if (range.min[axis] < 0 || range.min[axis] > range.opt[axis] || range.opt[axis] > range.max[axis])
-        return invalid_argument("shapes of input '{}': axis {} is not 0 <= min <= opt <= max ({}, {}, {})", range.input, axis,
-                                range.min[axis], range.opt[axis], range.max[axis]);
+        return invalid_argument("shapes of input '{}': axis {} is not 0 <= min <= opt <= max ({}, {}, {})", range.input,
+                                axis, range.min[axis], range.opt[axis], range.max[axis]);
       const Dim& dim = (*value.type.shape)[axis];
       if (dim.is_constant() && (dim.value() != range.min[axis] || dim.value() != range.max[axis]))
-        return invalid_argument("shapes of input '{}': axis {} is fixed to {} by the model", range.input, axis, dim.value());
+        return invalid_argument("shapes of input '{}': axis {} is fixed to {} by the model", range.input, axis,
+                                dim.value());
     }
     return Status::ok();
   }
@@ -52,7 +53,8 @@ Status fix_input_shapes(ir::Graph& graph, const std::vector<ShapeRange>& ranges)
     if (range == nullptr || !value.type.shape) continue;
     for (std::size_t axis = 0; axis < range->min.size(); ++axis) {
       const Dim& dim = (*value.type.shape)[axis];
-      if (range->min[axis] == range->max[axis] && !dim.is_constant()) fixed.emplace(dim.to_string(), Dim(range->min[axis]));
+      if (range->min[axis] == range->max[axis] && !dim.is_constant())
+        fixed.emplace(dim.to_string(), Dim(range->min[axis]));
     }
   }
   if (fixed.empty()) return Status::ok();

@@ -9,7 +9,9 @@
 namespace ingot::inspect {
 namespace {
 
-std::string with_config(const std::string& tactic, const std::string& config) { return config.empty() ? tactic : tactic + ":" + config; }
+std::string with_config(const std::string& tactic, const std::string& config) {
+  return config.empty() ? tactic : tactic + ":" + config;
+}
 
 std::string describe(const plan::Plan& plan, std::int32_t id) {
   const plan::Tensor& tensor = plan.tensors[static_cast<std::size_t>(id)];
@@ -17,19 +19,22 @@ std::string describe(const plan::Plan& plan, std::int32_t id) {
 }
 
 std::string to_text(const plan::Plan& plan, bool candidates) {
-  std::string out = fmt::format("plan built by ingot {} for {} ({})\n", plan.engine_version, plan.device_kind, plan.device_name);
+  std::string out =
+      fmt::format("plan built by ingot {} for {} ({})\n", plan.engine_version, plan.device_kind, plan.device_name);
   out += fmt::format("  fingerprint: {}\n", plan.device_fingerprint);
   for (const auto& [key, value] : plan.provenance) out += fmt::format("  {}: {}\n", key, value);
   for (const std::int32_t id : plan.inputs) out += fmt::format("  input  {}\n", describe(plan, id));
   for (const plan::Profile& profile : plan.profiles)
     for (const plan::ProfileRange& range : profile)
-      out += fmt::format("         {} from {} to {}, tuned at {}\n", plan.tensors[static_cast<std::size_t>(range.input)].name,
-                         to_string(range.min), to_string(range.max), to_string(range.opt));
+      out += fmt::format("         {} from {} to {}, tuned at {}\n",
+                         plan.tensors[static_cast<std::size_t>(range.input)].name, to_string(range.min),
+                         to_string(range.max), to_string(range.opt));
   for (const std::int32_t id : plan.outputs) out += fmt::format("  output {}\n", describe(plan, id));
   std::size_t weights = 0;
   for (const auto& blob : plan.blobs) weights += blob.size();
   out += fmt::format("  weights: {:.2f} MiB; activations: {}\n\n", static_cast<double>(weights) / (1 << 20),
-                     plan.is_dynamic() ? "placed when shapes are set" : fmt::format("{:.2f} MiB", static_cast<double>(plan.arena_bytes) / (1 << 20)));
+                     plan.is_dynamic() ? "placed when shapes are set"
+                                       : fmt::format("{:.2f} MiB", static_cast<double>(plan.arena_bytes) / (1 << 20)));
   std::multimap<std::int32_t, const plan::Candidate*> by_step;
   for (const plan::Candidate& candidate : plan.candidates) by_step.emplace(candidate.step, &candidate);
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
@@ -40,7 +45,9 @@ std::string to_text(const plan::Plan& plan, bool candidates) {
     out += fmt::format("       {}\n", step.problem);
     for (auto [it, end] = by_step.equal_range(static_cast<std::int32_t>(i)); it != end; ++it) {
       const plan::Candidate& c = *it->second;
-      const std::string outcome = !c.refusal.empty() ? "refused, " + c.refusal : c.microseconds > 0 ? fmt::format("{:.1f} us", c.microseconds) : "not timed";
+      const std::string outcome = !c.refusal.empty()   ? "refused, " + c.refusal
+                                  : c.microseconds > 0 ? fmt::format("{:.1f} us", c.microseconds)
+                                                       : "not timed";
       out += fmt::format("         {:32} {}\n", with_config(c.tactic, c.config), outcome);
     }
   }
@@ -60,19 +67,28 @@ std::string to_json(const plan::Plan& plan) {
     }
     return out;
   };
-  nlohmann::json out = {{"engine_version", plan.engine_version},
-                        {"device", {{"kind", plan.device_kind}, {"name", plan.device_name}, {"fingerprint", plan.device_fingerprint}}},
-                        {"inputs", tensors(plan.inputs)},
-                        {"outputs", tensors(plan.outputs)},
-                        {"arena_bytes", plan.arena_bytes}};
+  nlohmann::json out = {
+      {"engine_version", plan.engine_version},
+      {"device", {{"kind", plan.device_kind}, {"name", plan.device_name}, {"fingerprint", plan.device_fingerprint}}},
+      {"inputs", tensors(plan.inputs)},
+      {"outputs", tensors(plan.outputs)},
+      {"arena_bytes", plan.arena_bytes}};
   for (const auto& [key, value] : plan.provenance) out["provenance"][key] = value;
   out["steps"] = nlohmann::json::array();
   for (const plan::Step& step : plan.steps)
-    out["steps"].push_back({{"name", step.name}, {"tactic", step.tactic}, {"tactic_version", step.tactic_version}, {"config", step.config},
-                            {"problem", step.problem}, {"us", step.microseconds}, {"inputs", tensors(step.inputs)}, {"outputs", tensors(step.outputs)}});
+    out["steps"].push_back({{"name", step.name},
+                            {"tactic", step.tactic},
+                            {"tactic_version", step.tactic_version},
+                            {"config", step.config},
+                            {"problem", step.problem},
+                            {"us", step.microseconds},
+                            {"inputs", tensors(step.inputs)},
+                            {"outputs", tensors(step.outputs)}});
   for (const plan::Candidate& candidate : plan.candidates)
-    out["steps"][static_cast<std::size_t>(candidate.step)]["candidates"].push_back(
-        {{"tactic", candidate.tactic}, {"config", candidate.config}, {"us", candidate.microseconds}, {"refusal", candidate.refusal}});
+    out["steps"][static_cast<std::size_t>(candidate.step)]["candidates"].push_back({{"tactic", candidate.tactic},
+                                                                                    {"config", candidate.config},
+                                                                                    {"us", candidate.microseconds},
+                                                                                    {"refusal", candidate.refusal}});
   return out.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
@@ -89,7 +105,8 @@ std::string to_dot(const plan::Plan& plan) {
     const plan::Step& step = plan.steps[i];
     dot.node(fmt::format("s{}", i), with_config(step.tactic, step.config) + "\n" + step.name);
     for (const std::int32_t id : step.inputs)
-      if (id >= 0 && plan.tensors[static_cast<std::size_t>(id)].storage != plan::Storage::constant) dot.edge(name(id), fmt::format("s{}", i), "");
+      if (id >= 0 && plan.tensors[static_cast<std::size_t>(id)].storage != plan::Storage::constant)
+        dot.edge(name(id), fmt::format("s{}", i), "");
     for (const std::int32_t id : step.outputs)
       if (id >= 0) dot.edge(fmt::format("s{}", i), name(id), "");
   }

@@ -40,22 +40,22 @@ struct Use {
 
 struct Value {
   ValueId id = kNoValue;
-  std::string name;                 // unique in the graph, the ONNX name where there is one; see rename_value()
+  std::string name;  // unique in the graph, the ONNX name where there is one; see rename_value()
   Type type;
-  NodeId producer = kNoNode;        // kNoNode for graph inputs and constants
+  NodeId producer = kNoNode;  // kNoNode for graph inputs and constants
   int producer_output = 0;
-  TensorPtr constant;               // set for constants (initialisers and folded values)
+  TensorPtr constant;  // set for constants (initialisers and folded values)
   // For small integer or boolean tensors (rank 0 or 1) whose elements are known as expressions over dimensions.
   std::optional<std::vector<Dim>> symbolic_value;
-  std::vector<Use> uses;            // by nodes; being a graph output is not a use
+  std::vector<Use> uses;  // by nodes; being a graph output is not a use
 };
 
 struct Node {
   NodeId id = kNoNode;
-  std::string op;                   // canonical operator; foreign ones as "domain::Name"
-  std::string name;                 // the ONNX node name(s) it came from, for messages; fused nodes join with " + "
-  std::vector<ValueId> inputs;      // kNoValue for an absent optional
-  std::vector<ValueId> outputs;     // kNoValue for an unused optional
+  std::string op;                // canonical operator; foreign ones as "domain::Name"
+  std::string name;              // the ONNX node name(s) it came from, for messages; fused nodes join with " + "
+  std::vector<ValueId> inputs;   // kNoValue for an absent optional
+  std::vector<ValueId> outputs;  // kNoValue for an unused optional
   Attrs attrs;
   std::vector<std::pair<std::string, std::shared_ptr<Graph>>> subgraphs;  // by attribute name
 };
@@ -126,7 +126,8 @@ class Graph {
   void remove_value(ValueId id);
   // Moves the node directly before another (the caller keeps the order topological).
   void move_before(NodeId id, NodeId before);
-  // Drops nodes that no output needs (nodes for which keep(node) holds stay) and unused constants; returns how many nodes.
+  // Drops nodes that no output needs (nodes for which keep(node) holds stay) and unused constants; returns how many
+  // nodes.
   int remove_dead_nodes();
   int remove_dead_nodes(FunctionRef<bool(const Node&)> keep);
   // Restores a topological order; fails naming a node on a cycle.

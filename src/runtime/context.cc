@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstring>
-#include <cstring>
 
 #include "base/thread_pool.h"
 
@@ -17,7 +16,8 @@ class Context::RunAllocator final : public OutputAllocator {
   RunAllocator(Context& context, const plan::Step& step) : context_(context), step_(step) {}
 
   Result<void*> allocate(std::size_t output, const Shape& shape) override {
-    if (output >= step_.outputs.size() || step_.outputs[output] < 0) return internal("output {} does not exist", output);
+    if (output >= step_.outputs.size() || step_.outputs[output] < 0)
+      return internal("output {} does not exist", output);
     const auto id = static_cast<std::size_t>(step_.outputs[output]);
     const plan::Tensor& tensor = context_.engine_->plan().tensors[id];
     const std::optional<std::int64_t> count = element_count(shape);
@@ -80,10 +80,11 @@ Status Context::set_input_shape(std::size_t input, Shape shape) {
   const plan::Tensor& tensor = engine_->input(input);
   const std::optional<Shape> fixed = concrete(tensor.shape);
   if (fixed && *fixed != shape)
-    return invalid_argument("input '{}' has the fixed shape {}, given was {}", tensor.name, to_string(*fixed), to_string(shape));
+    return invalid_argument("input '{}' has the fixed shape {}, given was {}", tensor.name, to_string(*fixed),
+                            to_string(shape));
   if (shape.size() != tensor.shape.size())
-    return invalid_argument("input '{}' has shape {} (rank {}), given was {} (rank {})", tensor.name, to_string(tensor.shape),
-                            tensor.shape.size(), to_string(shape), shape.size());
+    return invalid_argument("input '{}' has shape {} (rank {}), given was {} (rank {})", tensor.name,
+                            to_string(tensor.shape), tensor.shape.size(), to_string(shape), shape.size());
   const std::optional<std::int64_t> count = element_count(shape);
   if (!count || !bytes_of(tensor.dtype, *count))
     return invalid_argument("input '{}': impossible shape {}", tensor.name, to_string(shape));
@@ -138,7 +139,8 @@ const void* Context::address_of(std::int32_t id) const {
     case Storage::constant: return engine_->constant(root)->bytes().data();
     case Storage::input: return inputs_[static_cast<std::size_t>(binding_of_[index])].data;
     case Storage::output:
-      if (const Binding& bound = outputs_[static_cast<std::size_t>(binding_of_[index])]; bound.data != nullptr) return bound.data;
+      if (const Binding& bound = outputs_[static_cast<std::size_t>(binding_of_[index])]; bound.data != nullptr)
+        return bound.data;
       return tensors_[index].own ? tensors_[index].own->data() : nullptr;
     case Storage::activation: return tensors_[index].own ? tensors_[index].own->data() : tensors_[index].data;
     case Storage::alias: break;
@@ -187,7 +189,8 @@ Status Context::copy_outputs() {
     const std::int32_t id = engine_->plan().outputs[i];
     const auto bytes = static_cast<std::size_t>(tensors_[static_cast<std::size_t>(id)].bytes);
     if (outputs_[i].bytes < bytes)
-      return invalid_argument("output '{}' needs {} bytes, bound were {}", engine_->output(i).name, bytes, outputs_[i].bytes);
+      return invalid_argument("output '{}' needs {} bytes, bound were {}", engine_->output(i).name, bytes,
+                              outputs_[i].bytes);
     if (bytes > 0) std::memcpy(outputs_[i].data, address_of(id), bytes);
   }
   return Status::ok();
@@ -222,8 +225,10 @@ Status Context::run() {
   for (std::size_t step = 0; step < steps_.size(); ++step) {
     if (steps_[step].deferred)
       if (Status status = configure_deferred(step); !status.is_ok())
-        return std::move(status).annotate(fmt::format("step '{}' ({})", plan.steps[step].name, plan.steps[step].tactic));
-    const auto start = profiler_ != nullptr ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
+        return std::move(status).annotate(
+            fmt::format("step '{}' ({})", plan.steps[step].name, plan.steps[step].tactic));
+    const auto start =
+        profiler_ != nullptr ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
     if (Status status = launch(step); !status.is_ok())
       return std::move(status).annotate(fmt::format("step '{}' ({})", plan.steps[step].name, plan.steps[step].tactic));
     if (profiler_ != nullptr) {
@@ -242,7 +247,8 @@ Status Context::run() {
 Result<HostTensor> Context::snapshot(std::int32_t tensor) const {
   const TensorState& state = tensors_[static_cast<std::size_t>(tensor)];
   const void* data = address_of(tensor);
-  if (!state.resolved || data == nullptr) return failed_precondition("'{}' has not been computed", engine_->tensor(tensor).name);
+  if (!state.resolved || data == nullptr)
+    return failed_precondition("'{}' has not been computed", engine_->tensor(tensor).name);
   INGOT_ASSIGN_OR_RETURN(HostTensor copy, HostTensor::create(engine_->tensor(tensor).dtype, state.shape));
   if (state.bytes != 0) std::memcpy(copy.mutable_bytes().data(), data, static_cast<std::size_t>(state.bytes));
   return copy;

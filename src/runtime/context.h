@@ -19,14 +19,15 @@
 namespace ingot {
 
 struct ContextOptions {
-  int threads = 0;                  // <= 0: all processors that the process may use; ignored with `parallel`
-  Parallel* parallel = nullptr;     // the caller's thread pool; must outlive the context
-  Allocator* allocator = nullptr;   // null: the heap
+  int threads = 0;                 // <= 0: all processors that the process may use; ignored with `parallel`
+  Parallel* parallel = nullptr;    // the caller's thread pool; must outlive the context
+  Allocator* allocator = nullptr;  // null: the heap
 };
 
 class Context {
  public:
-  static Result<std::unique_ptr<Context>> create(std::shared_ptr<const Engine> engine, const ContextOptions& options = {});
+  static Result<std::unique_ptr<Context>> create(std::shared_ptr<const Engine> engine,
+                                                 const ContextOptions& options = {});
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
@@ -51,8 +52,8 @@ class Context {
   // After a run.
   [[nodiscard]] const void* output_data(std::size_t output) const;
 
-  // A copy of any tensor of the plan that the last launch left in memory. Meant for Profiler::on_step, right after the step
-  // that wrote it: later steps reuse the memory.
+  // A copy of any tensor of the plan that the last launch left in memory. Meant for Profiler::on_step, right after the
+  // step that wrote it: later steps reuse the memory.
   [[nodiscard]] Result<HostTensor> snapshot(std::int32_t tensor) const;
 
   // nullptr detaches.
@@ -66,14 +67,14 @@ class Context {
     Shape shape;
     bool resolved = false;
     std::int64_t bytes = 0;
-    std::byte* data = nullptr;          // activations and owned outputs
-    std::optional<Buffer> own;          // data-dependent activations, outputs
+    std::byte* data = nullptr;  // activations and owned outputs
+    std::optional<Buffer> own;  // data-dependent activations, outputs
   };
   struct StepState {
     std::unique_ptr<KernelState> kernel;
     std::vector<const void*> inputs;
     std::vector<void*> outputs;
-    bool deferred = false;              // shapes known only during the run
+    bool deferred = false;  // shapes known only during the run
   };
   struct Binding {
     std::byte* data = nullptr;
@@ -107,13 +108,13 @@ class Context {
 
   std::vector<std::optional<Shape>> given_shapes_;  // by input
   std::vector<Binding> inputs_, outputs_;
-  std::vector<std::int32_t> binding_of_;            // by tensor id: index into inputs_ or outputs_, or -1
+  std::vector<std::int32_t> binding_of_;  // by tensor id: index into inputs_ or outputs_, or -1
   std::vector<TensorState> tensors_;
   std::vector<StepState> steps_;
-  std::vector<std::size_t> decided_by_data_;        // tensor ids whose shape every run finds anew
+  std::vector<std::size_t> decided_by_data_;  // tensor ids whose shape every run finds anew
   Buffer arena_, workspace_;
-  SymbolValues symbols_;                            // bound by input shapes
-  SymbolValues run_symbols_;                        // and by data, during a run
+  SymbolValues symbols_;      // bound by input shapes
+  SymbolValues run_symbols_;  // and by data, during a run
   bool shapes_dirty_ = true;
   bool pointers_dirty_ = true;
 };

@@ -35,7 +35,8 @@ Status Context::check_profiles(const std::vector<Shape>& shapes) const {
       for (std::size_t axis = 0; axis < shape.size() && status.is_ok(); ++axis)
         if (shape[axis] < range.min[axis] || shape[axis] > range.max[axis])
           status = invalid_argument("input '{}' of shape {}: dimension {} lies outside the engine's range {} to {}",
-                                    engine_->tensor(range.input).name, to_string(shape), axis, range.min[axis], range.max[axis]);
+                                    engine_->tensor(range.input).name, to_string(shape), axis, range.min[axis],
+                                    range.max[axis]);
     }
     if (status.is_ok()) return status;
     if (first.is_ok()) first = std::move(status);
@@ -55,7 +56,8 @@ Status Context::resolve_tensor(std::size_t id, const SymbolValues& symbols) {
   if (tensor.storage == Storage::alias) {
     const TensorState& source = tensors_[static_cast<std::size_t>(tensor.alias_of)];
     if (source.resolved && source.bytes != state.bytes)
-      return invalid_argument("'{}': {} elements cannot take shape {}", tensor.name, to_string(source.shape), to_string(state.shape));
+      return invalid_argument("'{}': {} elements cannot take shape {}", tensor.name, to_string(source.shape),
+                              to_string(state.shape));
   }
   return Status::ok();
 }
@@ -73,11 +75,12 @@ Status Context::reserve_own(std::size_t id) {
   const std::int32_t binding = binding_of_[id];
   if (tensor.storage == Storage::output && outputs_[static_cast<std::size_t>(binding)].data != nullptr) {
     if (outputs_[static_cast<std::size_t>(binding)].bytes < static_cast<std::size_t>(state.bytes))
-      return invalid_argument("output '{}' of shape {} needs {} bytes, bound were {}", tensor.name, to_string(state.shape),
-                              state.bytes, outputs_[static_cast<std::size_t>(binding)].bytes);
+      return invalid_argument("output '{}' of shape {} needs {} bytes, bound were {}", tensor.name,
+                              to_string(state.shape), state.bytes, outputs_[static_cast<std::size_t>(binding)].bytes);
     return Status::ok();
   }
-  if (tensor.storage != Storage::output && (tensor.storage != Storage::activation || state.data != nullptr)) return Status::ok();
+  if (tensor.storage != Storage::output && (tensor.storage != Storage::activation || state.data != nullptr))
+    return Status::ok();
   if (!state.own) state.own.emplace(*allocator_);
   // At least one byte, so that an empty tensor has an address.
   return state.own->reserve(static_cast<std::size_t>(std::max<std::int64_t>(state.bytes, 1)));
@@ -169,7 +172,8 @@ Status Context::configure_deferred(std::size_t step) {
   if (!step_resolved(step)) return corrupt("no earlier step decides the shapes that it needs");
   INGOT_RETURN_IF_ERROR(configure_step(step, run_symbols_));
   for (const std::int32_t id : engine_->plan().steps[step].outputs)
-    if (id >= 0 && tensors_[static_cast<std::size_t>(id)].resolved) INGOT_RETURN_IF_ERROR(reserve_own(static_cast<std::size_t>(id)));
+    if (id >= 0 && tensors_[static_cast<std::size_t>(id)].resolved)
+      INGOT_RETURN_IF_ERROR(reserve_own(static_cast<std::size_t>(id)));
   point_step(step);
   return Status::ok();
 }
@@ -179,7 +183,8 @@ Status Context::resume_after(std::size_t step) {
   for (const std::int32_t id : plan.steps[step].outputs) {
     if (id < 0) continue;
     const plan::Tensor& tensor = engine_->tensor(id);
-    INGOT_RETURN_IF_ERROR(plan::bind_symbols(tensor.name, tensor.shape, tensors_[static_cast<std::size_t>(id)].shape, run_symbols_));
+    INGOT_RETURN_IF_ERROR(
+        plan::bind_symbols(tensor.name, tensor.shape, tensors_[static_cast<std::size_t>(id)].shape, run_symbols_));
   }
   for (std::size_t id = 0; id < plan.tensors.size(); ++id) {
     if (concrete(plan.tensors[id].shape)) continue;

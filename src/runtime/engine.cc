@@ -82,8 +82,9 @@ Status Engine::check_device(const DeviceInfo& device) const {
   for (const std::string& feature : features_of(plan_.device_fingerprint))
     if (!device.has(feature)) missing.push_back(feature);
   if (!missing.empty())
-    return incompatible("the plan was built on '{}' and needs {}, which this processor ('{}') lacks; build it again here",
-                        plan_.device_name, fmt::join(missing, ", "), device.name);
+    return incompatible(
+        "the plan was built on '{}' and needs {}, which this processor ('{}') lacks; build it again here",
+        plan_.device_name, fmt::join(missing, ", "), device.name);
   return Status::ok();
 }
 
@@ -92,8 +93,9 @@ Status Engine::load_kernels(const Backend& backend) {
   for (std::size_t i = 0; i < plan_.tensors.size(); ++i) {
     const plan::Tensor& tensor = plan_.tensors[i];
     if (tensor.storage != plan::Storage::constant) continue;
-    INGOT_ASSIGN_OR_RETURN(HostTensor value, HostTensor::view(tensor.dtype, *concrete(tensor.shape),
-                                                              plan_.blobs[static_cast<std::size_t>(tensor.blob)], owner_));
+    INGOT_ASSIGN_OR_RETURN(HostTensor value,
+                           HostTensor::view(tensor.dtype, *concrete(tensor.shape),
+                                            plan_.blobs[static_cast<std::size_t>(tensor.blob)], owner_));
     constants_[i] = share(std::move(value));
   }
   kernels_.reserve(plan_.steps.size());
@@ -102,8 +104,9 @@ Status Engine::load_kernels(const Backend& backend) {
     if (tactic == nullptr)
       return incompatible("step '{}' needs tactic '{}', which this build does not have", step.name, step.tactic);
     if (tactic->version() != step.tactic_version)
-      return incompatible("step '{}' was built with version {} of tactic '{}', this build has version {}; build the plan again",
-                          step.name, step.tactic_version, step.tactic, tactic->version());
+      return incompatible(
+          "step '{}' was built with version {} of tactic '{}', this build has version {}; build the plan again",
+          step.name, step.tactic_version, step.tactic, tactic->version());
     Result<Problem> problem = Problem::parse(step.problem);
     if (!problem.is_ok()) return corrupt("step '{}': {}", step.name, problem.status().message());
     if (problem->inputs.size() != step.inputs.size() || problem->outputs.size() != step.outputs.size())
@@ -111,20 +114,24 @@ Status Engine::load_kernels(const Backend& backend) {
     for (std::size_t i = 0; i < step.inputs.size(); ++i)
       if (step.inputs[i] >= 0 && problem->inputs[i].constant) {
         const TensorPtr& value = constant(step.inputs[i]);
-        if (value == nullptr || value->dtype() != problem->inputs[i].dtype || value->shape() != problem->inputs[i].shape)
+        if (value == nullptr || value->dtype() != problem->inputs[i].dtype ||
+            value->shape() != problem->inputs[i].shape)
           return corrupt("step '{}': constant operand {} differs from its problem", step.name, i);
         problem->inputs[i].value = value;
       }
     std::vector<std::span<const std::byte>> blobs;
     for (const std::int32_t blob : step.blobs) blobs.push_back(plan_.blobs[static_cast<std::size_t>(blob)]);
     Result<std::unique_ptr<Kernel>> kernel = tactic->load(*problem, step.config, blobs);
-    if (!kernel.is_ok()) return std::move(kernel).status().annotate(fmt::format("step '{}' ({})", step.name, step.tactic));
+    if (!kernel.is_ok())
+      return std::move(kernel).status().annotate(fmt::format("step '{}' ({})", step.name, step.tactic));
     kernels_.push_back(std::move(kernel).value());
   }
   return Status::ok();
 }
 
-Result<std::size_t> Engine::find_input(std::string_view name) const { return find_binding(plan_, plan_.inputs, name, "input"); }
+Result<std::size_t> Engine::find_input(std::string_view name) const {
+  return find_binding(plan_, plan_.inputs, name, "input");
+}
 Result<std::size_t> Engine::find_output(std::string_view name) const {
   return find_binding(plan_, plan_.outputs, name, "output");
 }

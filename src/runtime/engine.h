@@ -22,12 +22,15 @@ class Engine {
   // Maps the file; pages are read as they are used.
   static Result<std::shared_ptr<const Engine>> load_file(const std::string& path, const LoadOptions& options = {});
   // Copies the bytes.
-  static Result<std::shared_ptr<const Engine>> load_bytes(std::span<const std::byte> bytes, const LoadOptions& options = {});
+  static Result<std::shared_ptr<const Engine>> load_bytes(std::span<const std::byte> bytes,
+                                                          const LoadOptions& options = {});
 
   [[nodiscard]] const plan::Plan& plan() const { return plan_; }
   // The plan file, as it was loaded.
   [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
-  [[nodiscard]] const plan::Tensor& tensor(std::int32_t id) const { return plan_.tensors[static_cast<std::size_t>(id)]; }
+  [[nodiscard]] const plan::Tensor& tensor(std::int32_t id) const {
+    return plan_.tensors[static_cast<std::size_t>(id)];
+  }
   [[nodiscard]] std::size_t input_count() const { return plan_.inputs.size(); }
   [[nodiscard]] std::size_t output_count() const { return plan_.outputs.size(); }
   [[nodiscard]] const plan::Tensor& input(std::size_t i) const { return tensor(plan_.inputs[i]); }
@@ -50,7 +53,7 @@ class Engine {
   std::shared_ptr<const void> owner_;  // of the bytes that the plan views
   std::span<const std::byte> bytes_;
   plan::Plan plan_;
-  std::vector<TensorPtr> constants_;   // by tensor id
+  std::vector<TensorPtr> constants_;  // by tensor id
   std::vector<std::unique_ptr<Kernel>> kernels_;
 };
 

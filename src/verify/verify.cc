@@ -28,7 +28,8 @@ class Capture final : public Profiler {
 
 }  // namespace
 
-Result<TensorMap> run_engine(const std::shared_ptr<const Engine>& engine, const TensorMap& inputs, int threads, Layers* layers) {
+Result<TensorMap> run_engine(const std::shared_ptr<const Engine>& engine, const TensorMap& inputs, int threads,
+                             Layers* layers) {
   ContextOptions options;
   options.threads = threads;
   INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<Context> context, Context::create(engine, options));
