@@ -44,20 +44,20 @@ def load_cases() -> dict:
         from onnx.backend.test import BackendTest
         cases = BackendTest(backend, __name__).test_cases
     for case in cases.values():
-        for name in tests_of(case):
+        for name in cases_of(case):
             if not backend.supports_device(name.rpartition("_")[2]):
                 delattr(case, name)
     return cases
 
 
-def tests_of(case: type[unittest.TestCase]) -> list:
+def cases_of(case: type[unittest.TestCase]) -> list:
     return [name for name in vars(case) if name.startswith("test_")]
 
 
 def marked_cases() -> dict:
     cases, expected = load_cases(), read_expected()
     for case in cases.values():
-        for name in tests_of(case):
+        for name in cases_of(case):
             kind, reason = expectation(expected, name)
             if kind == "skip":
                 setattr(case, name, pytest.mark.skip(reason=reason)(getattr(case, name)))

@@ -83,7 +83,7 @@ def main() -> int:
     kept = [line for line in expected if line[0] == "skip"]
     found, counts, times = [], collections.Counter(), []
     for case in suite.load_cases().values():
-        for name in suite.tests_of(case):
+        for name in suite.cases_of(case):
             kind, reason = suite.expectation(expected, name)
             if kind == "skip":
                 counts["skip"] += 1

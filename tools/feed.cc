@@ -37,8 +37,13 @@ namespace {
 // The shape texts resolved against the engine's inputs, as they are against a model's at build.
 Result<std::vector<builder::ShapeRange>> resolve_shapes(const Engine& engine, const std::vector<std::string>& shapes) {
   ir::Graph inputs;
-  for (std::size_t i = 0; i < engine.input_count(); ++i)
+  bool symbolic = false;
+  for (std::size_t i = 0; i < engine.input_count(); ++i) {
+    symbolic = symbolic || !concrete(engine.input(i).shape);
     inputs.add_input(engine.input(i).name, ir::Type::tensor(engine.input(i).dtype, engine.input(i).shape));
+  }
+  // A model that was just built at these sizes has none left to choose.
+  if (!symbolic) return std::vector<builder::ShapeRange>();
   return builder::parse_shapes(inputs, shapes);
 }
 
@@ -73,7 +78,8 @@ Status bind_feed(Context& context, const NamedTensors& feed) {
     INGOT_ASSIGN_OR_RETURN(const std::size_t input, context.engine().find_input(name));
     const DType wanted = context.engine().input(input).dtype;
     if (tensor.dtype() != wanted)
-      return invalid_argument("input '{}' takes {}, given was {}", name, to_string(wanted), to_string(tensor.dtype()));
+      return invalid_argument("input '{}' has element type {}, given was {}", name, to_string(wanted),
+                              to_string(tensor.dtype()));
     INGOT_RETURN_IF_ERROR(context.set_input_shape(input, tensor.shape()));
     INGOT_RETURN_IF_ERROR(context.bind_input(input, tensor.bytes().data(), tensor.bytes().size()));
   }
