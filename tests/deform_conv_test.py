@@ -213,6 +213,12 @@ def test_batch_norm_and_activation_are_fused(ingot, tmp_path):
     scale = constants["scale"] / np.sqrt(constants["var"].astype(np.float64) + 1e-5)
     y = (y - constants["mean"][:, None, None]) * scale[:, None, None] + constants["shift"][:, None, None]
     assert is_close(run(tmp_path / "m.onnx", {"x": x}, tmp_path), np.maximum(y, 0))
-    done = ingot_cli.run("inspect", tmp_path / "m.plan")
+    done = ingot_cli.run("inspect", tmp_path / "m.plan", "--json")
     assert done.ok, done.stderr
-    assert "cpu.deform_conv.gather_gemm" in done.stdout
+    steps = json.loads(done.stdout)["steps"]
+    assert "cpu.deform_conv.gather_gemm" in {step["tactic"] for step in steps}
+    # Step names keep the names of all that was fused; the problems say what is left.
+    kinds = {step["problem"].partition("(")[0] for step in steps}
+    assert not kinds & {"BatchNormalization", "Relu"}
+    pointwise = [step["problem"] for step in steps if step["problem"].startswith("Pointwise(")]
+    assert len(pointwise) <= 1 and all("sigmoid" in problem for problem in pointwise), "only the mask's sigmoid may be left"
