@@ -115,10 +115,10 @@ class [[nodiscard]] Result {
 #define INGOT_CONCAT_INNER(a, b) a##b
 #define INGOT_CONCAT(a, b) INGOT_CONCAT_INNER(a, b)
 
-#define INGOT_RETURN_IF_ERROR(expression)                                                \
-  do {                                                                                   \
-    if (::ingot::Status ingot_status = (expression); !ingot_status.is_ok()) [[unlikely]] \
-      return ingot_status;                                                               \
+#define INGOT_RETURN_IF_ERROR(expression)                                                                \
+  do {                                                                                                   \
+    if (::ingot::Status status_of_expression = (expression); !status_of_expression.is_ok()) [[unlikely]] \
+      return status_of_expression;                                                                       \
   } while (false)
 
 // INGOT_ASSIGN_OR_RETURN(auto x, f()); -- the expression yields Result<T>.
