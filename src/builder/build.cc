@@ -18,7 +18,7 @@ const Backend& backend_of(const BuildOptions& options) {
   return options.backend != nullptr ? *options.backend : cpu::backend();
 }
 
-Result<std::vector<Choice>> tune_all(const Lowered& lowered, const BuildOptions& options) {
+Result<Choices> tune_all(const Lowered& lowered, const BuildOptions& options) {
   TimingCache cache;
   if (!options.timing_cache.empty()) {
     INGOT_ASSIGN_OR_RETURN(cache, TimingCache::load(options.timing_cache));
@@ -34,20 +34,36 @@ Result<std::vector<Choice>> tune_all(const Lowered& lowered, const BuildOptions&
                                              std::chrono::duration<double>(std::max(0.0, options.time_budget_seconds)));
   // Equal problems are one decision: a network repeats its blocks.
   std::map<std::string, Choice> decided;
-  std::vector<Choice> choices;
-  for (std::size_t i = 0; i < lowered.steps.size(); ++i) {
-    const LoweredStep& step = lowered.steps[i];
-    const std::string text = step.problem.to_string() + (step.data_dependent ? " data-dependent" : "");
-    auto found = decided.find(text);
-    if (found == decided.end()) {
-      if (options.progress) options.progress(i, lowered.steps.size(), step.name);
-      Result<Choice> choice = tune(step.problem, step.data_dependent, tune_options, cache);
-      if (!choice.is_ok()) return std::move(choice).status().annotate(fmt::format("node '{}'", step.name));
-      found = decided.emplace(text, std::move(choice).value()).first;
+  std::size_t total = lowered.steps.size();
+  for (const LoweredProgram& program : lowered.programs) total += program.steps.size();
+  std::size_t done = 0;
+  const auto tune_program = [&](const LoweredProgram& program) -> Result<std::vector<Choice>> {
+    std::vector<Choice> choices;
+    for (const LoweredStep& step : program.steps) {
+      ++done;
+      if (step.by_runtime()) {
+        choices.emplace_back();
+        continue;
+      }
+      const std::string text = step.problem.to_string() + (step.data_dependent ? " data-dependent" : "");
+      auto found = decided.find(text);
+      if (found == decided.end()) {
+        if (options.progress) options.progress(done - 1, total, step.name);
+        Result<Choice> choice = tune(step.problem, step.data_dependent, tune_options, cache);
+        if (!choice.is_ok()) return std::move(choice).status().annotate(fmt::format("node '{}'", step.name));
+        found = decided.emplace(text, std::move(choice).value()).first;
+      }
+      choices.push_back(found->second);
     }
-    choices.push_back(found->second);
+    return choices;
+  };
+  Choices choices;
+  INGOT_ASSIGN_OR_RETURN(choices.main, tune_program(lowered));
+  for (const LoweredProgram& program : lowered.programs) {
+    INGOT_ASSIGN_OR_RETURN(std::vector<Choice> of_body, tune_program(program));
+    choices.programs.push_back(std::move(of_body));
   }
-  if (options.progress) options.progress(lowered.steps.size(), lowered.steps.size(), "");
+  if (options.progress) options.progress(total, total, "");
   if (!options.timing_cache.empty()) INGOT_RETURN_IF_ERROR(cache.save(options.timing_cache));
   return choices;
 }
@@ -83,7 +99,7 @@ Result<Lowered> make_lowered(const ir::Graph& canonical, const BuildOptions& opt
 Result<BuiltPlan> build(const ir::Graph& graph, const BuildOptions& options) {
   INGOT_ASSIGN_OR_RETURN(const std::shared_ptr<ir::Graph> canonical, make_canonical(graph, options));
   INGOT_ASSIGN_OR_RETURN(Lowered lowered, make_lowered(*canonical, options));
-  INGOT_ASSIGN_OR_RETURN(const std::vector<Choice> choices, tune_all(lowered, options));
+  INGOT_ASSIGN_OR_RETURN(const Choices choices, tune_all(lowered, options));
   const DeviceInfo device = backend_of(options).device();
   INGOT_ASSIGN_OR_RETURN(BuiltPlan built, emit(std::move(lowered), choices, device));
   built.plan.engine_version = INGOT_VERSION;

@@ -7,6 +7,12 @@
 
 namespace ingot::builder {
 
-Result<BuiltPlan> emit(Lowered lowered, const std::vector<Choice>& choices, const DeviceInfo& device);
+// One for each step; that of a step which the runtime does itself is empty.
+struct Choices {
+  std::vector<Choice> main;
+  std::vector<std::vector<Choice>> programs;
+};
+
+Result<BuiltPlan> emit(Lowered lowered, const Choices& choices, const DeviceInfo& device);
 
 }  // namespace ingot::builder

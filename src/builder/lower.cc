@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "plan/symbols.h"
 
@@ -15,14 +16,20 @@ using plan::Storage;
 
 constexpr std::string_view kViews[] = {"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"};
 
+// No tactic knows these, even where all operands are dense.
+const std::set<std::string_view> kObjectOnly = {"OptionalHasElement", "OptionalGetElement"};
+
 class Lowering {
  public:
-  Lowering(const ir::Graph& graph, const SymbolValues& symbols) : graph_(graph), symbols_(symbols) {}
+  // `known`: symbols that are bound before the program runs. Bodies are added to `programs`.
+  Lowering(const ir::Graph& graph, const SymbolValues& symbols, std::set<std::string> known, std::vector<LoweredProgram>& programs)
+      : graph_(graph), symbols_(symbols), known_symbols_(std::move(known)), programs_(programs) {}
 
-  Result<Lowered> run() {
+  Result<LoweredProgram> run() {
     for (const ValueId id : graph_.inputs()) {
       INGOT_ASSIGN_OR_RETURN(const std::int32_t tensor, add_tensor(graph_.value(id), Storage::input));
       out_.inputs.push_back(tensor);
+      if (graph_.value(id).type.shape) know_symbols(*graph_.value(id).type.shape);
     }
     for (const ir::NodeId id : graph_.nodes())
       if (Status status = add_node(graph_.node(id)); !status.is_ok())
@@ -38,19 +45,26 @@ class Lowering {
 
  private:
   Result<std::int32_t> add_tensor(const ir::Value& value, Storage storage) {
-    if (!value.type.is_tensor() || !value.type.shape)
-      return unsupported("value '{}' of type {} cannot stand in a plan yet", value.name, value.type.to_string());
-    if (value.type.dtype == DType::string)
-      return unsupported("value '{}' holds strings, which plans cannot carry yet", value.name);
+    if (value.type.kind == ir::Type::Kind::map || value.type.kind == ir::Type::Kind::none)
+      return unsupported("value '{}' of type {} cannot stand in a plan", value.name, value.type.to_string());
     plan::Tensor tensor;
     tensor.name = value.name;
     tensor.dtype = value.type.dtype;
-    tensor.shape = *value.type.shape;
     tensor.storage = storage;
+    if (is_object(value.type)) {
+      tensor.type = value.type.to_string();
+      for (const ir::Type* type = &value.type; type != nullptr; type = type->element.get()) tensor.dtype = type->dtype;
+    }
+    // The shape of an object is known to nobody before it is there; that of a constant is.
+    if (!is_object(value.type) || value.constant != nullptr) tensor.shape = *value.type.shape;
     ids_[value.id] = static_cast<std::int32_t>(out_.tensors.size());
     out_.tensors.push_back(std::move(tensor));
     out_.constants.push_back(value.constant);
     return ids_[value.id];
+  }
+
+  static bool is_object(const ir::Type& type) {
+    return !type.is_tensor() || !type.shape || type.dtype == DType::string;
   }
 
   // The tensor of a value; constants are added where they are first used.
@@ -92,7 +106,7 @@ class Lowering {
     const ir::Value& in = graph_.value(node.inputs[0]);
     const ir::Value& out = graph_.value(node.outputs[0]);
     // A constant that is reshaped, and an output, need bytes of their own.
-    return in.constant == nullptr && !graph_.is_output(out.id) && in.type.shape && out.type.shape;
+    return in.constant == nullptr && !graph_.is_output(out.id) && !is_object(in.type) && !is_object(out.type);
   }
 
   // Symbols of an output that no input shape decides.
@@ -103,16 +117,13 @@ class Lowering {
                        [&](const std::string& name) { return !known_symbols_.contains(name); });
   }
 
+  void know_symbols(const SymShape& shape) {
+    std::vector<std::string> names;
+    for (const Dim& dim : shape) dim.collect_symbols(names);
+    known_symbols_.insert(names.begin(), names.end());
+  }
+
   Status add_node(const ir::Node& node) {
-    if (!node.subgraphs.empty()) return unsupported("control flow cannot stand in a plan yet");
-    if (known_symbols_.empty())
-      for (const ValueId id : graph_.inputs())
-        if (graph_.value(id).type.shape)
-          for (const Dim& dim : *graph_.value(id).type.shape) {
-            std::vector<std::string> names;
-            dim.collect_symbols(names);
-            for (std::string& name : names) known_symbols_.emplace(std::move(name), 0);
-          }
     if (is_view(node)) {
       INGOT_ASSIGN_OR_RETURN(const std::int32_t source, tensor_of(node.inputs[0]));
       INGOT_ASSIGN_OR_RETURN(const std::int32_t alias, add_tensor(graph_.value(node.outputs[0]), Storage::alias));
@@ -128,23 +139,45 @@ class Lowering {
       step.inputs.push_back(tensor);
       step.problem.inputs.push_back(operand(tensor));
     }
+    if (!node.subgraphs.empty()) INGOT_RETURN_IF_ERROR(add_bodies(node, step));
     for (const ValueId id : node.outputs) {
       std::int32_t tensor = -1;
       if (id != kNoValue) {
         const Storage storage = graph_.is_output(id) ? Storage::output : Storage::activation;
         INGOT_ASSIGN_OR_RETURN(tensor, add_tensor(graph_.value(id), storage));
-        if (has_unknown_size(*graph_.value(id).type.shape)) {
+        const SymShape& shape = out_.tensors[static_cast<std::size_t>(tensor)].shape;
+        if (has_unknown_size(shape)) {
           step.data_dependent = true;
-          std::vector<std::string> names;
-          for (const Dim& dim : *graph_.value(id).type.shape) dim.collect_symbols(names);
-          for (std::string& name : names) known_symbols_.emplace(std::move(name), 0);
+          know_symbols(shape);
         }
       }
       step.outputs.push_back(tensor);
       step.problem.outputs.push_back(operand(tensor));
     }
+    step.on_objects = node.subgraphs.empty() && touches_objects(step);
     out_.steps.push_back(std::move(step));
     return Status::ok();
+  }
+
+  // Symbols that the step itself decides are not known to its bodies.
+  Status add_bodies(const ir::Node& node, LoweredStep& step) {
+    std::vector<std::string_view> order = {"body"};
+    if (node.op == "If") order = {"then_branch", "else_branch"};
+    for (const std::string_view name : order) {
+      const auto found = std::find_if(node.subgraphs.begin(), node.subgraphs.end(), [&](const auto& s) { return s.first == name; });
+      if (found == node.subgraphs.end()) return internal("no {}", name);
+      Result<LoweredProgram> body = Lowering(*found->second, symbols_, known_symbols_, programs_).run();
+      if (!body.is_ok()) return std::move(body).status().annotate(name);
+      step.programs.push_back(static_cast<std::int32_t>(programs_.size()));
+      programs_.push_back(std::move(body).value());
+    }
+    return Status::ok();
+  }
+
+  bool touches_objects(const LoweredStep& step) const {
+    const auto object = [&](std::int32_t id) { return id >= 0 && out_.tensors[static_cast<std::size_t>(id)].is_object(); };
+    return std::any_of(step.inputs.begin(), step.inputs.end(), object) ||
+           std::any_of(step.outputs.begin(), step.outputs.end(), object) || kObjectOnly.contains(step.problem.kind);
   }
 
   // A graph output that is a constant, a graph input, or the same value as another output is copied.
@@ -167,25 +200,39 @@ class Lowering {
     step.outputs = {id};
     step.problem.inputs = {operand(source)};
     step.problem.outputs = {operand(id)};
+    step.on_objects = touches_objects(step);
     out_.steps.push_back(std::move(step));
     return id;
   }
 
   const ir::Graph& graph_;
   const SymbolValues& symbols_;
-  Lowered out_;
+  LoweredProgram out_;
   std::map<ValueId, std::int32_t> ids_;
-  SymbolValues known_symbols_;
+  std::set<std::string> known_symbols_;
+  std::vector<LoweredProgram>& programs_;
 };
 
 }  // namespace
 
 std::string Lowered::to_string() const {
   std::string text;
-  for (const LoweredStep& step : steps) text += fmt::format("{}  # {}\n", step.problem.to_string(), step.name);
+  const auto add = [&](const LoweredProgram& program) {
+    for (const LoweredStep& step : program.steps) text += fmt::format("{}  # {}\n", step.problem.to_string(), step.name);
+  };
+  for (std::size_t i = 0; i < programs.size(); ++i) {
+    text += fmt::format("program {}:\n", i);
+    add(programs[i]);
+  }
+  if (!programs.empty()) text += "main program:\n";
+  add(*this);
   return text;
 }
 
-Result<Lowered> lower(const ir::Graph& graph, const SymbolValues& symbols) { return Lowering(graph, symbols).run(); }
+Result<Lowered> lower(const ir::Graph& graph, const SymbolValues& symbols) {
+  Lowered out;
+  INGOT_ASSIGN_OR_RETURN(static_cast<LoweredProgram&>(out), Lowering(graph, symbols, {}, out.programs).run());
+  return out;
+}
 
 }  // namespace ingot::builder

@@ -19,13 +19,23 @@ struct LoweredStep {
   std::vector<std::int32_t> inputs;  // tensor ids; -1 absent
   std::vector<std::int32_t> outputs;
   bool data_dependent = false;
+  std::vector<std::int32_t> programs; // bodies: indices into Lowered::programs
+  // Done by the runtime itself: control flow, operators on objects. No tactic is chosen.
+  [[nodiscard]] bool is_control_flow() const { return !programs.empty(); }
+  bool on_objects = false;
+  [[nodiscard]] bool by_runtime() const { return on_objects || is_control_flow(); }
 };
 
-struct Lowered {
+struct LoweredProgram {
   std::vector<plan::Tensor> tensors;
   std::vector<TensorPtr> constants;  // by tensor id; null for the others
   std::vector<LoweredStep> steps;
   std::vector<std::int32_t> inputs, outputs;
+};
+
+// The main program and the bodies of its control flow, each of which refers only to earlier ones.
+struct Lowered : LoweredProgram {
+  std::vector<LoweredProgram> programs;
   [[nodiscard]] std::string to_string() const;  // one line per step
 };
 

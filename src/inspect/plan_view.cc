@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <map>
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "inspect/dot.h"
@@ -16,6 +17,30 @@ std::string with_config(const std::string& tactic, const std::string& config) {
 std::string describe(const plan::Plan& plan, std::int32_t id) {
   const plan::Tensor& tensor = plan.tensors[static_cast<std::size_t>(id)];
   return fmt::format("{}: {}{}", tensor.name, to_string(tensor.dtype), to_string(tensor.shape));
+}
+
+// `index`: of the program in Plan::programs, or -1.
+void add_steps(const plan::Plan& plan, const plan::Program& program, std::int32_t index, bool candidates,
+               std::string& out) {
+  std::multimap<std::int32_t, const plan::Candidate*> by_step;
+  for (const plan::Candidate& candidate : plan.candidates)
+    if (candidate.program == index) by_step.emplace(candidate.step, &candidate);
+  for (std::size_t i = 0; i < program.steps.size(); ++i) {
+    const plan::Step& step = program.steps[i];
+    out += fmt::format(
+        "{:4} {:34} {:>9}  {}\n", i, with_config(step.tactic, step.config),
+        step.microseconds > 0 ? fmt::format("{:.1f} us", step.microseconds) : "-",
+        step.programs.empty() ? step.name : fmt::format("{} (program {})", step.name, fmt::join(step.programs, ", ")));
+    if (!candidates) continue;
+    out += fmt::format("       {}\n", step.problem);
+    for (auto [it, end] = by_step.equal_range(static_cast<std::int32_t>(i)); it != end; ++it) {
+      const plan::Candidate& c = *it->second;
+      const std::string outcome = !c.refusal.empty()   ? "refused, " + c.refusal
+                                  : c.microseconds > 0 ? fmt::format("{:.1f} us", c.microseconds)
+                                                       : "not timed";
+      out += fmt::format("         {:32} {}\n", with_config(c.tactic, c.config), outcome);
+    }
+  }
 }
 
 std::string to_text(const plan::Plan& plan, bool candidates) {
@@ -35,21 +60,10 @@ std::string to_text(const plan::Plan& plan, bool candidates) {
   out += fmt::format("  weights: {:.2f} MiB; activations: {}\n\n", static_cast<double>(weights) / (1 << 20),
                      plan.is_dynamic() ? "placed when shapes are set"
                                        : fmt::format("{:.2f} MiB", static_cast<double>(plan.arena_bytes) / (1 << 20)));
-  std::multimap<std::int32_t, const plan::Candidate*> by_step;
-  for (const plan::Candidate& candidate : plan.candidates) by_step.emplace(candidate.step, &candidate);
-  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
-    const plan::Step& step = plan.steps[i];
-    out += fmt::format("{:4} {:34} {:>9}  {}\n", i, with_config(step.tactic, step.config),
-                       step.microseconds > 0 ? fmt::format("{:.1f} us", step.microseconds) : "-", step.name);
-    if (!candidates) continue;
-    out += fmt::format("       {}\n", step.problem);
-    for (auto [it, end] = by_step.equal_range(static_cast<std::int32_t>(i)); it != end; ++it) {
-      const plan::Candidate& c = *it->second;
-      const std::string outcome = !c.refusal.empty()   ? "refused, " + c.refusal
-                                  : c.microseconds > 0 ? fmt::format("{:.1f} us", c.microseconds)
-                                                       : "not timed";
-      out += fmt::format("         {:32} {}\n", with_config(c.tactic, c.config), outcome);
-    }
+  add_steps(plan, plan, -1, candidates, out);
+  for (std::size_t i = 0; i < plan.programs.size(); ++i) {
+    out += fmt::format("\n  program {}\n", i);
+    add_steps(plan, plan.programs[i], static_cast<std::int32_t>(i), candidates, out);
   }
   return out;
 }
@@ -85,10 +99,11 @@ std::string to_json(const plan::Plan& plan) {
                             {"inputs", tensors(step.inputs)},
                             {"outputs", tensors(step.outputs)}});
   for (const plan::Candidate& candidate : plan.candidates)
-    out["steps"][static_cast<std::size_t>(candidate.step)]["candidates"].push_back({{"tactic", candidate.tactic},
-                                                                                    {"config", candidate.config},
-                                                                                    {"us", candidate.microseconds},
-                                                                                    {"refusal", candidate.refusal}});
+    if (candidate.program < 0)
+      out["steps"][static_cast<std::size_t>(candidate.step)]["candidates"].push_back({{"tactic", candidate.tactic},
+                                                                                      {"config", candidate.config},
+                                                                                      {"us", candidate.microseconds},
+                                                                                      {"refusal", candidate.refusal}});
   return out.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

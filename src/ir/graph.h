@@ -62,7 +62,7 @@ struct Node {
 
 class Graph {
  public:
-  std::string name;
+  std::string name;  // of a body: its own name, '@', and what tells it from other bodies
 
   // --- construction -------------------------------------------------------------------------------------------------
   // Names are made unique by a numeric suffix when taken (or when empty).

@@ -118,6 +118,13 @@ Status import_outputs(ModelContext& context, const GraphProto& proto, const Scop
   return Status::ok();
 }
 
+// The branches of one If may share a name: neither sees the other.
+std::string body_name(const GraphProto& proto, const ir::Graph& outer) {
+  const std::size_t scope = outer.name.rfind('@');
+  const std::string path = scope == std::string::npos ? std::string() : outer.name.substr(scope + 1) + ".";
+  return fmt::format("{}@{}{}", proto.name(), path, static_cast<std::uint32_t>(outer.next_value_id()));
+}
+
 Status add_captures(const std::vector<Capture>& captures, const ir::Graph& outer, Scope& scope) {
   for (const Capture& capture : captures) {
     if (capture.outer == ir::kNoValue) {
@@ -161,7 +168,7 @@ Result<std::shared_ptr<ir::Graph>> import_body(ModelContext& context, const Grap
                                                const std::vector<ir::Type>& operands,
                                                const std::vector<Capture>& captures) {
   auto graph = std::make_shared<ir::Graph>();
-  graph->name = proto.name();
+  graph->name = body_name(proto, outer.graph);
   Scope scope{*graph, outer.opsets, outer.attributes};
   const std::vector<const ValueInfoProto*> inputs = free_inputs(proto);
   for (std::size_t i = 0; i < inputs.size(); ++i) {

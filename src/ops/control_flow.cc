@@ -1,17 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 // If, Loop and Scan. Bodies capture nothing: what they need from outside is passed as the last inputs of the node and
 // of each body; Loop and Scan count them in the attribute `captures`.
+#include <algorithm>
+
+#include "ops/bodies.h"
+#include "ops/infer.h"
 #include "ops/rules.h"
 
 namespace ingot::ops {
 namespace {
 
-const ir::Type& output_type(const ir::Graph& graph, std::size_t i) { return graph.value(graph.outputs()[i]).type; }
+// A body's output, with new names for the sizes that mean something inside only.
+ir::Type output_type(InferContext& ctx, const ir::Graph& body, std::size_t i) {
+  ir::Type type = body.value(body.outputs()[i]).type;
+  if (!type.shape) return type;
+  std::vector<std::string> known;
+  for (std::size_t input = 0; input < ctx.input_count(); ++input) {
+    if (!ctx.present(input)) continue;
+    if (ctx.shape(input))
+      for (const Dim& dim : *ctx.shape(input)) dim.collect_symbols(known);
+    if (const auto value = ctx.symbolic_value(input))
+      for (const Dim& dim : *value) dim.collect_symbols(known);
+  }
+  for (Dim& dim : *type.shape) {
+    std::vector<std::string> names;
+    dim.collect_symbols(names);
+    const bool inside = std::ranges::any_of(names, [&](const auto& name) { return std::ranges::find(known, name) == known.end(); });
+    if (inside) dim = ctx.unknown_dim();
+  }
+  return type;
+}
 
 // What two alternative types have in common.
 Result<ir::Type> join(InferContext& ctx, const ir::Type& a, const ir::Type& b) {
   if (a == b) return a;
   if (a.kind != b.kind) return invalid_argument("the branches yield {} and {}", a.to_string(), b.to_string());
+  if (a.kind == ir::Type::Kind::sequence || a.kind == ir::Type::Kind::optional) {
+    INGOT_ASSIGN_OR_RETURN(ir::Type element, join(ctx, *a.element, *b.element));
+    return ir::Type::of(a.kind, std::move(element));
+  }
   if (!a.is_tensor()) return a;
   if (a.dtype != b.dtype) return invalid_argument("the branches yield {} and {}", a.to_string(), b.to_string());
   if (a.rank() < 0 || a.rank() != b.rank()) return ir::Type::tensor(a.dtype, std::nullopt);
@@ -35,7 +62,7 @@ Status infer_if(InferContext& ctx) {
   INGOT_RETURN_IF_ERROR(expect_counts(*then_branch, "then_branch", captures, ctx.output_count()));
   INGOT_RETURN_IF_ERROR(expect_counts(*else_branch, "else_branch", captures, ctx.output_count()));
   for (std::size_t i = 0; i < ctx.output_count(); ++i) {
-    INGOT_ASSIGN_OR_RETURN(ir::Type type, join(ctx, output_type(*then_branch, i), output_type(*else_branch, i)));
+    INGOT_ASSIGN_OR_RETURN(ir::Type type, join(ctx, output_type(ctx, *then_branch, i), output_type(ctx, *else_branch, i)));
     ctx.set_type(i, std::move(type));
   }
   return Status::ok();
@@ -55,7 +82,7 @@ Status set_states(InferContext& ctx, const ir::Graph& body, std::size_t first_in
                   std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     if (!ctx.present(first_input + i)) return invalid_argument("{} is missing", ctx.input_name(first_input + i));
-    INGOT_ASSIGN_OR_RETURN(ir::Type type, join(ctx, ctx.type(first_input + i), output_type(body, first_output + i)));
+    INGOT_ASSIGN_OR_RETURN(ir::Type type, join(ctx, ctx.type(first_input + i), output_type(ctx, body, first_output + i)));
     ctx.set_type(i, std::move(type));
   }
   return Status::ok();
@@ -81,7 +108,7 @@ Status infer_loop(InferContext& ctx) {
   // The condition may end the loop before the trip count.
   const Dim count = ctx.unknown_dim();
   for (std::size_t i = states; i < ctx.output_count(); ++i) {
-    INGOT_ASSIGN_OR_RETURN(ir::Type type, stacked(output_type(body, i + 1), 0, count));
+    INGOT_ASSIGN_OR_RETURN(ir::Type type, stacked(output_type(ctx, body, i + 1), 0, count));
     ctx.set_type(i, std::move(type));
   }
   return Status::ok();
@@ -111,13 +138,81 @@ Status infer_scan(InferContext& ctx) {
   }
   if (!count) count = ctx.unknown_dim();
   for (std::size_t i = states; i < ctx.output_count(); ++i) {
-    INGOT_ASSIGN_OR_RETURN(ir::Type type, stacked(output_type(body, i), out_axes[i - states], *count));
+    INGOT_ASSIGN_OR_RETURN(ir::Type type, stacked(output_type(ctx, body, i), out_axes[i - states], *count));
     ctx.set_type(i, std::move(type));
   }
   return Status::ok();
 }
 
+// A body's input as long as nothing speaks against it: like what goes in. `loosen` is told where the body makes
+// something else of it.
+void assume(ir::Value& input, const ir::Type& type) {
+  if (type.is_tensor() && input.type.is_tensor() && type.dtype == input.type.dtype && type.shape) input.type = type;
+}
+
+// True when it had to change. `prefix` makes names for sizes that differ from one iteration to the next.
+bool loosen(ir::Value& input, const ir::Type& result, const std::string& prefix) {
+  if (!input.type.is_tensor() || !input.type.shape) return false;
+  if (!result.is_tensor() || !result.shape || result.shape->size() != input.type.shape->size()) {
+    input.type.shape.reset();
+    return true;
+  }
+  bool changed = false;
+  for (std::size_t i = 0; i < result.shape->size(); ++i) {
+    Dim& dim = (*input.type.shape)[i];
+    const Dim open = Dim::symbol(fmt::format("{}.{}", prefix, i));
+    if (dim == (*result.shape)[i] || dim == open) continue;
+    dim = open;
+    changed = true;
+  }
+  return changed;
+}
+
 }  // namespace
+
+Status infer_bodies(const ir::Graph& graph, ir::Node& node) {
+  const bool loop = node.op == "Loop";
+  const bool scan = node.op == "Scan";
+  const auto captures = static_cast<std::size_t>(std::max<std::int64_t>(node.attrs.get_int("captures", 0), 0));
+  const auto scans = static_cast<std::size_t>(std::max<std::int64_t>(node.attrs.get_int("num_scan_inputs", 0), 0));
+  const std::size_t first_operand = node.op == "If" ? 1 : 0;
+  const std::size_t first_state = loop ? 2 : 0;
+  for (auto& [attribute, body] : node.subgraphs) {
+    const std::size_t count = body->inputs().size();
+    if (node.inputs.size() != count + first_operand || count < first_state + captures + scans) continue;  // infer() says it
+    const std::size_t states = loop || scan ? count - first_state - captures - scans : 0;
+    if (body->outputs().size() < states + (loop ? 1 : 0)) continue;
+    for (std::size_t i = 0; i < count; ++i) {
+      const ir::ValueId outer = node.inputs[first_operand + i];
+      if (outer == ir::kNoValue || (loop && i < 2)) continue;
+      ir::Value& input = body->value(body->inputs()[i]);
+      const ir::Value& value = graph.value(outer);
+      const bool slice = scan && i >= states && i < states + scans;
+      const bool state = (loop || scan) && !slice && i >= first_state && i < first_state + states;
+      if (!slice) assume(input, value.type);
+      if (!slice && !state) input.symbolic_value = value.symbolic_value;
+      if (!slice || !value.type.shape || value.type.shape->empty()) continue;
+      const Ints axes = node.attrs.get_ints("scan_input_axes", {});
+      INGOT_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(i - states < axes.size() ? axes[i - states] : 0,
+                                                                    value.type.shape->size(), "scan input axis"));
+      ir::Type type = value.type;
+      type.shape->erase(type.shape->begin() + static_cast<std::ptrdiff_t>(axis));
+      assume(input, type);
+    }
+    const std::string prefix = fmt::format("_state.s{:08x}", std::hash<std::string>()(body->name) & 0xffffffffU);
+    // Each round opens at least one dimension or one rank, so this ends.
+    for (bool changed = true; changed;) {
+      INGOT_RETURN_IF_ERROR(infer_graph(*body));
+      changed = false;
+      for (std::size_t i = 0; i < states; ++i) {
+        const ir::Type& result = body->value(body->outputs()[i + (loop ? 1 : 0)]).type;
+        changed = loosen(body->value(body->inputs()[first_state + i]), result, fmt::format("{}.{}", prefix, i)) ||
+                  changed;
+      }
+    }
+  }
+  return Status::ok();
+}
 
 void add_control_flow_ops(Table& table) {
   const AttrSpec body{"body", AttrKind::graph, true};

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "ops/bodies.h"
 #include "ops/rules.h"
 #include "ops/schema_check.h"
 
@@ -178,8 +179,11 @@ Result<std::vector<InferredOutput>> run(const std::string& op, const Attrs& attr
 
 // Names unknown dimensions after the operator and its operands: the same node infers the same names again, and ids are
 // never reused, so two nodes share a name only when they compute the same.
-std::string symbol_prefix(const std::string& op, const Attrs& attrs, const std::vector<ir::ValueId>& inputs) {
+// A body's symbols must differ from those of the graph around it, where ids are the same numbers again.
+std::string symbol_prefix(const std::string& graph, const std::string& op, const Attrs& attrs, const std::vector<ir::ValueId>& inputs) {
   std::string prefix = "_" + op;
+  if (const std::size_t scope = graph.rfind('@'); scope != std::string::npos)
+    prefix += fmt::format(".s{:08x}", std::hash<std::string>()(graph.substr(scope)) & 0xffffffffU);
   for (const ir::ValueId id : inputs) {
     prefix += id == ir::kNoValue ? std::string(".n") : fmt::format(".{}", static_cast<std::uint32_t>(id));
   }
@@ -202,7 +206,7 @@ Result<std::vector<InferredOutput>> infer(
     if (id != ir::kNoValue && !graph.has(id)) return invalid_argument("input {} does not exist", operands.size());
     operands.push_back(id == ir::kNoValue ? Operand{} : operand_of(graph, id));
   }
-  return run(op, attrs, operands, output_count, subgraphs, symbol_prefix(op, attrs, inputs));
+  return run(op, attrs, operands, output_count, subgraphs, symbol_prefix(graph.name, op, attrs, inputs));
 }
 
 Result<ir::NodeId> add_node(ir::Graph& graph, std::string op, std::string name, std::vector<ir::ValueId> inputs,
@@ -239,7 +243,7 @@ Result<std::vector<ir::Type>> infer_for_patch(const ir::Patch& patch, const std:
     }
   }
   INGOT_ASSIGN_OR_RETURN(const std::vector<InferredOutput> outputs,
-                         run(op, attrs, operands, output_count, {}, symbol_prefix(op, attrs, inputs)));
+                         run(op, attrs, operands, output_count, {}, symbol_prefix(patch.graph().name, op, attrs, inputs)));
   std::vector<ir::Type> types;
   for (const InferredOutput& output : outputs) types.push_back(output.type);
   return types;
@@ -247,7 +251,8 @@ Result<std::vector<ir::Type>> infer_for_patch(const ir::Patch& patch, const std:
 
 Status infer_graph(ir::Graph& graph) {
   for (const ir::NodeId id : graph.nodes()) {
-    const ir::Node& node = graph.node(id);
+    ir::Node& node = graph.node(id);
+    if (!node.subgraphs.empty()) INGOT_RETURN_IF_ERROR(infer_bodies(graph, node));
     // The types of a foreign operator's outputs are its plugin's to know.
     if (node.op.find("::") != std::string::npos) continue;
     auto outputs = infer(graph, node.op, node.attrs, node.inputs, node.outputs.size(), node.subgraphs);

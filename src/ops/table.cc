@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/rules.h"
+#include "ops/sequence.h"
 
 namespace ingot::ops {
 namespace {
@@ -55,6 +56,7 @@ Table build() {
   add_reduce_ops(table);
   add_resize_ops(table);
   add_selection_ops(table);
+  add_sequence_ops(table);
   add_shape_ops(table);
   add_signal_ops(table);
   add_string_ops(table);

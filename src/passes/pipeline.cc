@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "passes/pipeline.h"
 
+#include "passes/inline_if.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {
@@ -23,11 +24,17 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   add("dead_code", &remove_dead_code);
   add("fold", identity_rules() + shape_folding_rules() + constant_folding_rules());
   add("refine_types", &refine_types);
+  // Exporters write many branches whose condition is a matter of ranks and sizes. What an inlined one reveals may decide
+  // the next.
+  add("control_flow", &decide_control_flow);
+  add("fold_again", identity_rules() + shape_folding_rules() + constant_folding_rules());
+  add("control_flow_again", &decide_control_flow);
   add("common_subexpressions", &merge_common_subexpressions);
   add("tidy", tidy_rules() + matmul_rules());
   add("refine_types_again", &refine_types);
   // Equal nodes must be one node before fusion: patterns ask whether two operands are the same value.
   add("common_subexpressions_again", &merge_common_subexpressions);
+  add("control_flow_last", &decide_control_flow);
   add("tidy_again", tidy_rules() + matmul_rules());
 
   // Before anything merges Mul and Add into other nodes: the patterns are made of these.

@@ -2,6 +2,7 @@
 #include "runtime/buffer.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 namespace ingot {
@@ -31,10 +32,16 @@ Buffer::~Buffer() {
 Buffer::Buffer(Buffer&& other) noexcept
     : allocator_(other.allocator_), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 
-Status Buffer::reserve(std::size_t bytes) {
+void Buffer::swap(Buffer& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+}
+
+Status Buffer::reserve(std::size_t bytes, std::size_t keep) {
   if (bytes <= size_) return Status::ok();
   void* memory = allocator_->allocate(bytes, kAlignment);
   if (memory == nullptr) return resource_exhausted("cannot allocate {} bytes", bytes);
+  if (keep > 0) std::memcpy(memory, data_, keep);
   if (data_ != nullptr) allocator_->deallocate(data_, size_);
   data_ = static_cast<std::byte*>(memory);
   size_ = bytes;

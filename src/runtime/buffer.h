@@ -19,8 +19,10 @@ class Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
-  // After success size() >= bytes. The contents are undefined after growing.
-  Status reserve(std::size_t bytes);
+  // After success size() >= bytes. After growing only the first `keep` bytes are what they were.
+  Status reserve(std::size_t bytes, std::size_t keep = 0);
+  // Both must be of one allocator.
+  void swap(Buffer& other) noexcept;
   [[nodiscard]] std::byte* data() const { return data_; }
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::span<std::byte> bytes() const { return {data_, size_}; }

@@ -3,18 +3,17 @@
 //
 // Belongs to one thread at a time. Bound memory stays the caller's and must live until it is bound anew or the context
 // dies. Inputs must be bound; outputs may be: an unbound output lives in the context and is valid until the next run or
-// shape change. With fixed shapes a run neither allocates nor locks,
-// except inside a library whose tactic the plan chose (Tactic::may_allocate) and in plain tactics.
+// shape change. With fixed shapes a run neither allocates nor locks, except in control flow, in steps on objects (strings,
+// sequences, optionals), inside a library whose tactic the plan chose (Tactic::may_allocate) and in plain tactics.
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "base/parallel.h"
 #include "base/status.h"
-#include "runtime/buffer.h"
 #include "runtime/engine.h"
+#include "runtime/executor.h"
 #include "runtime/hooks.h"
 
 namespace ingot {
@@ -39,6 +38,8 @@ class Context {
   Status set_input_shape(std::size_t input, Shape shape);
   // `bytes` is the size of the memory; too small is an error at run().
   Status bind_input(std::size_t input, const void* data, std::size_t bytes);
+  // Any input, those that are no dense tensors too: strings, sequences, optionals. Of objects a copy is kept.
+  Status bind_value(std::size_t input, const Value& value);
   // nullptr unbinds.
   Status bind_output(std::size_t output, void* data, std::size_t bytes);
 
@@ -50,74 +51,30 @@ class Context {
   [[nodiscard]] Result<Shape> input_shape(std::size_t input) const;
 
   Status run();
-  // After a run.
+  // After a run. Null for an object.
   [[nodiscard]] const void* output_data(std::size_t output) const;
+  // After a run: any output, valid until the next one.
+  [[nodiscard]] Value output_value(std::size_t output) const { return executor_.output(output); }
 
-  // A copy of any tensor of the plan that the last launch left in memory. Meant for Profiler::on_step, right after the
-  // step that wrote it: later steps reuse the memory.
-  [[nodiscard]] Result<HostTensor> snapshot(std::int32_t tensor) const;
+  // A copy of any tensor of the main program that the last launch left in memory. Meant for Profiler::on_step, right
+  // after the step that wrote it: later steps reuse the memory.
+  [[nodiscard]] Result<HostTensor> snapshot(std::int32_t tensor) const { return executor_.snapshot(tensor); }
 
-  // nullptr detaches.
-  void set_profiler(Profiler* profiler) { profiler_ = profiler; }
+  // nullptr detaches. Steps of the main program only: the time of a body is that of its control-flow step.
+  void set_profiler(Profiler* profiler) { executor_.set_profiler(profiler); }
   // Bytes of activations and workspace that the context holds.
-  [[nodiscard]] std::size_t memory_bytes() const;
+  [[nodiscard]] std::size_t memory_bytes() const { return executor_.memory_bytes(); }
   [[nodiscard]] int threads() const { return parallel_->threads(); }
 
  private:
-  struct TensorState {
-    Shape shape;
-    bool resolved = false;
-    std::int64_t bytes = 0;
-    std::byte* data = nullptr;  // activations and owned outputs
-    std::optional<Buffer> own;  // data-dependent activations, outputs
-  };
-  struct StepState {
-    std::unique_ptr<KernelState> kernel;
-    std::vector<const void*> inputs;
-    std::vector<void*> outputs;
-    bool deferred = false;  // shapes known only during the run
-  };
-  struct Binding {
-    std::byte* data = nullptr;
-    std::size_t bytes = 0;
-  };
-  class RunAllocator;
-
-  Context(std::shared_ptr<const Engine> engine, const ContextOptions& options);
-  Status bind_input_symbols();
-  Status check_profiles(const std::vector<Shape>& shapes) const;
-  Status resolve_tensor(std::size_t id, const SymbolValues& symbols);
-  bool step_resolved(std::size_t step) const;
-  Status place_activations();
-  Status reserve_own(std::size_t id);
-  Status configure_step(std::size_t step, const SymbolValues& symbols);
-  Status configure_deferred(std::size_t step);
-  Status resume_after(std::size_t step);
-  Status check_bindings();
-  std::int32_t root_of(std::int32_t id) const;
-  const void* address_of(std::int32_t id) const;
-  void point_step(std::size_t step);
-  Status launch(std::size_t step);
-  // Bound outputs that are constants, inputs or views of other tensors: no step writes into the bound memory.
-  Status copy_outputs();
+  Context(std::shared_ptr<const Engine> engine, const ContextOptions& options, std::unique_ptr<Parallel> pool);
+  Status check_profiles() const;
 
   std::shared_ptr<const Engine> engine_;
-  Allocator* allocator_;
   std::unique_ptr<Parallel> own_pool_;
   Parallel* parallel_;
-  Profiler* profiler_ = nullptr;
-
-  std::vector<std::optional<Shape>> given_shapes_;  // by input
-  std::vector<Binding> inputs_, outputs_;
-  std::vector<std::int32_t> binding_of_;  // by tensor id: index into inputs_ or outputs_, or -1
-  std::vector<TensorState> tensors_;
-  std::vector<StepState> steps_;
-  std::vector<std::size_t> decided_by_data_;  // tensor ids whose shape every run finds anew
-  Buffer arena_, workspace_;
-  SymbolValues symbols_;      // bound by input shapes
-  SymbolValues run_symbols_;  // and by data, during a run
-  bool shapes_dirty_ = true;
-  bool pointers_dirty_ = true;
+  Executor executor_;
+  bool profile_checked_ = false;
 };
 
 }  // namespace ingot

@@ -9,6 +9,8 @@
 #include "base/mapped_file.h"
 #include "base/thread_pool.h"
 #include "plan/reader.h"
+#include "plan/strings.h"
+#include "runtime/control_flow.h"
 
 namespace ingot {
 namespace {
@@ -71,7 +73,11 @@ Result<std::shared_ptr<const Engine>> Engine::load(std::shared_ptr<const void> o
   INGOT_ASSIGN_OR_RETURN(engine->plan_, plan::read(bytes, read_options));
   const Backend& backend = cpu::backend();
   INGOT_RETURN_IF_ERROR(engine->check_device(backend.device()));
-  INGOT_RETURN_IF_ERROR(engine->load_kernels(backend));
+  for (const plan::Program& body : engine->plan_.programs) {
+    INGOT_ASSIGN_OR_RETURN(LoadedProgram loaded, engine->load_program(body, backend));
+    engine->bodies_.push_back(std::move(loaded));
+  }
+  INGOT_ASSIGN_OR_RETURN(engine->main_, engine->load_program(engine->plan_, backend));
   return std::shared_ptr<const Engine>(std::move(engine));
 }
 
@@ -88,44 +94,64 @@ Status Engine::check_device(const DeviceInfo& device) const {
   return Status::ok();
 }
 
-Status Engine::load_kernels(const Backend& backend) {
-  constants_.resize(plan_.tensors.size());
-  for (std::size_t i = 0; i < plan_.tensors.size(); ++i) {
-    const plan::Tensor& tensor = plan_.tensors[i];
+Result<LoadedProgram> Engine::load_program(const plan::Program& program, const Backend& backend) const {
+  LoadedProgram out;
+  out.program = &program;
+  out.constants.resize(program.tensors.size());
+  for (std::size_t i = 0; i < program.tensors.size(); ++i) {
+    const plan::Tensor& tensor = program.tensors[i];
     if (tensor.storage != plan::Storage::constant) continue;
-    INGOT_ASSIGN_OR_RETURN(HostTensor value,
-                           HostTensor::view(tensor.dtype, *concrete(tensor.shape),
-                                            plan_.blobs[static_cast<std::size_t>(tensor.blob)], owner_));
-    constants_[i] = share(std::move(value));
+    const std::span<const std::byte> bytes = plan_.blobs[static_cast<std::size_t>(tensor.blob)];
+    HostTensor value;
+    if (tensor.dtype == DType::string) {
+      INGOT_ASSIGN_OR_RETURN(value, HostTensor::create(tensor.dtype, *concrete(tensor.shape)));
+      INGOT_ASSIGN_OR_RETURN(value.strings(), plan::decode_strings(bytes));
+    } else {
+      INGOT_ASSIGN_OR_RETURN(value, HostTensor::view(tensor.dtype, *concrete(tensor.shape), bytes, owner_));
+    }
+    out.constants[i] = share(std::move(value));
   }
-  kernels_.reserve(plan_.steps.size());
-  for (const plan::Step& step : plan_.steps) {
-    const Tactic* tactic = backend.find(step.tactic);
-    if (tactic == nullptr)
-      return incompatible("step '{}' needs tactic '{}', which this build does not have", step.name, step.tactic);
-    if (tactic->version() != step.tactic_version)
-      return incompatible(
-          "step '{}' was built with version {} of tactic '{}', this build has version {}; build the plan again",
-          step.name, step.tactic_version, step.tactic, tactic->version());
-    Result<Problem> problem = Problem::parse(step.problem);
-    if (!problem.is_ok()) return corrupt("step '{}': {}", step.name, problem.status().message());
-    if (problem->inputs.size() != step.inputs.size() || problem->outputs.size() != step.outputs.size())
-      return corrupt("step '{}': its problem has other operands than the step", step.name);
-    for (std::size_t i = 0; i < step.inputs.size(); ++i)
-      if (step.inputs[i] >= 0 && problem->inputs[i].constant) {
-        const TensorPtr& value = constant(step.inputs[i]);
-        if (value == nullptr || value->dtype() != problem->inputs[i].dtype ||
-            value->shape() != problem->inputs[i].shape)
-          return corrupt("step '{}': constant operand {} differs from its problem", step.name, i);
-        problem->inputs[i].value = value;
-      }
-    std::vector<std::span<const std::byte>> blobs;
-    for (const std::int32_t blob : step.blobs) blobs.push_back(plan_.blobs[static_cast<std::size_t>(blob)]);
-    Result<std::unique_ptr<Kernel>> kernel = tactic->load(*problem, step.config, blobs);
-    if (!kernel.is_ok())
-      return std::move(kernel).status().annotate(fmt::format("step '{}' ({})", step.name, step.tactic));
-    kernels_.push_back(std::move(kernel).value());
+  for (const plan::Step& step : program.steps) INGOT_RETURN_IF_ERROR(load_step(step, backend, out));
+  return out;
+}
+
+Status Engine::load_step(const plan::Step& step, const Backend& backend, LoadedProgram& out) const {
+  const bool control_flow = step.tactic == plan::kControlFlow;
+  const bool own = control_flow || step.tactic == plan::kObjectStep;
+  const Tactic* tactic = own ? nullptr : backend.find(step.tactic);
+  if (!own && tactic == nullptr)
+    return incompatible("step '{}' needs tactic '{}', which this build does not have", step.name, step.tactic);
+  const int version = own ? plan::kRuntimeStepVersion : tactic->version();
+  if (version != step.tactic_version)
+    return incompatible(
+        "step '{}' was built with version {} of tactic '{}', this build has version {}; build the plan again",
+        step.name, step.tactic_version, step.tactic, version);
+  Result<Problem> problem = Problem::parse(step.problem);
+  if (!problem.is_ok()) return corrupt("step '{}': {}", step.name, problem.status().message());
+  if (problem->inputs.size() != step.inputs.size() || problem->outputs.size() != step.outputs.size())
+    return corrupt("step '{}': its problem has other operands than the step", step.name);
+  out.kernels.emplace_back();
+  out.runtime_steps.emplace_back();
+  if (own) {
+    if (control_flow)
+      if (Status status = check_control_flow(*problem, step, plan_); !status.is_ok())
+        return std::move(status).annotate(fmt::format("step '{}'", step.name));
+    out.runtime_steps.back() = std::make_unique<RuntimeStep>(RuntimeStep{std::move(*problem), control_flow});
+    return Status::ok();
   }
+  for (std::size_t i = 0; i < step.inputs.size(); ++i)
+    if (step.inputs[i] >= 0 && problem->inputs[i].constant) {
+      const TensorPtr& value = out.constants[static_cast<std::size_t>(step.inputs[i])];
+      if (value == nullptr || value->dtype() != problem->inputs[i].dtype || value->shape() != problem->inputs[i].shape)
+        return corrupt("step '{}': constant operand {} differs from its problem", step.name, i);
+      problem->inputs[i].value = value;
+    }
+  std::vector<std::span<const std::byte>> blobs;
+  for (const std::int32_t blob : step.blobs) blobs.push_back(plan_.blobs[static_cast<std::size_t>(blob)]);
+  Result<std::unique_ptr<Kernel>> kernel = tactic->load(*problem, step.config, blobs);
+  if (!kernel.is_ok())
+    return std::move(kernel).status().annotate(fmt::format("step '{}' ({})", step.name, step.tactic));
+  out.kernels.back() = std::move(kernel).value();
   return Status::ok();
 }
 

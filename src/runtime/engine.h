@@ -13,6 +13,20 @@
 
 namespace ingot {
 
+// A step that the runtime does itself (plan::kControlFlow, plan::kObjectStep).
+struct RuntimeStep {
+  Problem problem;
+  bool control_flow = false;
+};
+
+// A program of the plan with what its steps run.
+struct LoadedProgram {
+  const plan::Program* program = nullptr;
+  std::vector<TensorPtr> constants;                         // by tensor id
+  std::vector<std::unique_ptr<Kernel>> kernels;             // by step; null for a step of the runtime
+  std::vector<std::unique_ptr<RuntimeStep>> runtime_steps;  // by step; null for a kernel
+};
+
 struct LoadOptions {
   bool verify_weights = true;  // check every weight chunk's hash (at about memory speed)
 };
@@ -39,22 +53,23 @@ class Engine {
   [[nodiscard]] Result<std::size_t> find_input(std::string_view name) const;
   [[nodiscard]] Result<std::size_t> find_output(std::string_view name) const;
 
-  [[nodiscard]] const Kernel& kernel(std::size_t step) const { return *kernels_[step]; }
-  // The constant behind a tensor as an operand value, or null.
-  [[nodiscard]] const TensorPtr& constant(std::int32_t id) const { return constants_[static_cast<std::size_t>(id)]; }
+  [[nodiscard]] const LoadedProgram& main() const { return main_; }
+  // By index into Plan::programs.
+  [[nodiscard]] const LoadedProgram& body(std::int32_t index) const { return bodies_[static_cast<std::size_t>(index)]; }
   [[nodiscard]] std::size_t weight_bytes() const;
 
  private:
   static Result<std::shared_ptr<const Engine>> load(std::shared_ptr<const void> owner, std::span<const std::byte> bytes,
                                                     const LoadOptions& options);
   Status check_device(const DeviceInfo& device) const;
-  Status load_kernels(const Backend& backend);
+  Result<LoadedProgram> load_program(const plan::Program& program, const Backend& backend) const;
+  Status load_step(const plan::Step& step, const Backend& backend, LoadedProgram& out) const;
 
   std::shared_ptr<const void> owner_;  // of the bytes that the plan views
   std::span<const std::byte> bytes_;
   plan::Plan plan_;
-  std::vector<TensorPtr> constants_;  // by tensor id
-  std::vector<std::unique_ptr<Kernel>> kernels_;
+  LoadedProgram main_;
+  std::vector<LoadedProgram> bodies_;
 };
 
 }  // namespace ingot

@@ -35,8 +35,9 @@ Result<TensorMap> run_engine(const std::shared_ptr<const Engine>& engine, const 
   INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<Context> context, Context::create(engine, options));
   for (const auto& [name, tensor] : inputs) {
     INGOT_ASSIGN_OR_RETURN(const std::size_t input, engine->find_input(name));
-    INGOT_RETURN_IF_ERROR(context->set_input_shape(input, tensor.shape()));
-    INGOT_RETURN_IF_ERROR(context->bind_input(input, tensor.bytes().data(), tensor.bytes().size()));
+    const Object strings{true, {share(tensor)}};
+    INGOT_RETURN_IF_ERROR(
+        context->bind_value(input, tensor.dtype() == DType::string ? Value::of(strings) : Value::of(tensor)));
   }
   std::unique_ptr<Capture> capture;
   if (layers != nullptr) {

@@ -4,15 +4,19 @@
 
 #include "plan/memory_plan.h"
 #include "plan/symbols.h"
-#include "runtime/context.h"
+#include "runtime/executor.h"
 
 namespace ingot {
 
 using plan::Storage;
 
-Status Context::bind_input_symbols() {
+Status Executor::bind_input_symbols() {
   std::vector<Shape> shapes;
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    if (input(i).is_object()) {
+      shapes.emplace_back();
+      continue;
+    }
     INGOT_ASSIGN_OR_RETURN(Shape shape, input_shape(i));
     shapes.push_back(std::move(shape));
   }
@@ -20,74 +24,62 @@ Status Context::bind_input_symbols() {
   // Twice: a compound expression may precede the input that binds its symbols.
   for (int pass = 0; pass < 2; ++pass)
     for (std::size_t i = 0; i < inputs_.size(); ++i)
-      INGOT_RETURN_IF_ERROR(plan::bind_symbols(engine_->input(i).name, engine_->input(i).shape, shapes[i], symbols_));
-  return check_profiles(shapes);
+      if (!input(i).is_object())
+        INGOT_RETURN_IF_ERROR(plan::bind_symbols(input(i).name, input(i).shape, shapes[i], symbols_));
+  for (const auto& [name, value] : outer_symbols_) symbols_.emplace(name, value);
+  return Status::ok();
 }
 
-Status Context::check_profiles(const std::vector<Shape>& shapes) const {
-  const plan::Plan& plan = engine_->plan();
-  if (plan.profiles.empty()) return Status::ok();
-  Status first;
-  for (const plan::Profile& profile : plan.profiles) {
-    Status status;
-    for (const plan::ProfileRange& range : profile) {
-      const Shape& shape = shapes[static_cast<std::size_t>(binding_of_[static_cast<std::size_t>(range.input)])];
-      for (std::size_t axis = 0; axis < shape.size() && status.is_ok(); ++axis)
-        if (shape[axis] < range.min[axis] || shape[axis] > range.max[axis])
-          status = invalid_argument("input '{}' of shape {}: dimension {} lies outside the engine's range {} to {}",
-                                    engine_->tensor(range.input).name, to_string(shape), axis, range.min[axis],
-                                    range.max[axis]);
-    }
-    if (status.is_ok()) return status;
-    if (first.is_ok()) first = std::move(status);
-  }
-  return first;
-}
-
-Status Context::resolve_tensor(std::size_t id, const SymbolValues& symbols) {
-  const plan::Tensor& tensor = engine_->plan().tensors[id];
+Status Executor::resolve_tensor(std::size_t id, const SymbolValues& symbols) {
+  const plan::Tensor& planned = program().tensors[id];
   TensorState& state = tensors_[id];
-  INGOT_ASSIGN_OR_RETURN(state.shape, plan::resolve(tensor.shape, symbols));
+  // Objects have no shape; the order of the steps says when they are there.
+  if (planned.is_object()) {
+    state.resolved = true;
+    return Status::ok();
+  }
+  INGOT_ASSIGN_OR_RETURN(state.shape, plan::resolve(planned.shape, symbols));
   const std::optional<std::int64_t> count = element_count(state.shape);
-  const std::optional<std::int64_t> bytes = count ? bytes_of(tensor.dtype, *count) : std::nullopt;
-  if (!bytes) return invalid_argument("'{}' would have the impossible shape {}", tensor.name, to_string(state.shape));
+  const std::optional<std::int64_t> bytes = count ? bytes_of(planned.dtype, *count) : std::nullopt;
+  if (!bytes) return invalid_argument("'{}' would have the impossible shape {}", planned.name, to_string(state.shape));
   state.bytes = *bytes;
   state.resolved = true;
-  if (tensor.storage == Storage::alias) {
-    const TensorState& source = tensors_[static_cast<std::size_t>(tensor.alias_of)];
+  if (planned.storage == Storage::alias) {
+    const TensorState& source = tensors_[static_cast<std::size_t>(planned.alias_of)];
     if (source.resolved && source.bytes != state.bytes)
-      return invalid_argument("'{}': {} elements cannot take shape {}", tensor.name, to_string(source.shape),
+      return invalid_argument("'{}': {} elements cannot take shape {}", planned.name, to_string(source.shape),
                               to_string(state.shape));
   }
   return Status::ok();
 }
 
-bool Context::step_resolved(std::size_t step) const {
-  const plan::Step& plan_step = engine_->plan().steps[step];
+bool Executor::step_resolved(std::size_t step) const {
+  const plan::Step& plan_step = program().steps[step];
   const auto resolved = [&](std::int32_t id) { return id < 0 || tensors_[static_cast<std::size_t>(id)].resolved; };
   return std::all_of(plan_step.inputs.begin(), plan_step.inputs.end(), resolved) &&
          (plan_step.data_dependent || std::all_of(plan_step.outputs.begin(), plan_step.outputs.end(), resolved));
 }
 
-Status Context::reserve_own(std::size_t id) {
-  const plan::Tensor& tensor = engine_->plan().tensors[id];
+Status Executor::reserve_own(std::size_t id) {
+  const plan::Tensor& planned = program().tensors[id];
   TensorState& state = tensors_[id];
+  if (planned.is_object()) return Status::ok();
   const std::int32_t binding = binding_of_[id];
-  if (tensor.storage == Storage::output && outputs_[static_cast<std::size_t>(binding)].data != nullptr) {
+  if (planned.storage == Storage::output && outputs_[static_cast<std::size_t>(binding)].data != nullptr) {
     if (outputs_[static_cast<std::size_t>(binding)].bytes < static_cast<std::size_t>(state.bytes))
-      return invalid_argument("output '{}' of shape {} needs {} bytes, bound were {}", tensor.name,
+      return invalid_argument("output '{}' of shape {} needs {} bytes, bound were {}", planned.name,
                               to_string(state.shape), state.bytes, outputs_[static_cast<std::size_t>(binding)].bytes);
     return Status::ok();
   }
-  if (tensor.storage != Storage::output && (tensor.storage != Storage::activation || state.data != nullptr))
+  if (planned.storage != Storage::output && (planned.storage != Storage::activation || state.data != nullptr))
     return Status::ok();
   if (!state.own) state.own.emplace(*allocator_);
   // At least one byte, so that an empty tensor has an address.
   return state.own->reserve(static_cast<std::size_t>(std::max<std::int64_t>(state.bytes, 1)));
 }
 
-Status Context::place_activations() {
-  const plan::Plan& plan = engine_->plan();
+Status Executor::place_activations() {
+  const plan::Program& plan = program();
   std::vector<std::int32_t> last_use(plan.tensors.size(), -1);
   std::vector<std::int32_t> first_use(plan.tensors.size(), -1);
   for (std::size_t s = 0; s < plan.steps.size(); ++s) {
@@ -119,16 +111,17 @@ Status Context::place_activations() {
   return Status::ok();
 }
 
-Status Context::configure_step(std::size_t step, const SymbolValues& symbols) {
-  const plan::Step& plan_step = engine_->plan().steps[step];
+Status Executor::configure_step(std::size_t step, const SymbolValues& symbols) {
+  const plan::Step& plan_step = program().steps[step];
+  if (loaded_.runtime_steps[step] != nullptr) return Status::ok();
   const auto operand = [&](std::int32_t id) {
     Operand out;
     if (id < 0) return out;
-    const plan::Tensor& tensor = engine_->tensor(id);
-    out.dtype = tensor.dtype;
+    const plan::Tensor& planned = tensor(id);
+    out.dtype = planned.dtype;
     out.shape = tensors_[static_cast<std::size_t>(id)].shape;
-    out.constant = tensor.storage == Storage::constant;
-    if (out.constant) out.value = engine_->constant(id);
+    out.constant = planned.storage == Storage::constant;
+    if (out.constant) out.value = loaded_.constants[static_cast<std::size_t>(id)];
     return out;
   };
   std::vector<Operand> inputs;
@@ -140,14 +133,14 @@ Status Context::configure_step(std::size_t step, const SymbolValues& symbols) {
   args.outputs = outputs;
   args.symbols = &symbols;
   args.threads = parallel_->threads();
-  INGOT_ASSIGN_OR_RETURN(steps_[step].kernel, engine_->kernel(step).configure(args));
+  INGOT_ASSIGN_OR_RETURN(steps_[step].kernel, loaded_.kernels[step]->configure(args));
   return workspace_.reserve(steps_[step].kernel->workspace_bytes);
 }
 
-Status Context::prepare() {
+Status Executor::prepare() {
   if (!shapes_dirty_) return Status::ok();
   INGOT_RETURN_IF_ERROR(bind_input_symbols());
-  const plan::Plan& plan = engine_->plan();
+  const plan::Program& plan = program();
   decided_by_data_.clear();
   for (std::size_t id = 0; id < plan.tensors.size(); ++id) {
     tensors_[id].resolved = false;
@@ -160,36 +153,33 @@ Status Context::prepare() {
   for (std::size_t step = 0; step < steps_.size(); ++step) {
     steps_[step].deferred = !step_resolved(step);
     if (steps_[step].deferred) continue;
-    if (Status status = configure_step(step, symbols_); !status.is_ok())
-      return std::move(status).annotate(fmt::format("step '{}' ({})", plan.steps[step].name, plan.steps[step].tactic));
+    if (Status status = configure_step(step, symbols_); !status.is_ok()) return annotate(std::move(status), step);
   }
   shapes_dirty_ = false;
   pointers_dirty_ = true;
+  symbols_grew_ = true;
   return Status::ok();
 }
 
-Status Context::configure_deferred(std::size_t step) {
+Status Executor::configure_deferred(std::size_t step) {
   if (!step_resolved(step)) return corrupt("no earlier step decides the shapes that it needs");
   INGOT_RETURN_IF_ERROR(configure_step(step, run_symbols_));
-  for (const std::int32_t id : engine_->plan().steps[step].outputs)
+  for (const std::int32_t id : program().steps[step].outputs)
     if (id >= 0 && tensors_[static_cast<std::size_t>(id)].resolved)
       INGOT_RETURN_IF_ERROR(reserve_own(static_cast<std::size_t>(id)));
   point_step(step);
   return Status::ok();
 }
 
-Status Context::resume_after(std::size_t step) {
-  const plan::Plan& plan = engine_->plan();
-  for (const std::int32_t id : plan.steps[step].outputs) {
-    if (id < 0) continue;
-    const plan::Tensor& tensor = engine_->tensor(id);
-    INGOT_RETURN_IF_ERROR(
-        plan::bind_symbols(tensor.name, tensor.shape, tensors_[static_cast<std::size_t>(id)].shape, run_symbols_));
-  }
-  for (std::size_t id = 0; id < plan.tensors.size(); ++id) {
-    if (concrete(plan.tensors[id].shape)) continue;
-    const bool from_inputs = plan::resolve(plan.tensors[id].shape, symbols_).is_ok();
-    if (from_inputs) continue;
+Status Executor::resume_after(std::size_t step) {
+  const std::size_t known = run_symbols_.size();
+  for (const std::int32_t id : program().steps[step].outputs)
+    if (id >= 0 && !tensor(id).is_object())
+      INGOT_RETURN_IF_ERROR(plan::bind_symbols(tensor(id).name, tensor(id).shape, state_of(id).shape, run_symbols_));
+  if (run_symbols_.size() == known) return Status::ok();
+  symbols_grew_ = true;
+  for (const std::size_t id : decided_by_data_) {
+    if (tensors_[id].resolved) continue;
     Status status = resolve_tensor(id, run_symbols_);
     if (!status.is_ok() && status.code() != StatusCode::kFailedPrecondition) return status;
   }

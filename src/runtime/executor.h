@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Executor: runs one program of an engine: shapes, memory, bindings, kernel states. A context has one for the main
+// program, and executors have one for each body that a control-flow step has run.
+//
+// Belongs to one thread at a time. With fixed shapes and dense tensors a run neither allocates nor locks.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/parallel.h"
+#include "base/status.h"
+#include "runtime/buffer.h"
+#include "runtime/engine.h"
+#include "runtime/hooks.h"
+#include "runtime/object.h"
+
+namespace ingot {
+
+// What a loop carries from one iteration to the next: memory that changes hands with the body's output, or an object.
+struct Carried {
+  explicit Carried(Allocator& allocator) : buffer(allocator) {}
+  Buffer buffer;
+  Object object;
+  Value value;  // a view of either
+};
+
+class Executor {
+ public:
+  Executor(const Engine& engine, const LoadedProgram& loaded, Allocator& allocator, Parallel& parallel);
+  ~Executor();
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+
+  // See Context for these.
+  Status set_input_shape(std::size_t input, Shape shape);
+  [[nodiscard]] Result<Shape> input_shape(std::size_t input) const;
+  Status bind_input(std::size_t input, const void* data, std::size_t bytes);
+  Status bind_output(std::size_t output, void* data, std::size_t bytes);
+  // Shape and memory in one, or an object, of which a copy is kept.
+  Status bind_value(std::size_t input, const Value& value);
+  Status prepare();
+  Result<Shape> output_shape(std::size_t output);
+  Status run();
+  void set_profiler(Profiler* profiler) { profiler_ = profiler; }
+  [[nodiscard]] std::size_t memory_bytes() const;
+  [[nodiscard]] Result<HostTensor> snapshot(std::int32_t tensor) const;
+
+  // --- for control flow and steps on objects ------------------------------------------------------------------------
+  // What symbols mean outside: for those that the program's own inputs do not bind.
+  void set_outer_symbols(const SymbolValues& symbols);
+  [[nodiscard]] const SymbolValues& symbols() const { return run_symbols_; }
+  [[nodiscard]] const LoadedProgram& loaded() const { return loaded_; }
+  [[nodiscard]] Allocator& allocator() const { return *allocator_; }
+  [[nodiscard]] Value value_of(std::int32_t tensor) const;  // -1: an absent one
+  [[nodiscard]] Value output(std::size_t output) const { return value_of(loaded_.program->outputs[output]); }
+  // Moves an output out; the program gets the memory that `to` had.
+  Status take_output(std::size_t output, Carried& to);
+  // Stores the result of a step; the shape of a dense one is decided by this where it was open.
+  Status set_value(std::int32_t tensor, const Value& value);
+  // The executor of a step's body, made when first asked for.
+  Executor& body(std::size_t step, std::size_t which);
+
+ private:
+  struct TensorState {
+    Shape shape;
+    bool resolved = false;
+    std::int64_t bytes = 0;
+    std::byte* data = nullptr;          // activations and owned outputs
+    std::optional<Buffer> own;          // data-dependent activations, outputs
+    Object object;
+  };
+  struct StepState {
+    std::unique_ptr<KernelState> kernel;
+    std::vector<const void*> inputs;
+    std::vector<void*> outputs;
+    std::vector<std::unique_ptr<Executor>> bodies;
+    bool deferred = false;              // shapes known only during the run
+  };
+  struct Binding {
+    std::byte* data = nullptr;
+    std::size_t bytes = 0;
+  };
+  class RunAllocator;
+
+  [[nodiscard]] const plan::Program& program() const { return *loaded_.program; }
+  [[nodiscard]] const plan::Tensor& tensor(std::int32_t id) const { return program().tensors[static_cast<std::size_t>(id)]; }
+  [[nodiscard]] const plan::Tensor& input(std::size_t i) const { return tensor(program().inputs[i]); }
+  [[nodiscard]] const plan::Tensor& output_tensor(std::size_t i) const { return tensor(program().outputs[i]); }
+  [[nodiscard]] TensorState& state_of(std::int32_t id) { return tensors_[static_cast<std::size_t>(id)]; }
+  [[nodiscard]] const TensorState& state_of(std::int32_t id) const { return tensors_[static_cast<std::size_t>(id)]; }
+
+  Status bind_input_symbols();
+  Status resolve_tensor(std::size_t id, const SymbolValues& symbols);
+  bool step_resolved(std::size_t step) const;
+  Status place_activations();
+  Status reserve_own(std::size_t id);
+  Status decide_shape(std::int32_t id, const Shape& shape);
+  Status configure_step(std::size_t step, const SymbolValues& symbols);
+  Status configure_deferred(std::size_t step);
+  Status resume_after(std::size_t step);
+  Status check_bindings();
+  std::int32_t root_of(std::int32_t id) const;
+  const void* address_of(std::int32_t id) const;
+  void point_step(std::size_t step);
+  Status launch(std::size_t step);
+  Status run_step(std::size_t step);
+  // Bound outputs that are constants, inputs or views of other tensors: no step writes into the bound memory.
+  Status copy_outputs();
+  Status annotate(Status status, std::size_t step) const;
+
+  const Engine& engine_;
+  const LoadedProgram& loaded_;
+  Allocator* allocator_;
+  Parallel* parallel_;
+  Profiler* profiler_ = nullptr;
+
+  std::vector<std::optional<Shape>> given_shapes_;  // by input
+  std::vector<Binding> inputs_, outputs_;
+  std::vector<std::int32_t> binding_of_;            // by tensor id: index into inputs_ or outputs_, or -1
+  std::vector<TensorState> tensors_;
+  std::vector<StepState> steps_;
+  std::vector<std::size_t> decided_by_data_;        // tensor ids whose shape every run finds anew
+  Buffer arena_, workspace_;
+  SymbolValues outer_symbols_;
+  SymbolValues symbols_;                            // bound by input shapes
+  SymbolValues run_symbols_;                        // and by data, during a run
+  bool shapes_dirty_ = true;
+  bool pointers_dirty_ = true;
+  bool symbols_grew_ = true;                        // since run_symbols_ was last symbols_
+};
+
+}  // namespace ingot
