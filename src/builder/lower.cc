@@ -22,7 +22,8 @@ const std::set<std::string_view> kObjectOnly = {"OptionalHasElement", "OptionalG
 class Lowering {
  public:
   // `known`: symbols that are bound before the program runs. Bodies are added to `programs`.
-  Lowering(const ir::Graph& graph, const SymbolValues& symbols, std::set<std::string> known, std::vector<LoweredProgram>& programs)
+  Lowering(const ir::Graph& graph, const SymbolValues& symbols, std::set<std::string> known,
+           std::vector<LoweredProgram>& programs)
       : graph_(graph), symbols_(symbols), known_symbols_(std::move(known)), programs_(programs) {}
 
   Result<LoweredProgram> run() {
@@ -164,7 +165,8 @@ class Lowering {
     std::vector<std::string_view> order = {"body"};
     if (node.op == "If") order = {"then_branch", "else_branch"};
     for (const std::string_view name : order) {
-      const auto found = std::find_if(node.subgraphs.begin(), node.subgraphs.end(), [&](const auto& s) { return s.first == name; });
+      const auto found =
+          std::find_if(node.subgraphs.begin(), node.subgraphs.end(), [&](const auto& s) { return s.first == name; });
       if (found == node.subgraphs.end()) return internal("no {}", name);
       Result<LoweredProgram> body = Lowering(*found->second, symbols_, known_symbols_, programs_).run();
       if (!body.is_ok()) return std::move(body).status().annotate(name);
@@ -175,7 +177,9 @@ class Lowering {
   }
 
   bool touches_objects(const LoweredStep& step) const {
-    const auto object = [&](std::int32_t id) { return id >= 0 && out_.tensors[static_cast<std::size_t>(id)].is_object(); };
+    const auto object = [&](std::int32_t id) {
+      return id >= 0 && out_.tensors[static_cast<std::size_t>(id)].is_object();
+    };
     return std::any_of(step.inputs.begin(), step.inputs.end(), object) ||
            std::any_of(step.outputs.begin(), step.outputs.end(), object) || kObjectOnly.contains(step.problem.kind);
   }
@@ -218,7 +222,8 @@ class Lowering {
 std::string Lowered::to_string() const {
   std::string text;
   const auto add = [&](const LoweredProgram& program) {
-    for (const LoweredStep& step : program.steps) text += fmt::format("{}  # {}\n", step.problem.to_string(), step.name);
+    for (const LoweredStep& step : program.steps)
+      text += fmt::format("{}  # {}\n", step.problem.to_string(), step.name);
   };
   for (std::size_t i = 0; i < programs.size(); ++i) {
     text += fmt::format("program {}:\n", i);

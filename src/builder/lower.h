@@ -19,7 +19,7 @@ struct LoweredStep {
   std::vector<std::int32_t> inputs;  // tensor ids; -1 absent
   std::vector<std::int32_t> outputs;
   bool data_dependent = false;
-  std::vector<std::int32_t> programs; // bodies: indices into Lowered::programs
+  std::vector<std::int32_t> programs;  // bodies: indices into Lowered::programs
   // Done by the runtime itself: control flow, operators on objects. No tactic is chosen.
   [[nodiscard]] bool is_control_flow() const { return !programs.empty(); }
   bool on_objects = false;

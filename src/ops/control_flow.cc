@@ -25,7 +25,8 @@ ir::Type output_type(InferContext& ctx, const ir::Graph& body, std::size_t i) {
   for (Dim& dim : *type.shape) {
     std::vector<std::string> names;
     dim.collect_symbols(names);
-    const bool inside = std::ranges::any_of(names, [&](const auto& name) { return std::ranges::find(known, name) == known.end(); });
+    const bool inside =
+        std::ranges::any_of(names, [&](const auto& name) { return std::ranges::find(known, name) == known.end(); });
     if (inside) dim = ctx.unknown_dim();
   }
   return type;
@@ -62,7 +63,8 @@ Status infer_if(InferContext& ctx) {
   INGOT_RETURN_IF_ERROR(expect_counts(*then_branch, "then_branch", captures, ctx.output_count()));
   INGOT_RETURN_IF_ERROR(expect_counts(*else_branch, "else_branch", captures, ctx.output_count()));
   for (std::size_t i = 0; i < ctx.output_count(); ++i) {
-    INGOT_ASSIGN_OR_RETURN(ir::Type type, join(ctx, output_type(ctx, *then_branch, i), output_type(ctx, *else_branch, i)));
+    INGOT_ASSIGN_OR_RETURN(ir::Type type,
+                           join(ctx, output_type(ctx, *then_branch, i), output_type(ctx, *else_branch, i)));
     ctx.set_type(i, std::move(type));
   }
   return Status::ok();
@@ -82,7 +84,8 @@ Status set_states(InferContext& ctx, const ir::Graph& body, std::size_t first_in
                   std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     if (!ctx.present(first_input + i)) return invalid_argument("{} is missing", ctx.input_name(first_input + i));
-    INGOT_ASSIGN_OR_RETURN(ir::Type type, join(ctx, ctx.type(first_input + i), output_type(ctx, body, first_output + i)));
+    INGOT_ASSIGN_OR_RETURN(ir::Type type,
+                           join(ctx, ctx.type(first_input + i), output_type(ctx, body, first_output + i)));
     ctx.set_type(i, std::move(type));
   }
   return Status::ok();
@@ -179,7 +182,8 @@ Status infer_bodies(const ir::Graph& graph, ir::Node& node) {
   const std::size_t first_state = loop ? 2 : 0;
   for (auto& [attribute, body] : node.subgraphs) {
     const std::size_t count = body->inputs().size();
-    if (node.inputs.size() != count + first_operand || count < first_state + captures + scans) continue;  // infer() says it
+    if (node.inputs.size() != count + first_operand || count < first_state + captures + scans)
+      continue;  // infer() says it
     const std::size_t states = loop || scan ? count - first_state - captures - scans : 0;
     if (body->outputs().size() < states + (loop ? 1 : 0)) continue;
     for (std::size_t i = 0; i < count; ++i) {
@@ -206,8 +210,8 @@ Status infer_bodies(const ir::Graph& graph, ir::Node& node) {
       changed = false;
       for (std::size_t i = 0; i < states; ++i) {
         const ir::Type& result = body->value(body->outputs()[i + (loop ? 1 : 0)]).type;
-        changed = loosen(body->value(body->inputs()[first_state + i]), result, fmt::format("{}.{}", prefix, i)) ||
-                  changed;
+        changed =
+            loosen(body->value(body->inputs()[first_state + i]), result, fmt::format("{}.{}", prefix, i)) || changed;
       }
     }
   }

@@ -180,7 +180,8 @@ Result<std::vector<InferredOutput>> run(const std::string& op, const Attrs& attr
 // Names unknown dimensions after the operator and its operands: the same node infers the same names again, and ids are
 // never reused, so two nodes share a name only when they compute the same.
 // A body's symbols must differ from those of the graph around it, where ids are the same numbers again.
-std::string symbol_prefix(const std::string& graph, const std::string& op, const Attrs& attrs, const std::vector<ir::ValueId>& inputs) {
+std::string symbol_prefix(const std::string& graph, const std::string& op, const Attrs& attrs,
+                          const std::vector<ir::ValueId>& inputs) {
   std::string prefix = "_" + op;
   if (const std::size_t scope = graph.rfind('@'); scope != std::string::npos)
     prefix += fmt::format(".s{:08x}", std::hash<std::string>()(graph.substr(scope)) & 0xffffffffU);
@@ -242,8 +243,9 @@ Result<std::vector<ir::Type>> infer_for_patch(const ir::Patch& patch, const std:
       operands.push_back({true, &patch.type(id), patch.constant(id), nullptr});
     }
   }
-  INGOT_ASSIGN_OR_RETURN(const std::vector<InferredOutput> outputs,
-                         run(op, attrs, operands, output_count, {}, symbol_prefix(patch.graph().name, op, attrs, inputs)));
+  INGOT_ASSIGN_OR_RETURN(
+      const std::vector<InferredOutput> outputs,
+      run(op, attrs, operands, output_count, {}, symbol_prefix(patch.graph().name, op, attrs, inputs)));
   std::vector<ir::Type> types;
   for (const InferredOutput& output : outputs) types.push_back(output.type);
   return types;

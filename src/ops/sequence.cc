@@ -30,7 +30,8 @@ Status expect_position(const InferContext& ctx, std::size_t input) {
 // What the elements of a sequence have in common: dimensions that differ are left open, and so the whole shape, as
 // nothing inside a sequence has a name outside.
 Result<ir::Type> common(const ir::Type& a, const ir::Type& b) {
-  if (a.dtype != b.dtype) return invalid_argument("a sequence of {} cannot hold {}", to_string(a.dtype), to_string(b.dtype));
+  if (a.dtype != b.dtype)
+    return invalid_argument("a sequence of {} cannot hold {}", to_string(a.dtype), to_string(b.dtype));
   if (a == b && a.shape && concrete(*a.shape)) return a;
   return ir::Type::tensor(a.dtype, std::nullopt);
 }
@@ -109,7 +110,8 @@ Status infer_concat(InferContext& ctx) {
   }
   SymShape shape = *element->shape;
   const bool stack = ctx.attrs().get_int("new_axis", 0) != 0;
-  INGOT_ASSIGN_OR_RETURN(const std::size_t axis, normalize_axis(ctx.attrs().get_int("axis", 0), shape.size() + (stack ? 1 : 0)));
+  INGOT_ASSIGN_OR_RETURN(const std::size_t axis,
+                         normalize_axis(ctx.attrs().get_int("axis", 0), shape.size() + (stack ? 1 : 0)));
   if (stack) {
     shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(axis), ctx.unknown_dim());
   } else {
@@ -146,8 +148,10 @@ void add_sequence_ops(Table& table) {
   table.push_back(make_op("SequenceErase", "sequence:any position?", "sequence", infer_erase));
   table.push_back(make_op("SequenceAt", "sequence:any position", "tensor", infer_at));
   table.push_back(make_op("SequenceLength", "sequence:any", "length", infer_length));
-  table.push_back(make_op("SplitToSequence", "input split?", "sequence", infer_split, {axis, {"keepdims", AttrKind::integer}}));
-  table.push_back(make_op("ConcatFromSequence", "sequence:any", "result", infer_concat, {axis, {"new_axis", AttrKind::integer}}));
+  table.push_back(
+      make_op("SplitToSequence", "input split?", "sequence", infer_split, {axis, {"keepdims", AttrKind::integer}}));
+  table.push_back(
+      make_op("ConcatFromSequence", "sequence:any", "result", infer_concat, {axis, {"new_axis", AttrKind::integer}}));
   table.push_back(make_op("Optional", "input?:any", "output", infer_optional));
   table.push_back(make_op("OptionalHasElement", "input?:any", "output", infer_has_element));
   table.push_back(make_op("OptionalGetElement", "input:any", "output", infer_get_element));

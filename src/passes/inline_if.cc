@@ -34,10 +34,11 @@ Status inline_branch(Graph& graph, ir::NodeId id, const Graph& branch) {
     std::vector<Graph::NewOutput> outputs;
     for (const ValueId output : inner.outputs) {
       const bool present = output != kNoValue;
-      outputs.push_back({present ? branch.value(output).name : "", present ? branch.value(output).type : ir::Type(), present});
+      outputs.push_back(
+          {present ? branch.value(output).name : "", present ? branch.value(output).type : ir::Type(), present});
     }
-    INGOT_ASSIGN_OR_RETURN(const ir::NodeId made,
-                           graph.add_node(inner.op, inner.name, std::move(inputs), inner.attrs, std::move(outputs), id));
+    INGOT_ASSIGN_OR_RETURN(const ir::NodeId made, graph.add_node(inner.op, inner.name, std::move(inputs), inner.attrs,
+                                                                 std::move(outputs), id));
     graph.node(made).subgraphs = inner.subgraphs;
     for (std::size_t i = 0; i < inner.outputs.size(); ++i) {
       if (inner.outputs[i] == kNoValue) continue;

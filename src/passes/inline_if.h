@@ -8,7 +8,8 @@
 
 namespace ingot::passes {
 
-// An If of known condition becomes the branch that it takes, and bodies get captured constants as constants of their own.
+// An If of known condition becomes the branch that it takes, and bodies get captured constants as constants of their
+// own.
 Status decide_control_flow(ir::Graph& graph, Session& session);
 
 }  // namespace ingot::passes

@@ -24,8 +24,8 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   add("dead_code", &remove_dead_code);
   add("fold", identity_rules() + shape_folding_rules() + constant_folding_rules());
   add("refine_types", &refine_types);
-  // Exporters write many branches whose condition is a matter of ranks and sizes. What an inlined one reveals may decide
-  // the next.
+  // Exporters write many branches whose condition is a matter of ranks and sizes. What an inlined one reveals may
+  // decide the next.
   add("control_flow", &decide_control_flow);
   add("fold_again", identity_rules() + shape_folding_rules() + constant_folding_rules());
   add("control_flow_again", &decide_control_flow);

@@ -3,8 +3,9 @@
 //
 // Belongs to one thread at a time. Bound memory stays the caller's and must live until it is bound anew or the context
 // dies. Inputs must be bound; outputs may be: an unbound output lives in the context and is valid until the next run or
-// shape change. With fixed shapes a run neither allocates nor locks, except in control flow, in steps on objects (strings,
-// sequences, optionals), inside a library whose tactic the plan chose (Tactic::may_allocate) and in plain tactics.
+// shape change. With fixed shapes a run neither allocates nor locks, except in control flow, in steps on objects
+// (strings, sequences, optionals), inside a library whose tactic the plan chose (Tactic::may_allocate) and in plain
+// tactics.
 #pragma once
 
 #include <memory>

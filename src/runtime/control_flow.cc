@@ -24,8 +24,8 @@ Result<Layout> layout_of(const Problem& problem) {
   const std::int64_t captures = problem.attrs.get_int("captures", 0);
   const std::int64_t scans = loop ? 0 : problem.attrs.get_int("num_scan_inputs", 0);
   layout.fixed = loop ? 2 : 0;
-  if (captures < 0 || scans < (loop ? 0 : 1) || captures > static_cast<std::int64_t>(inputs) || scans > static_cast<std::int64_t>(inputs) ||
-      layout.fixed + static_cast<std::size_t>(captures + scans) > inputs)
+  if (captures < 0 || scans < (loop ? 0 : 1) || captures > static_cast<std::int64_t>(inputs) ||
+      scans > static_cast<std::int64_t>(inputs) || layout.fixed + static_cast<std::size_t>(captures + scans) > inputs)
     return corrupt("{} with {} operands, {} captures and {} scan inputs", problem.kind, inputs, captures, scans);
   layout.captures = static_cast<std::size_t>(captures);
   layout.scan_inputs = static_cast<std::size_t>(scans);
@@ -44,7 +44,8 @@ Status run_body(Executor& body, const Executor& outer, const std::vector<Value>&
 Result<bool> condition(const Value& value) {
   INGOT_ASSIGN_OR_RETURN(const TensorPtr tensor, tensor_view(value));
   if (tensor->dtype() != DType::boolean || tensor->elements() != 1)
-    return invalid_argument("the condition is {}{}, not one boolean", to_string(tensor->dtype()), to_string(tensor->shape()));
+    return invalid_argument("the condition is {}{}, not one boolean", to_string(tensor->dtype()),
+                            to_string(tensor->shape()));
   return tensor->as_int(0) != 0;
 }
 
@@ -60,7 +61,8 @@ class Stack {
       element_ = tensor->shape();
     }
     if (tensor->shape() != element_ || tensor->dtype() != dtype_)
-      return invalid_argument("iteration {} yields {}, the first one {}", count_, to_string(tensor->shape()), to_string(element_));
+      return invalid_argument("iteration {} yields {}, the first one {}", count_, to_string(tensor->shape()),
+                              to_string(element_));
     ++count_;
     strings_.insert(strings_.end(), tensor->strings().begin(), tensor->strings().end());
     if (dtype_ == DType::string) return Status::ok();
@@ -123,7 +125,8 @@ class Iteration {
 
   [[nodiscard]] Executor& body() { return body_; }
 
-  // `before` and `between` are the operands on either side of the states; the body's outputs from `first` on are states.
+  // `before` and `between` are the operands on either side of the states; the body's outputs from `first` on are
+  // states.
   Status run(const std::vector<Value>& before, const std::vector<Value>& between, std::size_t first) {
     std::vector<Value> inputs = before;
     for (const Carried& state : states_) inputs.push_back(state.value);
@@ -189,7 +192,8 @@ Status run_loop(const Problem& problem, Executor& outer, std::size_t step) {
   }
   Iteration iteration(outer, step, layout);
   for (std::int64_t i = 0; i < trips && go_on; ++i) {
-    std::vector<Value> fixed = {{DType::i64, {}, &i, sizeof(i), nullptr}, {DType::boolean, {}, &go_on, sizeof(go_on), nullptr}};
+    std::vector<Value> fixed = {{DType::i64, {}, &i, sizeof(i), nullptr},
+                                {DType::boolean, {}, &go_on, sizeof(go_on), nullptr}};
     // A body may declare these as vectors of one element.
     const plan::Program& body = *iteration.body().loaded().program;
     for (std::size_t k = 0; k < fixed.size(); ++k)
@@ -239,7 +243,8 @@ Result<HostTensor> slice(const HostTensor& tensor, std::int64_t index) {
   }
   if (bits_of(tensor.dtype()) < 8) return unsupported("scan inputs of {}", to_string(tensor.dtype()));
   const std::size_t bytes = tensor.bytes().size() / static_cast<std::size_t>(tensor.shape()[0]);
-  return HostTensor::view(tensor.dtype(), std::move(shape), tensor.bytes().subspan(static_cast<std::size_t>(index) * bytes, bytes), nullptr);
+  return HostTensor::view(tensor.dtype(), std::move(shape),
+                          tensor.bytes().subspan(static_cast<std::size_t>(index) * bytes, bytes), nullptr);
 }
 
 // From iterations in front, in their order, to the axis and direction that are asked for.
@@ -308,8 +313,8 @@ Status check_control_flow(const Problem& problem, const plan::Step& step, const 
     for (const std::int32_t id : step.programs) {
       const plan::Program& body = plan.programs[static_cast<std::size_t>(id)];
       if (body.inputs.size() != inputs || body.outputs.size() != outputs)
-        return corrupt("a body of {} takes {} and yields {} values instead of {} and {}", problem.kind, body.inputs.size(),
-                       body.outputs.size(), inputs, outputs);
+        return corrupt("a body of {} takes {} and yields {} values instead of {} and {}", problem.kind,
+                       body.inputs.size(), body.outputs.size(), inputs, outputs);
     }
     return Status::ok();
   };
@@ -324,7 +329,8 @@ Status check_control_flow(const Problem& problem, const plan::Step& step, const 
 
 Status run_control_flow(const RuntimeStep& step, Executor& executor, std::size_t index) {
   if (step.problem.kind == "If") return run_if(step.problem, executor, index);
-  return step.problem.kind == "Loop" ? run_loop(step.problem, executor, index) : run_scan(step.problem, executor, index);
+  return step.problem.kind == "Loop" ? run_loop(step.problem, executor, index)
+                                     : run_scan(step.problem, executor, index);
 }
 
 }  // namespace ingot

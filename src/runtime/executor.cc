@@ -17,7 +17,8 @@ class Executor::RunAllocator final : public OutputAllocator {
   RunAllocator(Executor& executor, const plan::Step& step) : executor_(executor), step_(step) {}
 
   Result<void*> allocate(std::size_t output, const Shape& shape) override {
-    if (output >= step_.outputs.size() || step_.outputs[output] < 0) return internal("output {} does not exist", output);
+    if (output >= step_.outputs.size() || step_.outputs[output] < 0)
+      return internal("output {} does not exist", output);
     INGOT_RETURN_IF_ERROR(executor_.decide_shape(step_.outputs[output], shape));
     return const_cast<void*>(executor_.address_of(step_.outputs[output]));
   }
@@ -50,7 +51,8 @@ Executor::Executor(const Engine& engine, const LoadedProgram& loaded, Allocator&
     if (program().tensors[id].storage == Storage::output) binding_of_[id] = static_cast<std::int32_t>(i);
   }
   for (std::size_t id = 0; id < tensors_.size(); ++id)
-    if (program().tensors[id].is_object() && loaded_.constants[id] != nullptr) tensors_[id].object.items = {loaded_.constants[id]};
+    if (program().tensors[id].is_object() && loaded_.constants[id] != nullptr)
+      tensors_[id].object.items = {loaded_.constants[id]};
   for (std::size_t s = 0; s < steps_.size(); ++s) {
     steps_[s].inputs.resize(program().steps[s].inputs.size());
     steps_[s].outputs.resize(program().steps[s].outputs.size());
@@ -66,10 +68,11 @@ Status Executor::set_input_shape(std::size_t index, Shape shape) {
   if (tensor.is_object()) return Status::ok();
   const std::optional<Shape> fixed = concrete(tensor.shape);
   if (fixed && *fixed != shape)
-    return invalid_argument("input '{}' has the fixed shape {}, given was {}", tensor.name, to_string(*fixed), to_string(shape));
+    return invalid_argument("input '{}' has the fixed shape {}, given was {}", tensor.name, to_string(*fixed),
+                            to_string(shape));
   if (shape.size() != tensor.shape.size())
-    return invalid_argument("input '{}' has shape {} (rank {}), given was {} (rank {})", tensor.name, to_string(tensor.shape),
-                            tensor.shape.size(), to_string(shape), shape.size());
+    return invalid_argument("input '{}' has shape {} (rank {}), given was {} (rank {})", tensor.name,
+                            to_string(tensor.shape), tensor.shape.size(), to_string(shape), shape.size());
   const std::optional<std::int64_t> count = element_count(shape);
   if (!count || !bytes_of(tensor.dtype, *count))
     return invalid_argument("input '{}': impossible shape {}", tensor.name, to_string(shape));
@@ -81,7 +84,8 @@ Status Executor::set_input_shape(std::size_t index, Shape shape) {
 
 Status Executor::bind_input(std::size_t index, const void* data, std::size_t bytes) {
   if (index >= inputs_.size()) return invalid_argument("input {} of {}", index, inputs_.size());
-  if (input(index).is_object()) return invalid_argument("input '{}' is {}: no plain memory", input(index).name, input(index).type);
+  if (input(index).is_object())
+    return invalid_argument("input '{}' is {}: no plain memory", input(index).name, input(index).type);
   // The engine never writes through it: inputs reach kernels as const.
   auto* memory = static_cast<std::byte*>(const_cast<void*>(data));
   if (inputs_[index].data != memory) pointers_dirty_ = true;
@@ -100,7 +104,8 @@ Result<Shape> Executor::input_shape(std::size_t index) const {
   if (index >= inputs_.size()) return invalid_argument("input {} of {}", index, inputs_.size());
   if (given_shapes_[index]) return *given_shapes_[index];
   if (input(index).is_object()) return failed_precondition("input '{}' is {}", input(index).name, input(index).type);
-  return failed_precondition("input '{}' has shape {}: set its shape first", input(index).name, to_string(input(index).shape));
+  return failed_precondition("input '{}' has shape {}: set its shape first", input(index).name,
+                             to_string(input(index).shape));
 }
 
 Result<Shape> Executor::output_shape(std::size_t index) {
@@ -125,7 +130,8 @@ const void* Executor::address_of(std::int32_t id) const {
     case Storage::constant: return loaded_.constants[index]->bytes().data();
     case Storage::input: return inputs_[static_cast<std::size_t>(binding_of_[index])].data;
     case Storage::output:
-      if (const Binding& bound = outputs_[static_cast<std::size_t>(binding_of_[index])]; bound.data != nullptr) return bound.data;
+      if (const Binding& bound = outputs_[static_cast<std::size_t>(binding_of_[index])]; bound.data != nullptr)
+        return bound.data;
       return tensors_[index].own ? tensors_[index].own->data() : nullptr;
     case Storage::activation: return tensors_[index].own ? tensors_[index].own->data() : tensors_[index].data;
     case Storage::alias: break;
@@ -168,11 +174,13 @@ Status Executor::check_bindings() {
 
 Status Executor::copy_outputs() {
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    if (outputs_[i].data == nullptr || output_tensor(i).is_object() || output_tensor(i).storage == Storage::output) continue;
+    if (outputs_[i].data == nullptr || output_tensor(i).is_object() || output_tensor(i).storage == Storage::output)
+      continue;
     const std::int32_t id = program().outputs[i];
     const auto bytes = static_cast<std::size_t>(tensors_[static_cast<std::size_t>(id)].bytes);
     if (outputs_[i].bytes < bytes)
-      return invalid_argument("output '{}' needs {} bytes, bound were {}", output_tensor(i).name, bytes, outputs_[i].bytes);
+      return invalid_argument("output '{}' needs {} bytes, bound were {}", output_tensor(i).name, bytes,
+                              outputs_[i].bytes);
     if (bytes > 0) std::memcpy(outputs_[i].data, address_of(id), bytes);
   }
   return Status::ok();
@@ -218,7 +226,8 @@ Status Executor::run() {
   INGOT_RETURN_IF_ERROR(check_bindings());
   if (pointers_dirty_) {
     for (std::size_t i = 0; i < outputs_.size(); ++i)
-      if (outputs_[i].data == nullptr) INGOT_RETURN_IF_ERROR(reserve_own(static_cast<std::size_t>(program().outputs[i])));
+      if (outputs_[i].data == nullptr)
+        INGOT_RETURN_IF_ERROR(reserve_own(static_cast<std::size_t>(program().outputs[i])));
     for (std::size_t step = 0; step < steps_.size(); ++step) point_step(step);
     pointers_dirty_ = false;
   }

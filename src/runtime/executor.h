@@ -67,8 +67,8 @@ class Executor {
     Shape shape;
     bool resolved = false;
     std::int64_t bytes = 0;
-    std::byte* data = nullptr;          // activations and owned outputs
-    std::optional<Buffer> own;          // data-dependent activations, outputs
+    std::byte* data = nullptr;  // activations and owned outputs
+    std::optional<Buffer> own;  // data-dependent activations, outputs
     Object object;
   };
   struct StepState {
@@ -76,7 +76,7 @@ class Executor {
     std::vector<const void*> inputs;
     std::vector<void*> outputs;
     std::vector<std::unique_ptr<Executor>> bodies;
-    bool deferred = false;              // shapes known only during the run
+    bool deferred = false;  // shapes known only during the run
   };
   struct Binding {
     std::byte* data = nullptr;
@@ -85,7 +85,9 @@ class Executor {
   class RunAllocator;
 
   [[nodiscard]] const plan::Program& program() const { return *loaded_.program; }
-  [[nodiscard]] const plan::Tensor& tensor(std::int32_t id) const { return program().tensors[static_cast<std::size_t>(id)]; }
+  [[nodiscard]] const plan::Tensor& tensor(std::int32_t id) const {
+    return program().tensors[static_cast<std::size_t>(id)];
+  }
   [[nodiscard]] const plan::Tensor& input(std::size_t i) const { return tensor(program().inputs[i]); }
   [[nodiscard]] const plan::Tensor& output_tensor(std::size_t i) const { return tensor(program().outputs[i]); }
   [[nodiscard]] TensorState& state_of(std::int32_t id) { return tensors_[static_cast<std::size_t>(id)]; }
@@ -118,17 +120,17 @@ class Executor {
 
   std::vector<std::optional<Shape>> given_shapes_;  // by input
   std::vector<Binding> inputs_, outputs_;
-  std::vector<std::int32_t> binding_of_;            // by tensor id: index into inputs_ or outputs_, or -1
+  std::vector<std::int32_t> binding_of_;  // by tensor id: index into inputs_ or outputs_, or -1
   std::vector<TensorState> tensors_;
   std::vector<StepState> steps_;
-  std::vector<std::size_t> decided_by_data_;        // tensor ids whose shape every run finds anew
+  std::vector<std::size_t> decided_by_data_;  // tensor ids whose shape every run finds anew
   Buffer arena_, workspace_;
   SymbolValues outer_symbols_;
-  SymbolValues symbols_;                            // bound by input shapes
-  SymbolValues run_symbols_;                        // and by data, during a run
+  SymbolValues symbols_;      // bound by input shapes
+  SymbolValues run_symbols_;  // and by data, during a run
   bool shapes_dirty_ = true;
   bool pointers_dirty_ = true;
-  bool symbols_grew_ = true;                        // since run_symbols_ was last symbols_
+  bool symbols_grew_ = true;  // since run_symbols_ was last symbols_
 };
 
 }  // namespace ingot

@@ -17,7 +17,8 @@ void Executor::set_outer_symbols(const SymbolValues& symbols) {
 Executor& Executor::body(std::size_t step, std::size_t which) {
   std::unique_ptr<Executor>& executor = steps_[step].bodies[which];
   if (executor == nullptr)
-    executor = std::make_unique<Executor>(engine_, engine_.body(program().steps[step].programs[which]), *allocator_, *parallel_);
+    executor = std::make_unique<Executor>(engine_, engine_.body(program().steps[step].programs[which]), *allocator_,
+                                          *parallel_);
   return *executor;
 }
 
@@ -34,7 +35,8 @@ Status Executor::bind_value(std::size_t index, const Value& value) {
     dense = Value::of(*tensor);
   }
   if (dense.dtype != planned.dtype)
-    return invalid_argument("input '{}' is {}, given was {}", planned.name, to_string(planned.dtype), to_string(dense.dtype));
+    return invalid_argument("input '{}' is {}, given was {}", planned.name, to_string(planned.dtype),
+                            to_string(dense.dtype));
   INGOT_RETURN_IF_ERROR(set_input_shape(index, dense.shape));
   return bind_input(index, dense.data, dense.bytes);
 }
@@ -87,15 +89,19 @@ Status Executor::set_value(std::int32_t id, const Value& value) {
   }
   INGOT_ASSIGN_OR_RETURN(const TensorPtr tensor, tensor_view(value));
   if (tensor->dtype() != planned.dtype)
-    return invalid_argument("'{}' is {}, computed was {}", planned.name, to_string(planned.dtype), to_string(tensor->dtype()));
+    return invalid_argument("'{}' is {}, computed was {}", planned.name, to_string(planned.dtype),
+                            to_string(tensor->dtype()));
   if (!state.resolved) {
     if (tensor->shape().size() != planned.shape.size())
-      return invalid_argument("'{}' has shape {}, computed was {}", planned.name, to_string(planned.shape), to_string(tensor->shape()));
+      return invalid_argument("'{}' has shape {}, computed was {}", planned.name, to_string(planned.shape),
+                              to_string(tensor->shape()));
     INGOT_RETURN_IF_ERROR(decide_shape(id, tensor->shape()));
   }
   if (tensor->shape() != state.shape)
-    return invalid_argument("'{}' has shape {}, computed was {}", planned.name, to_string(state.shape), to_string(tensor->shape()));
-  if (state.bytes != 0) std::memcpy(const_cast<void*>(address_of(id)), tensor->bytes().data(), static_cast<std::size_t>(state.bytes));
+    return invalid_argument("'{}' has shape {}, computed was {}", planned.name, to_string(state.shape),
+                            to_string(tensor->shape()));
+  if (state.bytes != 0)
+    std::memcpy(const_cast<void*>(address_of(id)), tensor->bytes().data(), static_cast<std::size_t>(state.bytes));
   return Status::ok();
 }
 

@@ -13,8 +13,9 @@ Result<TensorPtr> tensor_view(const Value& value) {
       return invalid_argument("a sequence of {} elements stands where a tensor is needed", value.object->items.size());
     return value.object->items[0];
   }
-  INGOT_ASSIGN_OR_RETURN(HostTensor view,
-                         HostTensor::view(value.dtype, value.shape, {static_cast<const std::byte*>(value.data), value.bytes}, nullptr));
+  INGOT_ASSIGN_OR_RETURN(
+      HostTensor view,
+      HostTensor::view(value.dtype, value.shape, {static_cast<const std::byte*>(value.data), value.bytes}, nullptr));
   return share(std::move(view));
 }
 

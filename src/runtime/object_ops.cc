@@ -22,7 +22,8 @@ Result<const Object*> object_operand(const Values& inputs, std::size_t i) {
 
 Result<std::int64_t> integer_operand(const Values& inputs, std::size_t i) {
   INGOT_ASSIGN_OR_RETURN(const TensorPtr tensor, tensor_view(inputs[i]));
-  if (tensor->elements() != 1) return invalid_argument("operand {} of shape {} is no scalar", i, to_string(tensor->shape()));
+  if (tensor->elements() != 1)
+    return invalid_argument("operand {} of shape {} is no scalar", i, to_string(tensor->shape()));
   return tensor->as_int(0);
 }
 
@@ -124,7 +125,8 @@ Result<Objects> split_to_sequence(const Problem& problem, const Values& inputs) 
   Objects out(1);
   std::int64_t begin = 0;
   for (const std::int64_t length : lengths) {
-    if (length < 0 || length > size - begin) return invalid_argument("the parts do not add up to the axis's size {}", size);
+    if (length < 0 || length > size - begin)
+      return invalid_argument("the parts do not add up to the axis's size {}", size);
     const HostTensor starts = HostTensor::of_ints({{begin}});
     const HostTensor ends = HostTensor::of_ints({{begin + length}});
     const HostTensor axes = HostTensor::of_ints({{static_cast<std::int64_t>(axis)}});
@@ -157,7 +159,8 @@ Result<Objects> concat_from_sequence(const Problem& problem, const Values& input
   std::vector<const HostTensor*> operands;
   for (const TensorPtr& part : parts) operands.push_back(part.get());
   const DType type = parts[0]->dtype();
-  INGOT_ASSIGN_OR_RETURN(std::vector<HostTensor> result, reference::evaluate({"Concat", &attrs, operands, 1, {&type, 1}}));
+  INGOT_ASSIGN_OR_RETURN(std::vector<HostTensor> result,
+                         reference::evaluate({"Concat", &attrs, operands, 1, {&type, 1}}));
   return Objects{object_of(std::move(result[0]))};
 }
 
@@ -212,17 +215,24 @@ struct Row {
   Result<Objects> (*run)(const Problem& problem, const Values& inputs);
 };
 constexpr Row kRows[] = {
-    {"ConcatFromSequence", 1, concat_from_sequence}, {"Identity", 1, make_optional},
-    {"Optional", 0, make_optional},                  {"OptionalGetElement", 1, optional_get_element},
-    {"OptionalHasElement", 0, optional_has_element}, {"SequenceAt", 2, sequence_at},
-    {"SequenceConstruct", 1, sequence_construct},    {"SequenceEmpty", 0, sequence_empty},
-    {"SequenceErase", 1, sequence_erase},            {"SequenceInsert", 2, sequence_insert},
-    {"SequenceLength", 1, sequence_length},          {"SplitToSequence", 1, split_to_sequence},
+    {"ConcatFromSequence", 1, concat_from_sequence},
+    {"Identity", 1, make_optional},
+    {"Optional", 0, make_optional},
+    {"OptionalGetElement", 1, optional_get_element},
+    {"OptionalHasElement", 0, optional_has_element},
+    {"SequenceAt", 2, sequence_at},
+    {"SequenceConstruct", 1, sequence_construct},
+    {"SequenceEmpty", 0, sequence_empty},
+    {"SequenceErase", 1, sequence_erase},
+    {"SequenceInsert", 2, sequence_insert},
+    {"SequenceLength", 1, sequence_length},
+    {"SplitToSequence", 1, split_to_sequence},
 };
 
 }  // namespace
 
-Result<TensorPtr> evaluate_one(std::string_view op, const Attrs& attrs, std::initializer_list<const HostTensor*> inputs) {
+Result<TensorPtr> evaluate_one(std::string_view op, const Attrs& attrs,
+                               std::initializer_list<const HostTensor*> inputs) {
   const std::vector<const HostTensor*> operands(inputs);
   const DType type = operands[0]->dtype();
   INGOT_ASSIGN_OR_RETURN(std::vector<HostTensor> results, reference::evaluate({op, &attrs, operands, 1, {&type, 1}}));
@@ -233,8 +243,10 @@ Status run_object_step(const RuntimeStep& step, Executor& executor, std::size_t 
   const plan::Step& planned = executor.loaded().program->steps[index];
   Values inputs;
   for (const std::int32_t id : planned.inputs) inputs.push_back(executor.value_of(id));
-  const auto row = std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.op == step.problem.kind; });
-  if (row != std::end(kRows) && inputs.size() < row->inputs) return corrupt("{} operands for {}", inputs.size(), row->op);
+  const auto row =
+      std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.op == step.problem.kind; });
+  if (row != std::end(kRows) && inputs.size() < row->inputs)
+    return corrupt("{} operands for {}", inputs.size(), row->op);
   INGOT_ASSIGN_OR_RETURN(const Objects results,
                          row != std::end(kRows) ? row->run(step.problem, inputs) : by_reference(step.problem, inputs));
   for (std::size_t i = 0; i < planned.outputs.size() && i < results.size(); ++i)

@@ -17,6 +17,7 @@ class Executor;
 Status run_object_step(const RuntimeStep& step, Executor& executor, std::size_t index);
 
 // One operator with one output by the reference evaluator.
-Result<TensorPtr> evaluate_one(std::string_view op, const Attrs& attrs, std::initializer_list<const HostTensor*> inputs);
+Result<TensorPtr> evaluate_one(std::string_view op, const Attrs& attrs,
+                               std::initializer_list<const HostTensor*> inputs);
 
 }  // namespace ingot
