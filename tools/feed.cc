@@ -2,7 +2,6 @@
 #include "feed.h"
 
 #include <algorithm>
-#include <cstring>
 #include <random>
 
 #include "builder/shape_options.h"
@@ -80,8 +79,7 @@ Status bind_feed(Context& context, const NamedTensors& feed) {
     if (tensor.dtype() != wanted)
       return invalid_argument("input '{}' has element type {}, given was {}", name, to_string(wanted),
                               to_string(tensor.dtype()));
-    INGOT_RETURN_IF_ERROR(context.set_input_shape(input, tensor.shape()));
-    INGOT_RETURN_IF_ERROR(context.bind_input(input, tensor.bytes().data(), tensor.bytes().size()));
+    INGOT_RETURN_IF_ERROR(context.bind_value(input, Value::of(tensor)));
   }
   for (std::size_t i = 0; i < context.engine().input_count(); ++i) {
     const std::string& name = context.engine().input(i).name;
@@ -95,11 +93,9 @@ Result<NamedTensors> collect_outputs(Context& context) {
   NamedTensors outputs;
   for (std::size_t i = 0; i < context.engine().output_count(); ++i) {
     const plan::Tensor& output = context.engine().output(i);
-    INGOT_ASSIGN_OR_RETURN(Shape shape, context.output_shape(i));
-    INGOT_ASSIGN_OR_RETURN(HostTensor tensor, HostTensor::create(output.dtype, std::move(shape)));
-    if (!tensor.bytes().empty())
-      std::memcpy(tensor.mutable_bytes().data(), context.output_data(i), tensor.bytes().size());
-    outputs.emplace_back(output.name, std::move(tensor));
+    Result<TensorPtr> tensor = tensor_copy(context.output_value(i));
+    if (!tensor.is_ok()) return std::move(tensor).status().annotate(fmt::format("output '{}'", output.name));
+    outputs.emplace_back(output.name, **tensor);
   }
   return outputs;
 }

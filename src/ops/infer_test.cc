@@ -439,7 +439,7 @@ TEST(Infer, BranchesJoin) {
                                                                                {"else_branch", branch("M, 3")}};
   const auto outputs = infer(graph, "If", {}, {cond, x}, 1, bodies);
   ASSERT_TRUE(outputs.is_ok()) << outputs.status().message();
-  EXPECT_EQ((*outputs)[0].type.to_string(), "f32[_If.0.1.0, 3]");
+  EXPECT_EQ((*outputs)[0].type.to_string(), "f32[_If.0.1.1, 3]");
   EXPECT_FALSE(infer(graph, "If", {}, {cond}, 1, bodies).is_ok());
   EXPECT_FALSE(infer(graph, "If", {}, {cond, x}, 1).is_ok());
 }

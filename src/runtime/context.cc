@@ -60,7 +60,11 @@ Status Context::run() {
 }
 
 const void* Context::output_data(std::size_t output) const {
-  return output < engine_->output_count() ? executor_.output(output).data : nullptr;
+  if (output >= engine_->output_count()) return nullptr;
+  const Value value = executor_.output(output);
+  if (value.object == nullptr) return value.data;
+  const bool one = value.object->present && value.object->items.size() == 1;
+  return one && !engine_->output(output).type.starts_with("seq") ? value.object->items[0]->bytes().data() : nullptr;
 }
 
 Status Context::check_profiles() const {

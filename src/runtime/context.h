@@ -52,7 +52,7 @@ class Context {
   [[nodiscard]] Result<Shape> input_shape(std::size_t input) const;
 
   Status run();
-  // After a run. Null for an object.
+  // After a run. Null for strings, sequences and empty optionals.
   [[nodiscard]] const void* output_data(std::size_t output) const;
   // After a run: any output, valid until the next one.
   [[nodiscard]] Value output_value(std::size_t output) const { return executor_.output(output); }
