@@ -21,6 +21,7 @@ class Checker {
         return corrupt("plan: input '{}' is not stored as one", tensor(id).name);
       defined_[index(id)] = true;
     }
+    INGOT_RETURN_IF_ERROR(check_lists());
     for (std::size_t i = 0; i < program_.steps.size(); ++i) INGOT_RETURN_IF_ERROR(check_step(program_.steps[i]));
     for (const std::int32_t id : program_.outputs) {
       INGOT_RETURN_IF_ERROR(check_id(id, "an output"));
@@ -82,6 +83,24 @@ class Checker {
       if (begin % 64 != 0 || begin > program_.arena_bytes ||
           static_cast<std::uint64_t>(bytes) > program_.arena_bytes - begin)
         return corrupt("plan: tensor '{}' lies outside the arena", t.name);
+    }
+    return Status::ok();
+  }
+
+  // A tensor stored as an input or output is one, once.
+  Status check_lists() const {
+    std::vector<int> listed(program_.tensors.size(), 0);
+    for (const std::int32_t id : program_.inputs)
+      if (++listed[index(id)] > 1) return corrupt("plan: input '{}' is listed twice", tensor(id).name);
+    for (const std::int32_t id : program_.outputs) {
+      INGOT_RETURN_IF_ERROR(check_id(id, "an output"));
+      if (tensor(id).storage == Storage::output && ++listed[index(id)] > 1)
+        return corrupt("plan: output '{}' is listed twice", tensor(id).name);
+    }
+    for (std::size_t i = 0; i < listed.size(); ++i) {
+      const Storage storage = program_.tensors[i].storage;
+      if ((storage == Storage::input || storage == Storage::output) && listed[i] == 0)
+        return corrupt("plan: '{}' is stored as an input or output and is none", program_.tensors[i].name);
     }
     return Status::ok();
   }

@@ -68,7 +68,8 @@ std::vector<T> to_numbers(const HostTensor& tensor) {
 template <typename T>
 Result<HostTensor> from_numbers(DType dtype, Shape shape, const std::vector<T>& values) {
   INGOT_ASSIGN_OR_RETURN(HostTensor tensor, HostTensor::create(dtype, std::move(shape)));
-  INGOT_CHECK(tensor.elements() == static_cast<std::int64_t>(values.size()), "shape and values disagree");
+  if (tensor.elements() != static_cast<std::int64_t>(values.size()))
+    return invalid_argument("{} values computed for shape {}", values.size(), to_string(tensor.shape()));
   const std::size_t count = values.size();
   if (dtype == DType::boolean) {
     for (std::size_t i = 0; i < count; ++i) tensor.mutable_data<std::uint8_t>()[i] = values[i] != T{} ? 1 : 0;

@@ -11,6 +11,7 @@
 #include "plan/reader.h"
 #include "plan/strings.h"
 #include "runtime/control_flow.h"
+#include "runtime/step_check.h"
 
 namespace ingot {
 namespace {
@@ -111,11 +112,13 @@ Result<LoadedProgram> Engine::load_program(const plan::Program& program, const B
     }
     out.constants[i] = share(std::move(value));
   }
-  for (const plan::Step& step : program.steps) INGOT_RETURN_IF_ERROR(load_step(step, backend, out));
+  const DeviceInfo device = backend.device();
+  for (const plan::Step& step : program.steps) INGOT_RETURN_IF_ERROR(load_step(step, backend, device, out));
   return out;
 }
 
-Status Engine::load_step(const plan::Step& step, const Backend& backend, LoadedProgram& out) const {
+Status Engine::load_step(const plan::Step& step, const Backend& backend, const DeviceInfo& device,
+                         LoadedProgram& out) const {
   const bool control_flow = step.tactic == plan::kControlFlow;
   const bool own = control_flow || step.tactic == plan::kObjectStep;
   const Tactic* tactic = own ? nullptr : backend.find(step.tactic);
@@ -146,11 +149,14 @@ Status Engine::load_step(const plan::Step& step, const Backend& backend, LoadedP
         return corrupt("step '{}': constant operand {} differs from its problem", step.name, i);
       problem->inputs[i].value = value;
     }
+  INGOT_RETURN_IF_ERROR(check_step(step, *problem, out.program->tensors, *tactic, device));
   std::vector<std::span<const std::byte>> blobs;
   for (const std::int32_t blob : step.blobs) blobs.push_back(plan_.blobs[static_cast<std::size_t>(blob)]);
   Result<std::unique_ptr<Kernel>> kernel = tactic->load(*problem, step.config, blobs);
   if (!kernel.is_ok())
     return std::move(kernel).status().annotate(fmt::format("step '{}' ({})", step.name, step.tactic));
+  if (step.data_dependent && !(*kernel)->allocates_outputs())
+    return corrupt("step '{}': {} cannot find the shapes of its outputs", step.name, step.tactic);
   out.kernels.back() = std::move(kernel).value();
   return Status::ok();
 }

@@ -63,7 +63,7 @@ class Engine {
                                                     const LoadOptions& options);
   Status check_device(const DeviceInfo& device) const;
   Result<LoadedProgram> load_program(const plan::Program& program, const Backend& backend) const;
-  Status load_step(const plan::Step& step, const Backend& backend, LoadedProgram& out) const;
+  Status load_step(const plan::Step& step, const Backend& backend, const DeviceInfo& device, LoadedProgram& out) const;
 
   std::shared_ptr<const void> owner_;  // of the bytes that the plan views
   std::span<const std::byte> bytes_;

@@ -112,6 +112,8 @@ class Kernel {
   // Neither allocates nor locks (plain tactics excepted). Inputs and outputs do not overlap, except that output 0 may
   // be the very memory of input in_place_input().
   virtual Status launch(const LaunchArgs& args) const = 0;
+  // True when launch() asks LaunchArgs::allocator for outputs whose shape the data decide.
+  [[nodiscard]] virtual bool allocates_outputs() const { return false; }
   // Index of the input that output 0 may overwrite, or -1.
   [[nodiscard]] virtual int in_place_input() const { return -1; }
 };

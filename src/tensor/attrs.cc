@@ -14,11 +14,11 @@ auto place_of(Entries& entries, std::string_view name) {
                           [](const Attrs::Entry& entry, std::string_view wanted) { return entry.first < wanted; });
 }
 
+// nullptr when the attribute is absent or of another type.
 template <typename T>
-const T& as(const Attr& attr, std::string_view name, const char* kind) {
-  const T* value = std::get_if<T>(&attr);
-  INGOT_CHECK(value != nullptr, "attribute '{}' is not {}", name, kind);
-  return *value;
+const T* find_as(const Attrs& attrs, std::string_view name) {
+  const Attr* attr = attrs.find(name);
+  return attr != nullptr ? std::get_if<T>(attr) : nullptr;
 }
 
 // Bit patterns, so that NaN equals itself and -0 differs from 0.
@@ -69,33 +69,33 @@ const Attr* Attrs::find(std::string_view name) const {
 }
 
 std::int64_t Attrs::get_int(std::string_view name, std::int64_t otherwise) const {
-  const Attr* attr = find(name);
-  return attr != nullptr ? as<std::int64_t>(*attr, name, "an integer") : otherwise;
+  const auto* value = find_as<std::int64_t>(*this, name);
+  return value != nullptr ? *value : otherwise;
 }
 
 double Attrs::get_float(std::string_view name, double otherwise) const {
-  const Attr* attr = find(name);
-  return attr != nullptr ? as<double>(*attr, name, "a number") : otherwise;
+  const auto* value = find_as<double>(*this, name);
+  return value != nullptr ? *value : otherwise;
 }
 
 std::string Attrs::get_string(std::string_view name, std::string_view otherwise) const {
-  const Attr* attr = find(name);
-  return attr != nullptr ? as<std::string>(*attr, name, "a string") : std::string(otherwise);
+  const auto* value = find_as<std::string>(*this, name);
+  return value != nullptr ? *value : std::string(otherwise);
 }
 
 Ints Attrs::get_ints(std::string_view name, const Ints& otherwise) const {
-  const Attr* attr = find(name);
-  return attr != nullptr ? as<Ints>(*attr, name, "a list of integers") : otherwise;
+  const auto* value = find_as<Ints>(*this, name);
+  return value != nullptr ? *value : otherwise;
 }
 
 DType Attrs::get_dtype(std::string_view name, DType otherwise) const {
-  const Attr* attr = find(name);
-  return attr != nullptr ? as<DType>(*attr, name, "an element type") : otherwise;
+  const auto* value = find_as<DType>(*this, name);
+  return value != nullptr ? *value : otherwise;
 }
 
 TensorPtr Attrs::get_tensor(std::string_view name) const {
-  const Attr* attr = find(name);
-  return attr != nullptr ? as<TensorPtr>(*attr, name, "a tensor") : nullptr;
+  const auto* value = find_as<TensorPtr>(*this, name);
+  return value != nullptr ? *value : nullptr;
 }
 
 bool operator==(const Attrs& a, const Attrs& b) {

@@ -36,8 +36,8 @@ class Attrs {
   [[nodiscard]] const Attr* find(std::string_view name) const;
   [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
 
-  // The value, or the default when absent. A value of another type is a bug by the time these are called: the
-  // operator's schema has been checked (ops/), so they abort on it.
+  // The value, or the default when absent or of another type: a graph has been checked against the operators' schemas
+  // (ops/) by then, and the text of a damaged plan must not abort the program.
   [[nodiscard]] std::int64_t get_int(std::string_view name, std::int64_t otherwise) const;
   [[nodiscard]] double get_float(std::string_view name, double otherwise) const;
   [[nodiscard]] std::string get_string(std::string_view name, std::string_view otherwise) const;

@@ -100,7 +100,8 @@ class AttentionKernel final : public Kernel {
     const auto v = head_view(args.inputs[2].shape, bshd, kv_heads);
     const auto y = head_view(args.outputs[0].shape, bshd, q_heads);
     if (!q || !k || !v || !y || k->heads < 1 || q->heads % k->heads != 0 || v->heads != k->heads ||
-        v->length != k->length || q->size != k->size)
+        v->length != k->length || q->size != k->size || k->batches != q->batches || v->batches != q->batches ||
+        y->batches != q->batches || y->heads != q->heads || y->length != q->length || y->size != v->size)
       return invalid_argument("Attention: operands do not fit one another");
     state.q = *q;
     state.k = *k;
@@ -110,9 +111,13 @@ class AttentionKernel final : public Kernel {
     const Shape& mask = args.inputs[3].shape;
     if (mask.empty() || mask.size() > 4 || mask.back() != k->length)
       return unsupported("Attention: a mask of shape {} for {} keys", to_string(mask), k->length);
+    const std::int64_t full[] = {q->batches, q->heads, q->length, k->length};
     std::int64_t stride = 1;
     for (std::size_t i = 1; i <= mask.size(); ++i) {
       const std::int64_t size = mask[mask.size() - i];
+      if (size != 1 && size != full[4 - i])
+        return invalid_argument("Attention: a mask of shape {} for {} queries and {} keys", to_string(mask), q->length,
+                                k->length);
       state.mask_strides[4 - i] = size == 1 ? 0 : stride;
       stride *= size;
     }

@@ -22,6 +22,7 @@ Result<ConvShape> conv_shape(const Attrs& attrs, const Shape& x, const Shape& w,
   shape.stride = sizes.stride;
   shape.dilation = sizes.dilation;
   shape.pad_begin = sizes.pad_begin;
+  if (x[0] != out[0]) return invalid_argument("a batch of {} makes one of {}", x[0], out[0]);
   if (shape.groups < 1 || w[0] != shape.out_channels || w[1] * shape.groups != shape.in_channels ||
       shape.out_channels % shape.groups != 0)
     return invalid_argument("weights {} do not fit {} channels in {} groups", to_string(w), shape.in_channels,

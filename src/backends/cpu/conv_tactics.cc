@@ -4,6 +4,7 @@
 #include "backends/cpu/epilogue_form.h"
 #include "backends/cpu/kernels/depthwise.h"
 #include "backends/cpu/kernels/winograd.h"
+#include "backends/cpu/operand_checks.h"
 #include "backends/cpu/packing.h"
 #include "backends/cpu/tactics.h"
 
@@ -43,6 +44,9 @@ class ConvKernel final : public Kernel {
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     auto state = std::make_unique<ConvState>();
     INGOT_ASSIGN_OR_RETURN(state->shape, conv_shape(attrs_, args.inputs[0].shape, weights_, args.outputs[0].shape));
+    if (has_bias_)
+      INGOT_RETURN_IF_ERROR(expect_elements("Conv", "the bias", args.inputs[2], state->shape.out_channels));
+    INGOT_RETURN_IF_ERROR(form_.check("Conv", args.inputs, args.outputs[0].shape));
     state->epilogue = form_.bind(args.inputs, args.outputs[0].shape, has_bias_);
     state->workspace_bytes = algorithm_.scratch_bytes(state->shape, tile_, panel_, args.threads);
     return std::unique_ptr<KernelState>(std::move(state));

@@ -34,6 +34,12 @@ class CopyKernel final : public Kernel {
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     auto state = std::make_unique<CopyState>();
     INGOT_ASSIGN_OR_RETURN(state->plan, plan_({attrs_, args.inputs, args.outputs}));
+    for (const CopyPlan::Part& part : state->plan.parts) {
+      const Shape& from = args.inputs[part.input].shape;
+      const Shape& to = args.outputs[part.output].shape;
+      if (!part.copy.fits(element_count(from).value_or(0), element_count(to).value_or(0)))
+        return invalid_argument("a copy from {} leaves the bounds of {}", to_string(from), to_string(to));
+    }
     state->elements = element_count(args.outputs[0].shape).value_or(0);
     return std::unique_ptr<KernelState>(std::move(state));
   }

@@ -4,6 +4,7 @@
 #include "backends/cpu/conv_shape.h"
 #include "backends/cpu/epilogue_form.h"
 #include "backends/cpu/kernels/deform_conv.h"
+#include "backends/cpu/operand_checks.h"
 #include "backends/cpu/packing.h"
 #include "backends/cpu/tactics.h"
 
@@ -42,6 +43,12 @@ class DeformKernel final : public Kernel {
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     auto state = std::make_unique<DeformState>();
     INGOT_ASSIGN_OR_RETURN(state->shape, deform_shape(attrs_, args.inputs[0].shape, weights_, args.outputs[0].shape));
+    const ConvShape& conv = state->shape.conv;
+    const std::int64_t coordinates = state->shape.offset_groups * conv.window() * conv.batch * conv.out_pixels();
+    INGOT_RETURN_IF_ERROR(expect_elements("DeformConv", "offset", args.inputs[kOffset], 2 * coordinates));
+    if (has_mask_) INGOT_RETURN_IF_ERROR(expect_elements("DeformConv", "mask", args.inputs[kMask], coordinates));
+    if (has_bias_) INGOT_RETURN_IF_ERROR(expect_elements("DeformConv", "B", args.inputs[kBias], conv.out_channels));
+    INGOT_RETURN_IF_ERROR(form_.check("DeformConv", args.inputs, args.outputs[0].shape));
     state->epilogue = form_.bind(args.inputs, args.outputs[0].shape, has_bias_);
     state->workspace_bytes = deform_conv_scratch_bytes(state->shape, args.threads);
     return std::unique_ptr<KernelState>(std::move(state));

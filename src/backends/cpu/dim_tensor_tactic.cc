@@ -2,6 +2,7 @@
 // cpu.dim_tensor: sizes as a tensor. The expressions are evaluated when shapes are set; a launch only copies.
 #include <cstring>
 
+#include "backends/cpu/operand_checks.h"
 #include "backends/cpu/simple_tactic.h"
 #include "backends/cpu/tactics.h"
 
@@ -20,6 +21,8 @@ class DimTensorKernel final : public Kernel {
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     static const SymbolValues kNone;
     auto state = std::make_unique<DimTensorState>();
+    INGOT_RETURN_IF_ERROR(
+        expect_elements("DimTensor", "the output", args.outputs[0], static_cast<std::int64_t>(dims_.size())));
     INGOT_ASSIGN_OR_RETURN(state->values, HostTensor::create(output_.dtype, output_.shape));
     for (std::size_t i = 0; i < dims_.size(); ++i) {
       INGOT_ASSIGN_OR_RETURN(const std::int64_t value,

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "backends/cpu/operand_checks.h"
+
 namespace ingot::cpu {
 namespace {
 
@@ -88,6 +90,10 @@ bool EpilogueForm::recognise_step(const Expr& expr, const ExprInstr& instr, Expr
     }
     default: return false;
   }
+}
+
+Status EpilogueForm::check(std::string_view kind, std::span<const Operand> inputs, const Shape& out) const {
+  return identity_ ? Status::ok() : expect_broadcast(kind, inputs, first_, out);
 }
 
 EpilogueForm::Bound EpilogueForm::bind(std::span<const Operand> inputs, const Shape& out, bool bias_taken) const {

@@ -21,6 +21,9 @@ class EpilogueForm {
   // The same for another expression over x0 and the problem's epilogue operands.
   static Result<EpilogueForm> make(const Problem& problem, const Expr& expr);
 
+  // Whether the epilogue's operands broadcast to the output; bind() and bind_rows() rely on it.
+  [[nodiscard]] Status check(std::string_view kind, std::span<const Operand> inputs, const Shape& out) const;
+
   // What holds for one set of shapes. Belongs to the KernelState; refers to the form.
   struct Bound {
     std::optional<RowProgram> rows;

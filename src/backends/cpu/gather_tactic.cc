@@ -4,6 +4,7 @@
 
 #include "backends/cpu/axes.h"
 #include "backends/cpu/kernels/task_split.h"
+#include "backends/cpu/operand_checks.h"
 #include "backends/cpu/simple_tactic.h"
 #include "backends/cpu/tactics.h"
 
@@ -30,6 +31,8 @@ class GatherKernel final : public Kernel {
     state->axis = shape[*axis];
     state->run_bytes = product(shape, *axis + 1, shape.size()) * bytes_;
     state->indices = element_count(args.inputs[1].shape).value_or(0);
+    INGOT_RETURN_IF_ERROR(expect_elements("Gather", "the output", args.outputs[0],
+                                          state->outer * state->indices * state->run_bytes / bytes_));
     return std::unique_ptr<KernelState>(std::move(state));
   }
 

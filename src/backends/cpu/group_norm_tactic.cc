@@ -6,6 +6,7 @@
 #include "backends/cpu/epilogue_form.h"
 #include "backends/cpu/kernels/rows.h"
 #include "backends/cpu/kernels/task_split.h"
+#include "backends/cpu/operand_checks.h"
 #include "backends/cpu/simple_tactic.h"
 #include "backends/cpu/tactics.h"
 
@@ -27,12 +28,18 @@ class GroupNormKernel final : public Kernel {
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     auto state = std::make_unique<GroupState>();
     const Shape& x = args.inputs[0].shape;
+    if (x.size() < 2) return invalid_argument("normalization of rank {}", x.size());
     state->batch = x[0];
     state->channels = x.back();
     state->pixels = product(x, 1, x.size() - 1);
     state->groups = groups_ > 0 ? groups_ : state->channels;
     if (state->channels % state->groups != 0)
       return invalid_argument("{} channels in {} groups", state->channels, state->groups);
+    INGOT_RETURN_IF_ERROR(expect_shape("normalization", "the output", args.outputs[0].shape, x));
+    for (const std::size_t i : {1, 2})
+      INGOT_RETURN_IF_ERROR(
+          expect_elements("normalization", i == 1 ? "scale" : "bias", args.inputs[i], state->channels));
+    INGOT_RETURN_IF_ERROR(form_.check("normalization", args.inputs, x));
     state->epilogue = form_.bind_rows(args.inputs, args.outputs[0].shape);
     // Per image and channel: the two sums, then factor and addend; per thread: one chunk of partial sums.
     state->workspace_bytes =

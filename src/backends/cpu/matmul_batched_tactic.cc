@@ -62,6 +62,9 @@ class MatmulBatchedKernel final : public Kernel {
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     auto state = std::make_unique<BatchedState>();
+    INGOT_RETURN_IF_ERROR(check_matmul(attrs_, args.inputs[0].shape, args.inputs[1].shape,
+                                       has_bias_ ? &args.inputs[2] : nullptr, args.outputs[0].shape));
+    INGOT_RETURN_IF_ERROR(form_.check("MatMul", args.inputs, args.outputs[0].shape));
     const MatmulShape sizes = matmul_shape(attrs_, args.inputs[0].shape, args.inputs[1].shape);
     const std::optional<BatchLevels> levels = batch_levels(sizes);
     if (!levels)

@@ -29,6 +29,9 @@ class MatmulPackedKernel final : public Kernel {
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     auto state = std::make_unique<PackedState>();
+    INGOT_RETURN_IF_ERROR(
+        check_matmul(attrs_, args.inputs[0].shape, b_, has_bias_ ? &args.inputs[2] : nullptr, args.outputs[0].shape));
+    INGOT_RETURN_IF_ERROR(form_.check("MatMul", args.inputs, args.outputs[0].shape));
     const MatmulShape sizes = matmul_shape(attrs_, args.inputs[0].shape, b_);
     state->batches = sizes.batches();
     state->m = sizes.m;

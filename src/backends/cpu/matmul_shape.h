@@ -19,6 +19,9 @@ struct MatmulShape {
   [[nodiscard]] bool b_is_single() const { return element_count(b_batch) == 1 && a_batch == batch; }
 };
 
+// Of operands that may be multiplied: at least vectors, matrices where transposed.
 MatmulShape matmul_shape(const Attrs& attrs, const Shape& a, const Shape& b);
+// Whether the operands of a MatMul fit one another: inner sizes, leading dimensions, bias, output.
+Status check_matmul(const Attrs& attrs, const Shape& a, const Shape& b, const Operand* bias, const Shape& out);
 
 }  // namespace ingot::cpu

@@ -4,6 +4,7 @@
 #include "backends/cpu/epilogue_form.h"
 #include "backends/cpu/kernels/rows.h"
 #include "backends/cpu/kernels/task_split.h"
+#include "backends/cpu/operand_checks.h"
 #include "backends/cpu/simple_tactic.h"
 #include "backends/cpu/tactics.h"
 
@@ -22,6 +23,7 @@ class RowKernel final : public Kernel {
         kind_(problem.kind),
         axis_(problem.attrs.get_int("axis", -1)),
         epsilon_(static_cast<float>(problem.attrs.get_float("epsilon", 1e-5))),
+        own_inputs_(problem.own_inputs()),
         has_bias_(problem.has_input(2)) {
     if (problem.inputs[0].shape == problem.outputs[0].shape && !problem.inputs[0].constant) in_place_ = 0;
   }
@@ -34,6 +36,11 @@ class RowKernel final : public Kernel {
     state->rows = product(shape, 0, *axis);
     state->length = product(shape, *axis, shape.size());
     state->columns = shape.back();
+    INGOT_RETURN_IF_ERROR(expect_shape(kind_, "the output", args.outputs[0].shape, shape));
+    for (std::size_t i = 1; i < own_inputs_; ++i)
+      if (args.inputs[i].present())
+        INGOT_RETURN_IF_ERROR(expect_elements(kind_, i == 1 ? "scale" : "bias", args.inputs[i], state->length));
+    INGOT_RETURN_IF_ERROR(form_.check(kind_, args.inputs, shape));
     state->epilogue = form_.bind_rows(args.inputs, args.outputs[0].shape);
     return std::unique_ptr<KernelState>(std::move(state));
   }
@@ -68,6 +75,7 @@ class RowKernel final : public Kernel {
   std::string kind_;
   std::int64_t axis_;
   float epsilon_;
+  std::size_t own_inputs_;
   bool has_bias_;
   int in_place_ = -1;
 };

@@ -51,15 +51,17 @@ class PlainKernel final : public Kernel {
     return Status::ok();
   }
 
+  [[nodiscard]] bool allocates_outputs() const override { return true; }
+
  private:
   static Status store(const LaunchArgs& args, const Operand& expected, std::size_t i, const HostTensor& result) {
     void* to = args.outputs[i];
     if (to == nullptr) {
       if (!expected.present() || args.allocator == nullptr) return Status::ok();
       INGOT_ASSIGN_OR_RETURN(to, args.allocator->allocate(i, result.shape()));
-    } else if (result.shape() != expected.shape) {
-      return internal("output {}: computed shape {}, planned {}", i, to_string(result.shape()),
-                      to_string(expected.shape));
+    } else if (result.shape() != expected.shape || result.dtype() != expected.dtype) {
+      return internal("output {}: computed {}{}, planned {}{}", i, to_string(result.dtype()), to_string(result.shape()),
+                      to_string(expected.dtype), to_string(expected.shape));
     }
     if (!result.bytes().empty()) std::memcpy(to, result.bytes().data(), result.bytes().size());
     return Status::ok();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // cpu.pointwise: an expression over broadcast operands.
 #include "backends/cpu/kernels/pointwise.h"
+#include "backends/cpu/operand_checks.h"
 #include "backends/cpu/simple_tactic.h"
 #include "backends/cpu/tactics.h"
 
@@ -23,6 +24,7 @@ class PointwiseKernel final : public Kernel {
   }
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
+    INGOT_RETURN_IF_ERROR(expect_broadcast("Pointwise", args.inputs, 0, args.outputs[0].shape));
     std::vector<Shape> shapes;
     for (const Operand& input : args.inputs) shapes.push_back(input.shape);
     auto state =

@@ -52,6 +52,9 @@ class PoolKernel final : public Kernel {
     const Shape& out = args.outputs[0].shape;
     INGOT_ASSIGN_OR_RETURN(state->sizes,
                            window_sizes(attrs_, args.inputs[0].shape, attrs_.get_ints("kernel_shape", {}), out));
+    if (state->sizes.channels != state->sizes.out_channels || args.inputs[0].shape[0] != out[0])
+      return invalid_argument("pooling of {} makes no {}", to_string(args.inputs[0].shape), to_string(out));
+    INGOT_RETURN_IF_ERROR(form_.check("pooling", args.inputs, out));
     state->columns = out.back();
     state->epilogue = form_.bind_rows(args.inputs, out);
     return std::unique_ptr<KernelState>(std::move(state));

@@ -6,6 +6,7 @@
 #include "backends/cpu/epilogue_form.h"
 #include "backends/cpu/kernels/rows.h"
 #include "backends/cpu/kernels/task_split.h"
+#include "backends/cpu/operand_checks.h"
 #include "backends/cpu/simple_tactic.h"
 #include "backends/cpu/tactics.h"
 
@@ -98,11 +99,17 @@ class ReduceKernel final : public Kernel {
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     auto state = std::make_unique<ReduceState>();
+    if (args.inputs[0].shape.size() != reduced_.size())
+      return invalid_argument("{}: rank {} expected, got {}", reduction_.kind, reduced_.size(),
+                              to_string(args.inputs[0].shape));
     const std::optional<Extents> extents = extents_of(args.inputs[0].shape, reduced_);
     if (!extents)
       return unsupported("{}: reduced dimensions apart in {}", reduction_.kind, to_string(args.inputs[0].shape));
     state->extents = *extents;
     const Shape& out = args.outputs[0].shape;
+    INGOT_RETURN_IF_ERROR(
+        expect_elements(reduction_.kind, "the output", args.outputs[0], extents->outer * extents->inner));
+    INGOT_RETURN_IF_ERROR(form_.check(reduction_.kind, args.inputs, out));
     state->columns = out.empty() ? 1 : out.back();
     state->epilogue = form_.bind_rows(args.inputs, out);
     return std::unique_ptr<KernelState>(std::move(state));

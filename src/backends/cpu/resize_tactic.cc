@@ -61,6 +61,8 @@ class ResizeKernel final : public Kernel {
     auto state = std::make_unique<ResizeState>();
     const Shape& in = args.inputs[0].shape;
     const Shape& out = args.outputs[0].shape;
+    if (in.size() != out.size() || in.empty() || element_count(in) == 0)
+      return invalid_argument("Resize: {} to {}", to_string(in), to_string(out));
     std::vector<double> scales(in.size(), 1);
     for (std::size_t i = 0; i < in.size(); ++i) scales[i] = static_cast<double>(out[i]) / static_cast<double>(in[i]);
     if (const TensorPtr given = args.inputs.size() > 2 ? args.inputs[2].value : nullptr;

@@ -39,6 +39,7 @@ NdCopy::NdCopy(std::size_t element_bytes, std::vector<std::int64_t> dims, std::v
       out_strides_(std::move(out_strides)),
       in_offset_(in_offset),
       out_offset_(out_offset) {
+  find_bounds();
   if (element_bytes_ > 8) {  // as pairs of halves
     for (auto* strides : {&in_strides_, &out_strides_})
       for (std::int64_t& stride : *strides) stride *= 2;
@@ -52,6 +53,17 @@ NdCopy::NdCopy(std::size_t element_bytes, std::vector<std::int64_t> dims, std::v
   merge();
   choose_form();
   for (const std::int64_t dim : dims_) outer_ *= dim;
+}
+
+void NdCopy::find_bounds() {
+  if (std::any_of(dims_.begin(), dims_.end(), [](std::int64_t dim) { return dim <= 0; })) return;
+  const auto span = [&](const std::vector<std::int64_t>& strides, std::int64_t offset, std::int64_t& low,
+                        std::int64_t& high) {
+    low = high = offset;
+    for (std::size_t i = 0; i < dims_.size(); ++i) (strides[i] < 0 ? low : high) += (dims_[i] - 1) * strides[i];
+  };
+  span(in_strides_, in_offset_, in_low_, in_high_);
+  span(out_strides_, out_offset_, out_low_, out_high_);
 }
 
 void NdCopy::merge() {

@@ -7,7 +7,9 @@
 
 #include "backends/cpu/conv_shape.h"
 #include "backends/cpu/kernels/pack.h"
+#include "backends/cpu/matmul_shape.h"
 #include "backends/cpu/onednn/primitive.h"
+#include "backends/cpu/operand_checks.h"
 
 namespace ingot::cpu::onednn {
 namespace {
@@ -53,6 +55,13 @@ class OnednnKernel final : public Kernel {
     const SingleThreaded single;
     auto state = std::make_unique<State>();
     const Shape& out = args.outputs[0].shape;
+    const std::string_view kind = is_conv_ ? "Conv" : "MatMul";
+    if (is_conv_ && has_bias_)
+      INGOT_RETURN_IF_ERROR(expect_elements(kind, "the bias", args.inputs[2], weights_shape_[0]));
+    if (!is_conv_)
+      INGOT_RETURN_IF_ERROR(
+          check_matmul(attrs_, args.inputs[0].shape, weights_shape_, has_bias_ ? &args.inputs[2] : nullptr, out));
+    INGOT_RETURN_IF_ERROR(form_.check(kind, args.inputs, out));
     if (element_count(out).value_or(0) == 0) return std::unique_ptr<KernelState>(std::move(state));
     INGOT_ASSIGN_OR_RETURN(const Work work, split(attrs_, is_conv_, args.inputs[0].shape, weights_shape_, out,
                                                   args.threads, weights_.size()));
