@@ -13,6 +13,8 @@
 #include <iterator>
 #include <vector>
 
+#include <sys/resource.h>
+
 #include "fuzz_target.h"
 
 namespace {
@@ -29,9 +31,18 @@ void write_file(const std::filesystem::path& path, const Bytes& bytes) {
       .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 
+// Runaway memory ends as a crash of this program rather than of the machine. (The address sanitizer needs its space.)
+void limit_memory() {
+#ifndef __SANITIZE_ADDRESS__
+  const rlimit limit{std::size_t{4} << 30, std::size_t{4} << 30};
+  setrlimit(RLIMIT_AS, &limit);
+#endif
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  limit_memory();
   if (argc < 2) {
     std::fprintf(stderr, "usage: %s SEED_FOLDER|FILE [SECONDS] [RANDOM_SEED]\n", argv[0]);
     return 2;

@@ -143,7 +143,9 @@ std::optional<Ints> constant_ints(const InferContext& ctx, std::size_t input) {
 std::optional<std::size_t> vector_length(const InferContext& ctx, std::size_t input) {
   const auto& shape = ctx.shape(input);
   if (!shape || shape->size() != 1 || !shape->front().is_constant()) return std::nullopt;
-  return static_cast<std::size_t>(shape->front().value());
+  constexpr std::int64_t kMost = 4096;  // a rank beyond it is an error of the file, not a tensor
+  const std::int64_t length = shape->front().value();
+  return length <= kMost ? std::optional(static_cast<std::size_t>(length)) : std::nullopt;
 }
 
 SymShape unknown_shape(InferContext& ctx, std::size_t rank) {
