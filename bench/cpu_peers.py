@@ -86,7 +86,7 @@ class Ingot:
         if not done.ok:
             raise RuntimeError(done.reason)
         report = json.loads(done.stdout)
-        self.load_ms = min(self.load_ms, report["load_ms"])
+        self.load_ms = min(self.load_ms, report["reload_ms"])  # as the peers: the fastest of several in one process
         return [report["latency_ms"]["min"]]
 
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <limits>
 #include <map>
 
 #include <nlohmann/json.hpp>
@@ -41,7 +42,8 @@ class StepTimes final : public Profiler {
 };
 
 struct Report {
-  double load_ms = 0;
+  double load_ms = 0;    // as the first of the process: with the libraries that it opens
+  double reload_ms = 0;  // fastest of the later ones
   double first_ms = 0;
   std::vector<double> latencies;  // sorted, in ms
   std::vector<double> steps;      // us, fastest of the profiled runs
@@ -85,6 +87,7 @@ void print_json(const Report& report, const Engine& engine, const Context& conte
   out["iterations"] = sorted.size();
   out["throughput_per_s"] = 1000 / percentile(sorted, 0.5);
   out["load_ms"] = report.load_ms;
+  out["reload_ms"] = report.reload_ms;
   out["first_run_ms"] = report.first_ms;
   out["threads"] = context.threads();
   out["memory_bytes"] = {{"weights", engine.weight_bytes()}, {"context", context.memory_bytes()}};
@@ -106,7 +109,8 @@ void print_table(const Report& report, const Engine& engine, const Context& cont
               percentile(sorted, 0.5), sorted.front(), percentile(sorted, 0.9), percentile(sorted, 0.99), sorted.size(),
               context.threads());
   std::printf("through   %.1f runs/s\n", 1000 / percentile(sorted, 0.5));
-  std::printf("load      %.2f ms, first run %.2f ms\n", report.load_ms, report.first_ms);
+  std::printf("load      %.2f ms (again %.2f), first run %.2f ms\n", report.load_ms, report.reload_ms,
+              report.first_ms);
   std::printf("memory    %.2f MiB of weights, %.2f MiB of activations and workspace\n\n",
               static_cast<double>(engine.weight_bytes()) / (1 << 20),
               static_cast<double>(context.memory_bytes()) / (1 << 20));
@@ -138,6 +142,22 @@ void print_table(const Report& report, const Engine& engine, const Context& cont
   std::printf("\n");
 }
 
+// The fastest of a few more loadings, ready to run.
+Result<double> measure_reload(const Arguments& arguments, const NamedTensors& feed) {
+  double best = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 3; ++i) {
+    const auto start = Clock::now();
+    INGOT_ASSIGN_OR_RETURN(const std::shared_ptr<const Engine> engine, Engine::load_file(arguments.file));
+    ContextOptions options;
+    options.threads = arguments.engine.threads;
+    INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<Context> context, Context::create(engine, options));
+    INGOT_RETURN_IF_ERROR(bind_feed(*context, feed));
+    INGOT_RETURN_IF_ERROR(context->prepare());
+    best = std::min(best, milliseconds(Clock::now() - start));
+  }
+  return best;
+}
+
 Status run(const Arguments& arguments) {
   const auto start = Clock::now();
   INGOT_ASSIGN_OR_RETURN(const std::shared_ptr<const Engine> engine, load_engine(arguments.engine, arguments.file));
@@ -157,6 +177,11 @@ Status run(const Arguments& arguments) {
   const double prepare_ms = milliseconds(Clock::now() - prepare_start);
   INGOT_ASSIGN_OR_RETURN(Report report, measure(arguments, engine, *context));
   report.load_ms = load_ms + prepare_ms;
+  report.reload_ms = report.load_ms;
+  INGOT_ASSIGN_OR_RETURN(const bool is_plan, is_plan_file(arguments.file));
+  if (is_plan) {
+    INGOT_ASSIGN_OR_RETURN(report.reload_ms, measure_reload(arguments, feed));
+  }
   if (arguments.json) {
     print_json(report, *engine, *context);
   } else {
