@@ -3,7 +3,8 @@
 # Builds everything and runs every test. Does all its own set-up on Debian 12 and Ubuntu 24.04.
 #
 # The last line is 'N passed, N failed, N skipped' over all runners; the exit code is 1 when anything failed.
-# INGOT_TEST_MODELS=small|required|all|none says how many graphs of ../shared/models to run (default: small).
+# INGOT_TEST_MODELS=small|required|all|none says how many graphs of ../shared/models to run (default: small),
+# INGOT_FUZZ_SECONDS how long each fuzzer runs (default: 10).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 source scripts/common.sh
@@ -83,6 +84,7 @@ if step build scripts/build.sh; then
   run_pytest
   say "Models"
   run_models
+  step fuzz scripts/fuzz.sh "${INGOT_FUZZ_SECONDS:-10}" || true
 fi
 
 say "Summary"

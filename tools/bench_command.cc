@@ -109,8 +109,7 @@ void print_table(const Report& report, const Engine& engine, const Context& cont
               percentile(sorted, 0.5), sorted.front(), percentile(sorted, 0.9), percentile(sorted, 0.99), sorted.size(),
               context.threads());
   std::printf("through   %.1f runs/s\n", 1000 / percentile(sorted, 0.5));
-  std::printf("load      %.2f ms (again %.2f), first run %.2f ms\n", report.load_ms, report.reload_ms,
-              report.first_ms);
+  std::printf("load      %.2f ms (again %.2f), first run %.2f ms\n", report.load_ms, report.reload_ms, report.first_ms);
   std::printf("memory    %.2f MiB of weights, %.2f MiB of activations and workspace\n\n",
               static_cast<double>(engine.weight_bytes()) / (1 << 20),
               static_cast<double>(context.memory_bytes()) / (1 << 20));

@@ -14,6 +14,8 @@ class Checker {
       : plan_(plan), program_(program), bodies_(bodies), defined_(program.tensors.size(), false) {}
 
   Status run() {
+    // What a context places itself begins behind the fixed part.
+    if (program_.arena_bytes % 64 != 0) return corrupt("plan: an arena of {} bytes", program_.arena_bytes);
     for (std::size_t i = 0; i < program_.tensors.size(); ++i) INGOT_RETURN_IF_ERROR(check_tensor(i));
     for (const std::int32_t id : program_.inputs) {
       INGOT_RETURN_IF_ERROR(check_id(id, "an input"));
