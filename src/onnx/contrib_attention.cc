@@ -6,41 +6,54 @@
 namespace ingot::onnx {
 namespace {
 
-std::optional<std::int64_t> last_dim(const NodeDraft& draft, ir::ValueId value) {
-  const auto& shape = draft.type(value).shape;
-  return shape && !shape->empty() ? shape->back().constant() : std::nullopt;
+// Which keys count, [batch, keys], from one end per row, or from all ends and then all starts.
+Result<ir::ValueId> keys_within(NodeDraft& draft, ir::ValueId limits, ir::ValueId batch_of, ir::ValueId keys) {
+  const auto& queries = draft.type(batch_of).shape;
+  const auto& count = draft.type(limits).shape;
+  const bool ends_alone = queries && count && count->front() == queries->front();
+  if (!ends_alone && !(queries && count && count->front() == queries->front() * Dim(2)))
+    return unsupported("a mask of rank 1 is supported only with one end, or end and start, for each row of the batch");
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId positions, count_up(draft, keys));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId wide, draft.emit("Cast", {limits}, {{"to", DType::i64}}));
+  std::vector<ir::ValueId> parts{wide};
+  if (!ends_alone) {
+    INGOT_ASSIGN_OR_RETURN(parts, draft.emit_all("Split", {wide}, {{"num_outputs", std::int64_t{2}}}, 2));
+  }
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId ends, unsqueezed(draft, parts[0], {1}));
+  INGOT_ASSIGN_OR_RETURN(ir::ValueId seen, draft.emit("Less", {positions, ends}));
+  if (ends_alone) return seen;
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId starts, unsqueezed(draft, parts[1], {1}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId begun, draft.emit("GreaterOrEqual", {positions, starts}));
+  return draft.emit("And", {seen, begun});
 }
 
-// A mask of 0 and 1 over keys, [batch, keys] or [batch, queries, keys], as booleans of rank 4.
-Result<ir::ValueId> boolean_mask(NodeDraft& draft, ir::ValueId mask) {
-  const int rank = draft.type(mask).rank();
-  if (rank < 2 || rank > 3)
-    return unsupported("a mask of this shape is not supported, only [batch, keys] and [batch, queries, keys]");
-  INGOT_ASSIGN_OR_RETURN(const ir::ValueId seen, draft.emit("Cast", {mask}, {{"to", DType::boolean}}));
-  return draft.emit("Unsqueeze", {seen, draft.add_ints("axes", rank == 2 ? Ints{1, 2} : Ints{1})});
-}
-
-// Sets the mask operand, and what goes with it, from a key mask and an additive bias.
+// Sets the mask operand from a key mask and an additive bias. A masked key is not left out but moved away by
+// `filter_value`, so that a row of masked keys alone is still a softmax.
 Status set_mask(NodeDraft& draft, std::vector<ir::ValueId>& operands, ir::ValueId key_mask, ir::ValueId bias,
                 double filter_value) {
-  operands.resize(7, ir::kNoValue);
   operands[3] = bias;
   if (key_mask == ir::kNoValue) return Status::ok();
-  // The number of keys in each row of the batch that count.
-  if (draft.type(key_mask).rank() == 1) {
-    const auto& queries = draft.type(operands[0]).shape;
-    const auto& lengths = draft.type(key_mask).shape;
-    if (!queries || !lengths || lengths->front() != queries->front() || draft.attrs.has("is_causal") ||
-        operands[4] != ir::kNoValue)
-      return unsupported("a mask of rank 1 is supported only as one length per row of the batch, without causality");
-    INGOT_ASSIGN_OR_RETURN(operands[6], draft.emit("Cast", {key_mask}, {{"to", DType::i64}}));
-    return Status::ok();
+  const int rank = draft.type(key_mask).rank();
+  ir::ValueId seen = ir::kNoValue;
+  if (rank == 1) {
+    INGOT_ASSIGN_OR_RETURN(ir::ValueId keys, dim_of(draft, operands[1], 1));
+    if (operands[4] != ir::kNoValue) {
+      INGOT_ASSIGN_OR_RETURN(const ir::ValueId past, dim_of(draft, operands[4], 2));
+      INGOT_ASSIGN_OR_RETURN(keys, draft.emit("Add", {keys, past}));
+    }
+    INGOT_ASSIGN_OR_RETURN(seen, keys_within(draft, key_mask, operands[0], keys));
+  } else if (rank == 2 || rank == 3) {
+    INGOT_ASSIGN_OR_RETURN(seen, draft.emit("Cast", {key_mask}, {{"to", DType::boolean}}));
+  } else {
+    return unsupported(
+        "a mask of this rank is not supported, only [batch], [2 * batch], [batch, keys] and [batch, queries, keys]");
   }
-  INGOT_ASSIGN_OR_RETURN(const ir::ValueId seen, boolean_mask(draft, key_mask));
-  operands[3] = seen;
+  INGOT_ASSIGN_OR_RETURN(seen, unsqueezed(draft, seen, rank == 3 ? Ints{1} : Ints{1, 2}));
+  const DType type = draft.type(operands[0]).dtype;
+  INGOT_ASSIGN_OR_RETURN(operands[3], draft.emit("Where", {seen, draft.add_scalar("seen", type, 0),
+                                                           draft.add_scalar("hidden", type, filter_value)}));
   if (bias == ir::kNoValue) return Status::ok();
-  INGOT_ASSIGN_OR_RETURN(
-      operands[3], draft.emit("Where", {seen, bias, draft.add_scalar("hidden", draft.type(bias).dtype, filter_value)}));
+  INGOT_ASSIGN_OR_RETURN(operands[3], draft.emit("Add", {operands[3], bias}));
   return Status::ok();
 }
 
@@ -56,10 +69,6 @@ Result<double> take_common(NodeDraft& draft, Attrs& attrs) {
   return draft.read_or<double>("mask_filter_value", -10000.0);
 }
 
-void drop_absent(std::vector<ir::ValueId>& operands) {
-  while (!operands.empty() && operands.back() == ir::kNoValue) operands.pop_back();
-}
-
 // Keys or values of [batch, sequence, heads * size] with the past before them, [1, batch, heads, all, size].
 Result<ir::ValueId> stacked_present(NodeDraft& draft, ir::ValueId now, ir::ValueId past, std::int64_t heads) {
   INGOT_ASSIGN_OR_RETURN(ir::ValueId value, draft.emit("Reshape", {now, draft.add_ints("heads", {0, 0, heads, -1})}));
@@ -70,40 +79,30 @@ Result<ir::ValueId> stacked_present(NodeDraft& draft, ir::ValueId now, ir::Value
   return draft.emit("Unsqueeze", {value, draft.add_ints("axes", {0})});
 }
 
-ir::ValueId input_or_none(const NodeDraft& draft, std::size_t index) {
-  return draft.has_input(index) ? draft.inputs[index] : ir::kNoValue;
-}
+struct AttentionInputs {
+  std::size_t mask, past, bias;
+};
 
-}  // namespace
-
-// The projection to Q, K and V is inside.
-Status lower_attention(NodeDraft& draft) {
-  for (std::size_t i = 0; i < 2; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
-  for (const char* attribute : {"do_rotary", "past_present_share_buffer"}) {
-    INGOT_ASSIGN_OR_RETURN(const std::int64_t value, draft.read_or<std::int64_t>(attribute, 0));
-    if (value != 0) return unsupported("{}=1 is not supported", attribute);
-  }
+// Attention over the projections to Q, K and V side by side, of width `width` together.
+Status attend(NodeDraft& draft, ir::ValueId qkv, std::optional<std::int64_t> width, const AttentionInputs& at) {
+  INGOT_RETURN_IF_ERROR(refuse(draft, {"do_rotary", "past_present_share_buffer"}));
   Attrs attrs;
   INGOT_ASSIGN_OR_RETURN(const double filter_value, take_common(draft, attrs));
   INGOT_ASSIGN_OR_RETURN(Ints sizes, draft.read_or<Ints>("qkv_hidden_sizes", {}));
   if (sizes.empty()) {
-    const auto width = last_dim(draft, draft.inputs[1]);
     if (!width || *width % 3 != 0) return unsupported("the width of input 1 (weights) is not known to be three times");
     sizes.assign(3, *width / 3);
   }
   if (sizes.size() != 3) return invalid_argument("qkv_hidden_sizes has {} entries, but must have 3", sizes.size());
-  std::vector<ir::ValueId> product{draft.inputs[0], draft.inputs[1]};
-  if (draft.has_input(2)) product.push_back(draft.inputs[2]);
-  INGOT_ASSIGN_OR_RETURN(const ir::ValueId qkv, draft.emit("MatMul", product));
   INGOT_ASSIGN_OR_RETURN(
       std::vector<ir::ValueId> operands,
       draft.emit_all("Split", {qkv, draft.add_ints("sizes", sizes)}, {{"axis", std::int64_t{-1}}}, 3));
   operands.resize(6, ir::kNoValue);
-  if (draft.has_input(4)) {
+  if (draft.has_input(at.past)) {
     for (std::size_t i = 0; i < 2; ++i) {
       INGOT_ASSIGN_OR_RETURN(
           operands[4 + i],
-          draft.emit("Gather", {draft.inputs[4], draft.add_scalar("which", DType::i64, static_cast<double>(i))},
+          draft.emit("Gather", {draft.inputs[at.past], draft.add_scalar("which", DType::i64, static_cast<double>(i))},
                      {{"axis", std::int64_t{0}}}));
     }
   }
@@ -115,11 +114,32 @@ Status lower_attention(NodeDraft& draft) {
     }
     INGOT_RETURN_IF_ERROR(draft.emit_output(1, "Concat", {parts[0], parts[1]}, {{"axis", std::int64_t{0}}}));
   }
-  draft.attrs = attrs;
-  INGOT_RETURN_IF_ERROR(set_mask(draft, operands, input_or_none(draft, 3), input_or_none(draft, 5), filter_value));
+  INGOT_RETURN_IF_ERROR(
+      set_mask(draft, operands, input_or_none(draft, at.mask), input_or_none(draft, at.bias), filter_value));
   drop_absent(operands);
   become(draft, "Attention", std::move(operands), std::move(attrs));
   return Status::ok();
+}
+
+}  // namespace
+
+// The projection to Q, K and V is inside.
+Status lower_attention(NodeDraft& draft) {
+  for (std::size_t i = 0; i < 2; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
+  std::vector<ir::ValueId> product{draft.inputs[0], draft.inputs[1]};
+  if (draft.has_input(2)) product.push_back(draft.inputs[2]);
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId qkv, draft.emit("MatMul", product));
+  return attend(draft, qkv, last_dim(draft, draft.inputs[1]), {.mask = 3, .past = 4, .bias = 5});
+}
+
+Status lower_qattention(NodeDraft& draft) {
+  for (std::size_t i = 0; i < 5; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
+  const std::vector<ir::ValueId>& in = draft.inputs;
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId product,
+                         draft.emit("MatMulInteger", {in[0], in[1], input_or_none(draft, 6), input_or_none(draft, 7)}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId qkv, scaled_product(draft, product, in[3], in[4], 1, in[2]));
+  constexpr std::size_t kNoBias = 99;
+  return attend(draft, qkv, last_dim(draft, in[1]), {.mask = 5, .past = 8, .bias = kNoBias});
 }
 
 Status lower_multi_head_attention(NodeDraft& draft) {
@@ -158,10 +178,10 @@ Status lower_multi_head_attention(NodeDraft& draft) {
   operands.resize(6, ir::kNoValue);
   operands[4] = input_or_none(draft, 6);
   operands[5] = input_or_none(draft, 7);
-  draft.attrs = attrs;
   INGOT_RETURN_IF_ERROR(set_mask(draft, operands, input_or_none(draft, 4), input_or_none(draft, 5), filter_value));
   drop_absent(operands);
   draft.inputs = std::move(operands);
+  draft.attrs = std::move(attrs);
   draft.outputs.resize(std::min<std::size_t>(3, draft.outputs.size()));
   return Status::ok();
 }
@@ -185,14 +205,9 @@ Status lower_rotary_embedding(NodeDraft& draft) {
   // One number is where the sequence begins.
   ir::ValueId positions = draft.inputs[1];
   if (draft.type(positions).rank() == 1) {
-    const std::int64_t axis = x.rank() == 3 ? 1 : 2;
-    INGOT_ASSIGN_OR_RETURN(const ir::ValueId batch, draft.emit("Shape", {draft.inputs[0]}, {{"end", std::int64_t{1}}}));
-    INGOT_ASSIGN_OR_RETURN(const ir::ValueId length,
-                           draft.emit("Shape", {draft.inputs[0]}, {{"start", axis}, {"end", axis + 1}}));
-    INGOT_ASSIGN_OR_RETURN(const ir::ValueId scalar, draft.emit("Squeeze", {length}));
-    INGOT_ASSIGN_OR_RETURN(const ir::ValueId steps,
-                           draft.emit("Range", {draft.add_scalar("first", DType::i64, 0), scalar,
-                                                draft.add_scalar("step", DType::i64, 1)}));
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId batch, dim_of(draft, draft.inputs[0], 0));
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId length, dim_of(draft, draft.inputs[0], x.rank() == 3 ? 1 : 2));
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId steps, count_up(draft, length));
     INGOT_ASSIGN_OR_RETURN(const ir::ValueId row, draft.emit("Add", {steps, positions}));
     INGOT_ASSIGN_OR_RETURN(const ir::ValueId shape, draft.emit("Concat", {batch, length}, {{"axis", std::int64_t{0}}}));
     INGOT_ASSIGN_OR_RETURN(positions, draft.emit("Expand", {row, shape}));

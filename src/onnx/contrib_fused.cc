@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators with an activation or a transpose inside.
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include "onnx/contrib.h"
 #include "onnx/upgrades.h"
@@ -112,10 +114,18 @@ Status lower_fused_gemm(NodeDraft& draft) {
 }
 
 Status lower_fused_matmul(NodeDraft& draft) {
+  for (std::size_t i = 0; i < 2; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
   INGOT_ASSIGN_OR_RETURN(const TakenActivation activation, take_activation(draft));
-  for (const char* attribute : {"transBatchA", "transBatchB"}) {
-    INGOT_ASSIGN_OR_RETURN(const auto turned, draft.take<std::int64_t>(attribute));
-    if (turned.value_or(0) != 0) return unsupported("{}=1 is not supported", attribute);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const int rank = draft.input_type(i).rank();
+    INGOT_ASSIGN_OR_RETURN(const auto turned, draft.take<std::int64_t>(i == 0 ? "transBatchA" : "transBatchB"));
+    if (rank == 1) draft.attrs.erase(i == 0 ? "transA" : "transB");  // a vector is both row and column
+    if (turned.value_or(0) == 0 || rank < 3) continue;
+    // The rows come first, then the batch.
+    Ints order(static_cast<std::size_t>(rank));
+    std::iota(order.begin(), order.end(), 0);
+    std::rotate(order.begin(), order.begin() + 1, order.end() - 1);
+    INGOT_ASSIGN_OR_RETURN(draft.inputs[i], draft.emit("Transpose", {draft.inputs[i]}, {{"perm", order}}));
   }
   if (activation.name.empty()) return Status::ok();
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId y, emit_draft(draft));
@@ -124,10 +134,23 @@ Status lower_fused_matmul(NodeDraft& draft) {
 
 // [N, spatial..., C], with weights as in Conv.
 Status lower_nhwc_conv(NodeDraft& draft) {
-  INGOT_ASSIGN_OR_RETURN(const std::string auto_pad, draft.read_or<std::string>("auto_pad", "NOTSET"));
-  if (auto_pad != "NOTSET" && auto_pad != "VALID") return unsupported("auto_pad={} is not supported here", auto_pad);
-  INGOT_RETURN_IF_ERROR(upgrade_conv(draft));
-  draft.attrs.set("channels_last", std::int64_t{1});
+  for (std::size_t i = 0; i < 2; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
+  const int rank = draft.input_type(0).rank();
+  if (rank < 3) return unsupported("the rank of input 0 is not known");
+  INGOT_ASSIGN_OR_RETURN(draft.inputs[0], move_channels(draft, draft.inputs[0], rank, true));
+  if (draft.has_input(3)) {
+    INGOT_ASSIGN_OR_RETURN(draft.inputs[3], move_channels(draft, draft.inputs[3], rank, true));
+  }
+  INGOT_RETURN_IF_ERROR(lower_fused_conv(draft));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId y, emit_draft(draft));
+  become(draft, "Transpose", {y}, {{"perm", channel_order(rank, false)}});
+  return Status::ok();
+}
+
+Status lower_bias_add(NodeDraft& draft) {
+  for (std::size_t i = 0; i < 3; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId sum, draft.emit("Add", {draft.inputs[0], draft.inputs[1]}));
+  draft.inputs = {sum, draft.inputs[2]};
   return Status::ok();
 }
 

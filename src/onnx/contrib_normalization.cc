@@ -19,10 +19,31 @@ Result<ir::ValueId> skip_sum(NodeDraft& draft, std::size_t bias) {
   return draft.emitted(3);
 }
 
+// Output `index` becomes 1 / sqrt(mean of squares + epsilon) over the axes, in single precision.
+Status inverse_deviation(NodeDraft& draft, ir::ValueId x, const Ints& axes, std::size_t index) {
+  INGOT_ASSIGN_OR_RETURN(const double epsilon, draft.read_or<double>("epsilon", 1e-5));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId wide, draft.emit("Cast", {x}, {{"to", DType::f32}}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId squares, draft.emit("Mul", {wide, wide}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId mean, draft.emit("ReduceMean", {squares, draft.add_ints("axes", axes)}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId sum,
+                         draft.emit("Add", {mean, draft.add_scalar("epsilon", DType::f32, epsilon)}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId root, draft.emit("Sqrt", {sum}));
+  return draft.emit_output(index, "Reciprocal", {root});
+}
+
 }  // namespace
 
 Status lower_simplified_layer_norm(NodeDraft& draft) {
-  if (draft.has_output(1)) return unsupported("the output inv_std_var is not supported");
+  INGOT_RETURN_IF_ERROR(draft.require_input(0));
+  if (draft.has_output(1)) {
+    const ir::Type& x = draft.input_type(0);
+    INGOT_ASSIGN_OR_RETURN(std::int64_t axis, draft.read_or<std::int64_t>("axis", -1));
+    if (axis < 0) axis += x.rank();
+    if (x.rank() < 1 || axis < 0 || axis >= x.rank()) return unsupported("the rank of input 0 does not have the axis");
+    Ints axes;
+    for (std::int64_t i = axis; i < x.rank(); ++i) axes.push_back(i);
+    INGOT_RETURN_IF_ERROR(inverse_deviation(draft, draft.inputs[0], axes, 1));
+  }
   draft.outputs.resize(1);
   return Status::ok();
 }

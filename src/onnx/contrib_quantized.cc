@@ -45,23 +45,6 @@ Status lower_between(NodeDraft& draft, Attrs attrs) {
   return Status::ok();
 }
 
-// The i32 product as f32: times both scales and `alpha`, plus the bias.
-Result<ir::ValueId> scaled_product(NodeDraft& draft, ir::ValueId product, ir::ValueId a_scale, ir::ValueId b_scale,
-                                   double alpha, ir::ValueId bias) {
-  INGOT_ASSIGN_OR_RETURN(ir::ValueId scale, draft.emit("Mul", {a_scale, b_scale}));
-  if (alpha != 1) {
-    INGOT_ASSIGN_OR_RETURN(scale, draft.emit("Mul", {scale, draft.add_scalar("alpha", DType::f32, alpha)}));
-  }
-  INGOT_ASSIGN_OR_RETURN(ir::ValueId y, draft.emit("Cast", {product}, {{"to", DType::f32}}));
-  INGOT_ASSIGN_OR_RETURN(y, draft.emit("Mul", {y, scale}));
-  if (bias == ir::kNoValue) return y;
-  return draft.emit("Add", {y, bias});
-}
-
-ir::ValueId input_or_none(const NodeDraft& draft, std::size_t index) {
-  return draft.has_input(index) ? draft.inputs[index] : ir::kNoValue;
-}
-
 }  // namespace
 
 Status lower_qlinear_binary(NodeDraft& draft) {
@@ -93,6 +76,20 @@ Status lower_qlinear_pool(NodeDraft& draft) {
     INGOT_RETURN_IF_ERROR(upgrade_pool(draft));
   }
   return lower_between(draft, std::exchange(draft.attrs, {}));
+}
+
+// QLinearConv of ONNX, which has no channels_last.
+Status lower_qlinear_conv(NodeDraft& draft) {
+  INGOT_RETURN_IF_ERROR(draft.require_input(0));
+  INGOT_ASSIGN_OR_RETURN(const auto channels_last, draft.take<std::int64_t>("channels_last"));
+  if (channels_last.value_or(0) == 0) return upgrade_qlinear_conv(draft);
+  const int rank = draft.input_type(0).rank();
+  if (rank < 3) return unsupported("the rank of input 0 is not known");
+  INGOT_ASSIGN_OR_RETURN(draft.inputs[0], move_channels(draft, draft.inputs[0], rank, true));
+  INGOT_RETURN_IF_ERROR(upgrade_qlinear_conv(draft));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId y, draft.emit("QLinearConv", draft.inputs, std::exchange(draft.attrs, {})));
+  become(draft, "Transpose", {y}, {{"perm", channel_order(rank, false)}});
+  return Status::ok();
 }
 
 Status lower_qlinear_softmax(NodeDraft& draft) {
@@ -179,6 +176,34 @@ Status lower_dynamic_quantize_matmul(NodeDraft& draft) {
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId y,
                          scaled_product(draft, product, a[1], draft.inputs[2], 1, input_or_none(draft, 4)));
   become(draft, "Identity", {y});
+  return Status::ok();
+}
+
+// The input and the state are quantised anew at each step there; here they stay as they are, which is nearer to the
+// network that was quantised.
+Status lower_dynamic_quantize_lstm(NodeDraft& draft) {
+  for (const std::size_t i : {0, 1, 2, 8, 9, 10, 11}) INGOT_RETURN_IF_ERROR(draft.require_input(i));
+  for (std::size_t i = 0; i < 2; ++i) {
+    // One number for each direction, or one for each direction and column.
+    std::vector<ir::ValueId> operands{draft.inputs[1 + i], draft.inputs[8 + 2 * i], draft.inputs[9 + 2 * i]};
+    for (std::size_t k = 1; k < 3; ++k) {
+      INGOT_ASSIGN_OR_RETURN(
+          operands[k], unsqueezed(draft, operands[k], draft.type(operands[k]).rank() == 1 ? Ints{1, 2} : Ints{1}));
+    }
+    INGOT_ASSIGN_OR_RETURN(ir::ValueId weights, draft.emit("Cast", {operands[0]}, {{"to", DType::f32}}));
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId zero, draft.emit("Cast", {operands[2]}, {{"to", DType::f32}}));
+    INGOT_ASSIGN_OR_RETURN(weights, draft.emit("Sub", {weights, zero}));
+    INGOT_ASSIGN_OR_RETURN(weights, draft.emit("Mul", {weights, operands[1]}));
+    INGOT_ASSIGN_OR_RETURN(draft.inputs[1 + i], draft.emit("Transpose", {weights}, {{"perm", Ints{0, 2, 1}}}));
+  }
+  draft.inputs.resize(8);
+  drop_absent(draft.inputs);
+  return Status::ok();
+}
+
+// The quotient is in single precision whatever the type.
+Status lower_quantize(NodeDraft& draft) {
+  draft.attrs.set("precision", DType::f32);
   return Status::ok();
 }
 
