@@ -145,7 +145,7 @@ def qlinear_reduce_mean():
     for dtype, (i, (axes, keep)) in itertools.product([U8, I8], enumerate([([1], 1), ([-1, 0], 0), ([2, 3], 1)])):
         r = random(i)
         inputs = {"x": whole(r, dtype, 2, 3, 4, 5), "xs": scalar(0.05), "xz": zero_point(r, dtype),
-                  "ys": scalar(0.02), "yz": zero_point(r, dtype)}
+                  "ys": scalar(0.0203), "yz": zero_point(r, dtype)}
         yield tuned(f"{np.dtype(dtype)}-{i}", Case(
             [op(MS + "QLinearReduceMean", list(inputs), "y", axes=axes, keepdims=keep)], inputs, ["y"],
             ("xs", "xz", "ys", "yz"), ulps=1, share=0.05, spelt_out=[
@@ -261,9 +261,9 @@ def nhwc_conv():
         r = random(i)
         group = attributes.get("group", 1)
         x, w, b = normal(r, 2, 9, 8, 4), normal(r, 8, 4 // group, 3, 3, scale=0.3), normal(r, 8)
-        # ONNX Runtime's own kernel is for accelerators.
+        # ONNX Runtime's own kernel is for accelerators. Winograd's transforms cost some bits.
         yield tuned(str(i), Case(
-            [op(MS + "NhwcConv", "x,w,b", "y", **attributes)], {"x": x, "w": w, "b": b}, ["y"], ("w", "b"), terms=36,
+            [op(MS + "NhwcConv", "x,w,b", "y", **attributes)], {"x": x, "w": w, "b": b}, ["y"], ("w", "b"), terms=36, atol=2e-5,
             spelt_out=[op("Transpose", "x", "t", perm=[0, 3, 1, 2]), op("Conv", "t,w,b", "u", **attributes),
                        op("Transpose", "u", "y", perm=[0, 2, 3, 1])]))
 
