@@ -54,17 +54,16 @@ ingot::Engine build(const nb::object& model, const std::vector<std::string>& sha
   options.time_budget_seconds = time_budget;
   options.workspace_bytes = workspace;
   options.disabled_tactics = disabled_tactics;
-  // An exception of the callback cannot cross the C API: it is kept, the callback is left alone, and it is raised at
-  // the end.
+  // An exception of the callback cannot cross the C API: it is kept, stops the build, and is raised at the end.
   std::optional<nb::python_error> failed;
   if (!progress.is_none())
     options.progress = [&](std::size_t done, std::size_t total, std::string_view what) {
       const nb::gil_scoped_acquire gil;
-      if (failed) return;
       try {
-        progress(done, total, nb::str(what.data(), what.size()));
+        return progress(done, total, nb::str(what.data(), what.size())).ptr() != Py_False;
       } catch (nb::python_error& error) {
         failed.emplace(std::move(error));
+        return false;
       }
     };
   ingot::Result<ingot::Engine> engine = ingot::Status(INGOT_INTERNAL, "not built");

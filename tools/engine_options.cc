@@ -14,13 +14,14 @@ namespace ingot::tools {
 namespace {
 
 // One line that redraws itself on a terminal; nothing elsewhere.
-void draw_progress(std::size_t done, std::size_t total, const std::string& what) {
+bool draw_progress(std::size_t done, std::size_t total, const std::string& what) {
   constexpr std::size_t kWidth = 30;
   const std::size_t filled = total == 0 ? kWidth : done * kWidth / total;
   const std::string name = what.size() > 40 ? what.substr(0, 37) + "..." : what;
   std::fprintf(stderr, "\r\033[Ktuning [%s%s] %zu/%zu %s", std::string(filled, '=').c_str(),
                std::string(kWidth - filled, ' ').c_str(), done, total, name.c_str());
   if (done == total) std::fprintf(stderr, "\r\033[K");
+  return true;
 }
 
 }  // namespace

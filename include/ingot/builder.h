@@ -26,8 +26,8 @@ typedef struct ingot_build_options {
   const char* timing_cache;   /* file; NULL: none */
   uint64_t workspace_bytes;   /* per step; 0: no limit */
   double time_budget_seconds; /* for tuning; 0: the default (60); negative: take the first guess everywhere */
-  /* Called on the building thread. */
-  void (*progress)(void* user, size_t done, size_t total, const char* what);
+  /* Called on the building thread; anything but 0 stops the build (INGOT_CANCELLED). */
+  int (*progress)(void* user, size_t done, size_t total, const char* what);
   void* progress_user;
   /* The same as `shapes`, in the text forms of the command line: "batch:1x8x64", "image:1x3x224x224",
    * "image:1x3x224x224:8x3x224x224:32x3x224x224". */

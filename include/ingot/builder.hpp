@@ -24,7 +24,7 @@ struct BuildOptions {
   std::uint64_t workspace_bytes = 0;          // per step; 0: no limit
   std::optional<double> time_budget_seconds;  // for tuning; 0: take the first guess everywhere
   // Called on the building thread; must not throw.
-  std::function<void(std::size_t done, std::size_t total, std::string_view what)> progress;
+  std::function<bool(std::size_t done, std::size_t total, std::string_view what)> progress;  // false: stop
 };
 
 namespace detail {
@@ -61,7 +61,7 @@ Status with_options(const BuildOptions& options, Build&& build) {
     raw.time_budget_seconds = *options.time_budget_seconds > 0 ? *options.time_budget_seconds : -1;
   if (options.progress) {
     raw.progress = [](void* user, std::size_t done, std::size_t total, const char* what) {
-      static_cast<const BuildOptions*>(user)->progress(done, total, what);
+      return static_cast<const BuildOptions*>(user)->progress(done, total, what) ? 0 : 1;
     };
     raw.progress_user = const_cast<BuildOptions*>(&options);
   }

@@ -47,7 +47,7 @@ def build(model: str | os.PathLike[str] | bytes, *, shapes: Mapping[str, ShapeRa
     time_budget: seconds to spend on timing candidates; 0 takes the first guess everywhere.
     workspace: bytes of scratch memory that one step may use; 0: no limit.
     disabled_tactics: tactic ids, or prefixes that end in '*', to leave out.
-    progress: called as progress(done, total, what).
+    progress: called as progress(done, total, what); False stops the build (Cancelled).
     """
     if not isinstance(model, bytes):
         model = os.fspath(model)

@@ -100,6 +100,8 @@ def test_build_options(tmp_path):
     assert cache.exists() and calls[-1][0] == calls[-1][1]
     with pytest.raises(ZeroDivisionError):
         quick(DIGITS / "digits.onnx", progress=lambda *_: 1 / 0)
+    with pytest.raises(ingot.Cancelled):
+        quick(DIGITS / "digits.onnx", progress=lambda *_: False)
 
 
 @pytest.mark.parametrize("kind, dtype", [(TensorProto.FLOAT, "float32"), (TensorProto.DOUBLE, "float64"),

@@ -48,7 +48,8 @@ Result<Choices> tune_all(const Lowered& lowered, const BuildOptions& options) {
       const std::string text = step.problem.to_string() + (step.data_dependent ? " data-dependent" : "");
       auto found = decided.find(text);
       if (found == decided.end()) {
-        if (options.progress) options.progress(done - 1, total, step.name);
+        if (options.progress && !options.progress(done - 1, total, step.name))
+          return cancelled("the build was stopped after {} of {} steps", done - 1, total);
         Result<Choice> choice = tune(step.problem, step.data_dependent, tune_options, cache);
         if (!choice.is_ok()) return std::move(choice).status().annotate(fmt::format("node '{}'", step.name));
         found = decided.emplace(text, std::move(choice).value()).first;
@@ -58,13 +59,18 @@ Result<Choices> tune_all(const Lowered& lowered, const BuildOptions& options) {
     return choices;
   };
   Choices choices;
-  INGOT_ASSIGN_OR_RETURN(choices.main, tune_program(lowered));
-  for (const LoweredProgram& program : lowered.programs) {
-    INGOT_ASSIGN_OR_RETURN(std::vector<Choice> of_body, tune_program(program));
-    choices.programs.push_back(std::move(of_body));
-  }
-  if (options.progress) options.progress(total, total, "");
+  const auto tune_all = [&]() -> Status {
+    INGOT_ASSIGN_OR_RETURN(choices.main, tune_program(lowered));
+    for (const LoweredProgram& program : lowered.programs) {
+      INGOT_ASSIGN_OR_RETURN(std::vector<Choice> of_body, tune_program(program));
+      choices.programs.push_back(std::move(of_body));
+    }
+    if (options.progress && !options.progress(total, total, "")) return cancelled("the build was stopped");
+    return Status::ok();
+  };
+  const Status tuned = tune_all();
   if (!options.timing_cache.empty()) INGOT_RETURN_IF_ERROR(cache.save(options.timing_cache));
+  if (!tuned.is_ok()) return tuned;
   return choices;
 }
 

@@ -34,7 +34,8 @@ struct BuildOptions {
   bool keep_graph = true;  // store the canonical graph, for re-tuning
   passes::Options passes;
   std::vector<std::pair<std::string, std::string>> provenance;
-  std::function<void(std::size_t done, std::size_t total, const std::string& what)> progress;
+  // Before each tuning and at the end; false stops the build (kCancelled). What was timed so far stays in the cache.
+  std::function<bool(std::size_t done, std::size_t total, const std::string& what)> progress;
 };
 
 // A plan together with the bytes that it refers to.

@@ -94,9 +94,14 @@ TEST(Api, BuildsWithRangesOfEitherKind) {
   const std::vector<std::int64_t> fixed = ingot_test::image_shape(2);
   options.shapes = {{"image", fixed, fixed, fixed}};
   std::size_t calls = 0;
-  options.progress = [&](std::size_t done, std::size_t total, std::string_view) { calls += done <= total ? 1 : 0; };
+  options.progress = [&](std::size_t done, std::size_t total, std::string_view) {
+    calls += done <= total ? 1 : 0;
+    return true;
+  };
   EXPECT_THAT(ingot::build(INGOT_DIGITS, options).value().input(0).value().shape, testing::ElementsAreArray(fixed));
   EXPECT_GT(calls, 1U);
+  options.progress = [](std::size_t, std::size_t, std::string_view) { return false; };
+  EXPECT_EQ(ingot::build(INGOT_DIGITS, options).status().code(), INGOT_CANCELLED);
 }
 
 TEST(Api, ContextsOnThreadsShareAnEngine) {

@@ -89,7 +89,7 @@ Result<builder::BuiltPlan> build_model(const Model& model, const ingot_build_opt
                          read_texts("disabled_tactics", options.disabled_tactics, options.disabled_tactic_count));
   if (options.progress != nullptr)
     build_options.progress = [&options](std::size_t done, std::size_t total, const std::string& what) {
-      options.progress(options.progress_user, done, total, what.c_str());
+      return options.progress(options.progress_user, done, total, what.c_str()) == 0;
     };
   build_options.provenance = provenance_of(model, build_options);
   return builder::build(*model.graph, build_options);
