@@ -6,84 +6,17 @@
 #include <atomic>
 #include <cstring>
 
-#include "core.h"
-#include "element_types.h"
+#include "arrays.h"
+#include "values.h"
 
 namespace ingot_python {
 namespace {
-
-using Array = nb::ndarray<>;
-using ConstArray = nb::ndarray<nb::ro>;
 
 template <typename T>
 std::string list_text(const T& sizes) {
   std::string text = "[";
   for (const std::int64_t size : sizes) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
   return text + "]";
-}
-
-std::vector<std::int64_t> shape_of(const auto& array) {
-  std::vector<std::int64_t> shape;
-  for (std::size_t axis = 0; axis < array.ndim(); ++axis) shape.push_back(static_cast<std::int64_t>(array.shape(axis)));
-  return shape;
-}
-
-bool is_contiguous(const auto& array) {
-  std::int64_t expected = 1;
-  for (std::size_t axis = array.ndim(); axis-- > 0;) {
-    if (array.shape(axis) != 1 && array.stride(axis) != expected) return array.size() == 0;
-    expected *= static_cast<std::int64_t>(array.shape(axis));
-  }
-  return true;
-}
-
-std::string type_text(const nb::handle& object) { return nb::cast<std::string>(object.type().attr("__name__")); }
-
-// NumPy shares no memory of ml_dtypes' types: they are seen as unsigned integers of the same size.
-bool is_extended(const nb::handle& object, const ElementType& type) {
-  if (!type.extended || !nb::isinstance(object, nb::module_::import_("numpy").attr("ndarray"))) return false;
-  return nb::cast<std::string>(nb::str(object.attr("dtype").attr("name"))) == type.name;
-}
-
-// The tensor behind a Python object, without copying; `what` is "input 'x'".
-template <typename Tensor>
-Tensor view(nb::object object, ingot_dtype dtype, const std::string& what) {
-  const ElementType& type = element_type(dtype);
-  const std::string given = nb::cast<std::string>(nb::str(nb::getattr(object, "dtype", nb::str("another type"))));
-  nb::dlpack::dtype wanted = type.dlpack;
-  if (is_extended(object, type)) {
-    object = nb::module_::import_("numpy").attr("asarray")(object).attr("view")(type.storage());
-    wanted = element_type(type.bits == 16 ? INGOT_U16 : INGOT_U8).dlpack;
-  }
-  Tensor array;
-  if (!nb::try_cast<Tensor>(object, array, false))
-    raise(INGOT_INVALID_ARGUMENT, what + ": a " + type_text(object) + " is not a" +
-                                      (std::is_same_v<Tensor, Array> ? " writable" : "n") +
-                                      " array that can be shared (NumPy or DLPack)");
-  if (array.device_type() != nb::device::cpu::value)
-    raise(INGOT_INVALID_ARGUMENT, what + ": the array is not in CPU memory");
-  if (array.dtype() != wanted)
-    raise(INGOT_INVALID_ARGUMENT, what + ": needs elements of type " + type.name + ", given were " + given);
-  if (!is_contiguous(array))
-    raise(INGOT_INVALID_ARGUMENT, what + ": the array is not C-contiguous; pass a contiguous copy of it");
-  return array;
-}
-
-// A new array; memory of an extended type is an unsigned integer's until finished() shows it as what it is.
-nb::object new_array(const std::vector<std::int64_t>& shape, const ElementType& type) {
-  nb::list dims;
-  for (const std::int64_t size : shape) dims.append(size);
-  return nb::module_::import_("numpy").attr("empty")(nb::tuple(dims), type.storage());
-}
-
-nb::object finished(nb::object array, const ElementType& type) {
-  if (!type.extended) return array;
-  try {
-    return array.attr("view")(nb::module_::import_("ml_dtypes").attr(type.name));
-  } catch (nb::python_error&) {
-    raise(INGOT_UNSUPPORTED,
-          std::string("NumPy has no ") + type.name + ": install ml_dtypes or give the output with out=");
-  }
 }
 
 class Context {
@@ -108,7 +41,8 @@ class Context {
     const std::vector<Feed> feeds = bind_inputs(inputs);
     std::vector<nb::object> results(outputs_.size());
     std::vector<Array> memory(outputs_.size());
-    for (std::size_t i = 0; i < outputs_.size(); ++i) bind_output(i, given_outputs, results[i], memory[i]);
+    for (std::size_t i = 0; i < outputs_.size(); ++i)
+      if (is_plain(outputs_[i])) bind_output(i, given_outputs, results[i], memory[i]);
     ingot::Status status;
     {
       const nb::gil_scoped_release release;
@@ -118,6 +52,13 @@ class Context {
     nb::dict named;
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
       const bool given = given_outputs.contains(name_of(outputs_[i]));
+      if (!is_plain(outputs_[i])) {
+        if (given)
+          raise(INGOT_INVALID_ARGUMENT, "output '" + std::string(outputs_[i].name) + "' is " +
+                                            std::string(outputs_[i].type) + ": it cannot be written into an array");
+        named[name_of(outputs_[i])] = from_value(context_.output_value(i).value(), outputs_[i]);
+        continue;
+      }
       if (!memory[i].is_valid()) fetch_output(i, given_outputs, results[i]);
       named[name_of(outputs_[i])] =
           given ? results[i] : finished(std::move(results[i]), element_type(outputs_[i].dtype));
@@ -168,7 +109,11 @@ class Context {
       const ElementType& type = element_type(info.dtype);
       const std::string what = "input '" + std::string(info.name) + "'";
       if (!given.contains(name_of(info))) raise(INGOT_INVALID_ARGUMENT, what + " is not given");
-      feeds[i].array = view<ConstArray>(given[name_of(info)], info.dtype, what);
+      if (!is_plain(info)) {
+        context_.bind_value(i, to_value(given[name_of(info)], info, what)).check();
+        continue;
+      }
+      feeds[i].array = view(given[name_of(info)], info.dtype, what);
       const ConstArray& array = feeds[i].array;
       const void* data = array.data();
       if (type.packed()) {
@@ -214,7 +159,7 @@ class Context {
     }
     const std::string what = "output '" + std::string(info.name) + "'";
     result = given[name_of(info)];
-    Array array = view<Array>(result, info.dtype, what);
+    Array array = writable_view(result, info.dtype, what);
     if (shape_of(array) != shape)
       raise(INGOT_INVALID_ARGUMENT,
             what + " has shape " + list_text(shape) + ", given was " + list_text(shape_of(array)));

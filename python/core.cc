@@ -12,7 +12,7 @@ namespace ingot_python {
 
 namespace {
 
-// name, dtype, shape (int or symbol text per axis), (min, opt, max) or None
+// name, dtype, shape (int or symbol text per axis), (min, opt, max) or None, type
 nb::tuple describe(const ingot::TensorInfo& info) {
   nb::list shape;
   for (std::size_t axis = 0; axis < info.shape.size(); ++axis) {
@@ -31,7 +31,7 @@ nb::tuple describe(const ingot::TensorInfo& info) {
     range = nb::make_tuple(dims(info.min), dims(info.opt), dims(info.max));
   }
   return nb::make_tuple(nb::str(info.name.data(), info.name.size()), element_type(info.dtype).name, nb::tuple(shape),
-                        range);
+                        range, nb::str(info.type.data(), info.type.size()));
 }
 
 nb::list steps(const ingot::Engine& engine) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "feed.h"
 
-#include <algorithm>
 #include <random>
 
 #include "builder/shape_options.h"
+#include "runtime/named_tensors.h"
 
 namespace ingot::tools {
 
@@ -73,31 +73,9 @@ Result<NamedTensors> random_feed(const Engine& engine, const std::vector<std::st
 }
 
 Status bind_feed(Context& context, const NamedTensors& feed) {
-  for (const auto& [name, tensor] : feed) {
-    INGOT_ASSIGN_OR_RETURN(const std::size_t input, context.engine().find_input(name));
-    const DType wanted = context.engine().input(input).dtype;
-    if (tensor.dtype() != wanted)
-      return invalid_argument("input '{}' has element type {}, given was {}", name, to_string(wanted),
-                              to_string(tensor.dtype()));
-    INGOT_RETURN_IF_ERROR(context.bind_value(input, Value::of(tensor)));
-  }
-  for (std::size_t i = 0; i < context.engine().input_count(); ++i) {
-    const std::string& name = context.engine().input(i).name;
-    if (std::none_of(feed.begin(), feed.end(), [&](const auto& given) { return given.first == name; }))
-      return failed_precondition("input '{}' is not given (use --input {}=FILE.npy)", name, name);
-  }
-  return Status::ok();
-}
-
-Result<NamedTensors> collect_outputs(Context& context) {
-  NamedTensors outputs;
-  for (std::size_t i = 0; i < context.engine().output_count(); ++i) {
-    const plan::Tensor& output = context.engine().output(i);
-    Result<TensorPtr> tensor = tensor_copy(context.output_value(i));
-    if (!tensor.is_ok()) return std::move(tensor).status().annotate(fmt::format("output '{}'", output.name));
-    outputs.emplace_back(output.name, **tensor);
-  }
-  return outputs;
+  Status status = bind_tensors(context, feed);
+  return status.code() == StatusCode::kFailedPrecondition ? std::move(status).annotate("use --input NAME=FILE.npy")
+                                                          : status;
 }
 
 }  // namespace ingot::tools

@@ -21,7 +21,4 @@ Result<NamedTensors> random_feed(const Engine& engine, const std::vector<std::st
 // Sets shapes and binds; `feed` must outlive the runs. Converts nothing: a wrong element type is an error.
 Status bind_feed(Context& context, const NamedTensors& feed);
 
-// Copies of all outputs after a run.
-Result<NamedTensors> collect_outputs(Context& context);
-
 }  // namespace ingot::tools

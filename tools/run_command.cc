@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "engine_options.h"
 #include "feed.h"
+#include "runtime/named_tensors.h"
 
 namespace ingot::tools {
 namespace {
@@ -22,7 +23,7 @@ Status run(const Arguments& arguments) {
   INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<Context> context, Context::create(engine, options));
   INGOT_RETURN_IF_ERROR(bind_feed(*context, feed));
   INGOT_RETURN_IF_ERROR(context->run());
-  INGOT_ASSIGN_OR_RETURN(const NamedTensors outputs, collect_outputs(*context));
+  INGOT_ASSIGN_OR_RETURN(const NamedTensors outputs, output_tensors(*context));
   for (const auto& [name, tensor] : outputs)
     std::printf("%s: %s%s\n", name.c_str(), std::string(to_string(tensor.dtype())).c_str(),
                 to_string(tensor.shape()).c_str());

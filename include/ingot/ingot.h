@@ -173,6 +173,50 @@ INGOT_API void ingot_context_set_profiler(ingot_context* context, ingot_profiler
 INGOT_API size_t ingot_context_memory_bytes(const ingot_context* context);
 INGOT_API int32_t ingot_context_threads(const ingot_context* context);
 
+/* ---- values -------------------------------------------------------------------------------------------------------
+ * Inputs and outputs that plain memory cannot hold: strings, sequences, optionals, tensors of any rank. Every other
+ * input or output can be given and fetched as a value too.
+ */
+typedef struct ingot_value ingot_value;
+
+typedef enum ingot_value_kind {
+  INGOT_VALUE_NONE = 0, /* an optional that holds nothing */
+  INGOT_VALUE_TENSOR = 1,
+  INGOT_VALUE_SEQUENCE = 2 /* of tensors */
+} ingot_value_kind;
+
+/* The type of an input or output as text: "f32[N, 3]", "f32[?]" (any rank), "seq<i64[?]>", "optional<f32[2]>". NULL
+ * when there is no such input or output. */
+INGOT_API const char* ingot_engine_input_type(const ingot_engine* engine, size_t index);
+INGOT_API const char* ingot_engine_output_type(const ingot_engine* engine, size_t index);
+
+/* What is given is copied; the elements of a sequence are shared. */
+INGOT_API ingot_status ingot_value_create_tensor(ingot_dtype dtype, const int64_t* dims, int32_t rank, const void* data,
+                                                 size_t bytes, ingot_value** value);
+/* UTF-8. `lengths` may be NULL when all strings end with a zero byte. */
+INGOT_API ingot_status ingot_value_create_strings(const int64_t* dims, int32_t rank, const char* const* strings,
+                                                  const size_t* lengths, ingot_value** value);
+INGOT_API ingot_status ingot_value_create_sequence(const ingot_value* const* elements, size_t count,
+                                                   ingot_value** value);
+INGOT_API ingot_status ingot_value_create_none(ingot_value** value);
+INGOT_API void ingot_value_destroy(ingot_value* value);
+
+INGOT_API ingot_value_kind ingot_value_get_kind(const ingot_value* value);
+/* How many tensors: of a sequence its length. */
+INGOT_API size_t ingot_value_count(const ingot_value* value);
+/* One of the tensors; what is not wanted may be NULL. `data` is NULL for strings. All live as long as the value. */
+INGOT_API ingot_status ingot_value_tensor(const ingot_value* value, size_t element, ingot_dtype* dtype,
+                                          const int64_t** dims, int32_t* rank, const void** data, size_t* bytes);
+/* A string of a tensor by its index in row-major order; it ends with a zero byte, which `length` does not count. */
+INGOT_API ingot_status ingot_value_string(const ingot_value* value, size_t element, size_t index, const char** text,
+                                          size_t* length);
+
+/* Instead of ingot_context_set_input_shape and ingot_context_bind_input. The value must live until the input is bound
+ * anew or the context is destroyed. */
+INGOT_API ingot_status ingot_context_bind_value(ingot_context* context, size_t input, const ingot_value* value);
+/* After a run: a copy of any output. */
+INGOT_API ingot_status ingot_context_output_value(ingot_context* context, size_t output, ingot_value** value);
+
 #ifdef __cplusplus
 }
 #endif

@@ -18,6 +18,7 @@
 #include <cstdlib>
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -121,12 +122,95 @@ struct TensorInfo {
   std::span<const std::int64_t> shape;          // -1 where the size is not fixed
   std::vector<std::string_view> symbols;        // per axis: "" or the symbol or expression
   std::span<const std::int64_t> min, opt, max;  // empty unless the profile limits this input
+  std::string_view type;                        // "f32[N, 3]", "f32[?]", "seq<i64[?]>", "optional<f32[2]>"
 };
 
 template <typename T>
 struct TensorView {
   std::span<const T> data;
   std::vector<std::int64_t> shape;
+};
+
+// ---- values ---------------------------------------------------------------------------------------------------------
+
+// A tensor of a value, as it lies there.
+struct ValueTensor {
+  ingot_dtype dtype = INGOT_UNDEFINED;
+  std::span<const std::int64_t> shape;
+  std::span<const std::byte> bytes;  // empty for strings
+};
+
+// Inputs and outputs that plain memory cannot hold: strings, sequences, optionals, tensors of any rank. Copies are
+// cheap and mean the same value.
+class Value {
+ public:
+  // Takes over a handle of the C API.
+  explicit Value(ingot_value* handle) : value_(handle, [](ingot_value* value) { ingot_value_destroy(value); }) {}
+
+  static Result<Value> tensor(ingot_dtype dtype, std::span<const std::int64_t> shape, std::span<const std::byte> data) {
+    return made([&](ingot_value** out) {
+      return ingot_value_create_tensor(dtype, shape.data(), static_cast<int>(shape.size()), data.data(), data.size(),
+                                       out);
+    });
+  }
+  static Result<Value> strings(std::span<const std::int64_t> shape, std::span<const std::string> texts) {
+    std::size_t count = 1;
+    for (const std::int64_t size : shape) count *= static_cast<std::size_t>(size);
+    if (count != texts.size()) return Status(INGOT_INVALID_ARGUMENT, "the shape does not fit the number of strings");
+    std::vector<const char*> pointers;
+    std::vector<std::size_t> lengths;
+    for (const std::string& text : texts) {
+      pointers.push_back(text.data());
+      lengths.push_back(text.size());
+    }
+    return made([&](ingot_value** out) {
+      return ingot_value_create_strings(shape.data(), static_cast<int>(shape.size()), pointers.data(), lengths.data(),
+                                        out);
+    });
+  }
+  static Result<Value> sequence(std::span<const Value> elements) {
+    std::vector<const ingot_value*> handles;
+    for (const Value& element : elements) handles.push_back(element.get());
+    return made([&](ingot_value** out) { return ingot_value_create_sequence(handles.data(), handles.size(), out); });
+  }
+  // An optional that holds nothing.
+  static Result<Value> none() { return made(&ingot_value_create_none); }
+
+  [[nodiscard]] ingot_value_kind kind() const { return ingot_value_get_kind(value_.get()); }
+  // How many tensors: of a sequence its length.
+  [[nodiscard]] std::size_t count() const { return ingot_value_count(value_.get()); }
+  [[nodiscard]] Result<ValueTensor> tensor(std::size_t element = 0) const {
+    ValueTensor out;
+    const std::int64_t* dims = nullptr;
+    std::int32_t rank = 0;
+    const void* data = nullptr;
+    std::size_t bytes = 0;
+    if (Status status = Status::of(ingot_value_tensor(value_.get(), element, &out.dtype, &dims, &rank, &data, &bytes));
+        !status.is_ok())
+      return status;
+    out.shape = {dims, static_cast<std::size_t>(rank)};
+    out.bytes = {static_cast<const std::byte*>(data), bytes};
+    return out;
+  }
+  [[nodiscard]] Result<std::string_view> string(std::size_t element, std::size_t index) const {
+    const char* text = nullptr;
+    std::size_t length = 0;
+    if (Status status = Status::of(ingot_value_string(value_.get(), element, index, &text, &length)); !status.is_ok())
+      return status;
+    return std::string_view(text, length);
+  }
+  // For calls of the C API.
+  [[nodiscard]] const ingot_value* get() const noexcept { return value_.get(); }
+
+ private:
+  template <typename Make>
+  static Result<Value> made(Make make) {
+    ingot_value* handle = nullptr;
+    if (Status status = Status::of(make(&handle)); !status.is_ok()) return status;
+    return Value(handle);
+  }
+
+  std::shared_ptr<const ingot_value> value_;
 };
 
 // ---- what an application may plug in --------------------------------------------------------------------------------
@@ -206,6 +290,20 @@ class Context {
     return Status::of(ingot_context_bind_output(context_.get(), output, data, bytes));
   }
 
+  // Any input: instead of a shape and memory. The value is kept.
+  Status bind_value(std::size_t input, const Value& value) {
+    Status status = Status::of(ingot_context_bind_value(context_.get(), input, value.get()));
+    if (status.is_ok()) bound_values_.insert_or_assign(input, value);
+    return status;
+  }
+  // After a run: a copy of any output.
+  Result<Value> output_value(std::size_t output) {
+    ingot_value* handle = nullptr;
+    if (Status status = Status::of(ingot_context_output_value(context_.get(), output, &handle)); !status.is_ok())
+      return status;
+    return Value(handle);
+  }
+
   // Before a run: from the input shapes; INGOT_FAILED_PRECONDITION where only the data decide.
   Result<std::vector<std::int64_t>> output_shape(std::size_t output) {
     const std::int64_t* dims = nullptr;
@@ -270,6 +368,7 @@ class Context {
   }
 
   std::shared_ptr<ingot_engine> engine_;
+  std::map<std::size_t, Value> bound_values_;  // outlive the context
   std::unique_ptr<Profiler> profiler_;
   std::unique_ptr<ingot_context, Destroy> context_;
 };
@@ -312,8 +411,10 @@ class Engine {
 
   [[nodiscard]] std::size_t input_count() const { return ingot_engine_input_count(engine_.get()); }
   [[nodiscard]] std::size_t output_count() const { return ingot_engine_output_count(engine_.get()); }
-  Result<TensorInfo> input(std::size_t index) const { return info(&ingot_engine_input, index); }
-  Result<TensorInfo> output(std::size_t index) const { return info(&ingot_engine_output, index); }
+  Result<TensorInfo> input(std::size_t index) const { return info(&ingot_engine_input, &ingot_engine_input_type, index); }
+  Result<TensorInfo> output(std::size_t index) const {
+    return info(&ingot_engine_output, &ingot_engine_output_type, index);
+  }
   // By ONNX name.
   Result<std::size_t> find_input(const std::string& name) const { return find(&ingot_engine_find_input, name); }
   Result<std::size_t> find_output(const std::string& name) const { return find(&ingot_engine_find_output, name); }
@@ -357,7 +458,8 @@ class Engine {
   [[nodiscard]] ingot_engine* get() const noexcept { return engine_.get(); }
 
  private:
-  Result<TensorInfo> info(decltype(&ingot_engine_input) query, std::size_t index) const {
+  Result<TensorInfo> info(decltype(&ingot_engine_input) query, decltype(&ingot_engine_input_type) type,
+                          std::size_t index) const {
     ingot_tensor_info raw;
     if (Status status = Status::of(query(engine_.get(), index, &raw)); !status.is_ok()) return status;
     const auto rank = static_cast<std::size_t>(raw.rank);
@@ -370,7 +472,8 @@ class Engine {
                       {raw.dim_names, raw.dim_names + rank},
                       range(raw.min_dims),
                       range(raw.opt_dims),
-                      range(raw.max_dims)};
+                      range(raw.max_dims),
+                      type(engine_.get(), index)};
   }
   Result<std::size_t> find(decltype(&ingot_engine_find_input) query, const std::string& name) const {
     std::size_t index = 0;

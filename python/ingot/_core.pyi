@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-_Tensor = tuple[str, str, tuple[int | str, ...], tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None]
+_Tensor = tuple[str, str, tuple[int | str, ...], tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None,
+                str]
 
 class Engine:
     def inputs(self) -> list[_Tensor]: ...

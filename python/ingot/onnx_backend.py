@@ -55,6 +55,8 @@ class IngotRep(BackendRep):
     @staticmethod
     def _value(value: Any) -> Any:
         """Python numbers and NumPy's scalars become arrays; an array becomes contiguous."""
+        if isinstance(value, (list, tuple)):
+            return [IngotRep._value(element) for element in value]
         if isinstance(value, (np.ndarray, np.generic, bool, int, float)):
             return np.require(value, requirements="C")
         return value

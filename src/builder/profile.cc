@@ -72,8 +72,7 @@ Result<SymbolValues> opt_symbols(const ir::Graph& graph, const std::vector<Shape
   SymbolValues symbols;
   for (const ir::ValueId id : graph.inputs()) {
     const ir::Value& value = graph.value(id);
-    if (!value.type.is_tensor()) continue;
-    if (!value.type.shape) return unsupported("input '{}' has an unknown rank: give its shape", value.name);
+    if (!value.type.shape) continue;
     if (const ShapeRange* range = find_range(ranges, value.name))
       INGOT_RETURN_IF_ERROR(plan::bind_symbols(value.name, *value.type.shape, range->opt, symbols));
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capi/handles.h"
+#include "capi/value.h"
 
 namespace {
 
@@ -143,6 +144,43 @@ ingot_status ingot_context_output_data(ingot_context* context, size_t output, co
     const std::size_t count = context->context->engine().output_count();
     if (output >= count) return ingot::invalid_argument("output {} of {}", output, count);
     *data = context->context->output_data(output);
+    return Status::ok();
+  });
+}
+
+ingot_status ingot_context_bind_value(ingot_context* context, size_t input, const ingot_value* value) {
+  return guard([&]() -> Status {
+    INGOT_RETURN_IF_ERROR(require("context, value", context, value));
+    const ingot::Engine& engine = context->context->engine();
+    if (input >= engine.input_count()) return ingot::invalid_argument("input {} of {}", input, engine.input_count());
+    const ingot::plan::Tensor& planned = engine.input(input);
+    const auto fits = [&] {
+      if (value->kind == INGOT_VALUE_NONE) return planned.type.starts_with("optional");
+      return (value->kind == INGOT_VALUE_SEQUENCE) == planned.is_sequence();
+    };
+    if (!fits()) return ingot::invalid_argument("input '{}' is {}", planned.name, planned.is_object() ? planned.type : "a tensor");
+    for (const ingot::TensorPtr& tensor : value->object.items)
+      if (tensor->dtype() != planned.dtype)
+        return ingot::invalid_argument("input '{}' has element type {}, given was {}", planned.name,
+                                       ingot::to_string(planned.dtype), ingot::to_string(tensor->dtype()));
+    return context->context->bind_value(input, ingot::Value::of(value->object));
+  });
+}
+
+ingot_status ingot_context_output_value(ingot_context* context, size_t output, ingot_value** value) {
+  return guard([&]() -> Status {
+    INGOT_RETURN_IF_ERROR(require("context, value", context, value));
+    const ingot::Engine& engine = context->context->engine();
+    if (output >= engine.output_count())
+      return ingot::invalid_argument("output {} of {}", output, engine.output_count());
+    auto made = std::make_unique<ingot_value>();
+    INGOT_ASSIGN_OR_RETURN(made->object, ingot::object_copy(context->context->output_value(output)));
+    made->kind = !made->object.present                  ? INGOT_VALUE_NONE
+                 : engine.output(output).is_sequence() ? INGOT_VALUE_SEQUENCE
+                                                       : INGOT_VALUE_TENSOR;
+    if (made->kind == INGOT_VALUE_TENSOR && made->object.items.empty())
+      return ingot::failed_precondition("output '{}' has not been computed: run first", engine.output(output).name);
+    *value = made.release();
     return Status::ok();
   });
 }

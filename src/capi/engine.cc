@@ -18,6 +18,8 @@ void fill(ingot_engine::Info& out, const ingot::plan::Tensor& tensor) {
   out.info.rank = static_cast<std::int32_t>(out.dims.size());
   out.info.dims = out.dims.data();
   out.info.dim_names = out.dim_name_pointers.data();
+  out.type = tensor.is_object() ? tensor.type
+                                : fmt::format("{}{}", ingot::to_string(tensor.dtype), ingot::to_string(tensor.shape));
 }
 
 }  // namespace
@@ -132,6 +134,13 @@ ingot_status ingot_engine_input(const ingot_engine* engine, size_t index, ingot_
 }
 ingot_status ingot_engine_output(const ingot_engine* engine, size_t index, ingot_tensor_info* info) {
   return guard([&] { return ingot::capi::tensor_info(engine, &ingot_engine::outputs, index, info); });
+}
+
+const char* ingot_engine_input_type(const ingot_engine* engine, size_t index) {
+  return engine != nullptr && index < engine->inputs.size() ? engine->inputs[index].type.c_str() : nullptr;
+}
+const char* ingot_engine_output_type(const ingot_engine* engine, size_t index) {
+  return engine != nullptr && index < engine->outputs.size() ? engine->outputs[index].type.c_str() : nullptr;
 }
 
 ingot_status ingot_engine_find_input(const ingot_engine* engine, const char* name, size_t* index) {

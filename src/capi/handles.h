@@ -27,6 +27,7 @@ struct ingot_engine {
     ingot_tensor_info info{};
     std::vector<std::int64_t> dims, min, opt, max;
     std::vector<std::string> dim_names;
+    std::string type;
     std::vector<const char*> dim_name_pointers;
   };
   std::deque<Info> inputs, outputs;

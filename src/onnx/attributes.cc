@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "onnx/tensor_proto.h"
+#include "onnx/type_proto.h"
 #include "ops/op_def.h"
 
 namespace ingot::onnx {
@@ -27,6 +28,7 @@ Result<AttributeType> type_of(const AttributeProto& proto) {
   if (proto.has_s()) return AttributeType::text;
   if (proto.has_t()) return AttributeType::tensor;
   if (proto.has_g()) return AttributeType::graph;
+  if (proto.has_tp()) return AttributeType::type;
   if (proto.floats_size() > 0) return AttributeType::numbers;
   if (proto.ints_size() > 0) return AttributeType::integers;
   if (proto.strings_size() > 0) return AttributeType::texts;
@@ -69,6 +71,12 @@ Result<Attr> to_attr(const AttributeProto& proto, std::string_view name, std::st
       auto tensor = to_tensor(proto.t(), external, keep_alive);
       if (!tensor.is_ok()) return std::move(tensor).status().annotate(fmt::format("attribute {}", name));
       return Attr(*tensor);
+    }
+    case AttributeType::type: {
+      SymbolNames symbols;
+      auto value = to_type(proto.tp(), std::string(name), symbols);
+      if (!value.is_ok()) return std::move(value).status().annotate(fmt::format("attribute {}", name));
+      return Attr(value->to_string());
     }
     default:
       return unsupported("attribute {} is of a kind (ONNX attribute type {}) that is not supported", name,

@@ -93,6 +93,12 @@ Result<std::vector<ir::Type>> body_operands(const NodeDraft& draft) {
       types.push_back(std::move(type));
     }
   }
+  if (draft.op == "SequenceMap") {
+    for (std::size_t i = 0; i < draft.inputs.size(); ++i) {
+      const ir::Type type = draft.has_input(i) ? draft.input_type(i) : ir::Type{};
+      types.push_back(type.kind == ir::Type::Kind::sequence ? *type.element : type);
+    }
+  }
   if (draft.op == "Scan") {
     INGOT_ASSIGN_OR_RETURN(const std::int64_t scanned, draft.read_or<std::int64_t>("num_scan_inputs", 0));
     const auto count = static_cast<std::int64_t>(draft.inputs.size());

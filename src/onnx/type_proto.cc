@@ -45,6 +45,9 @@ Result<ir::Type> to_wrapped(ir::Type::Kind kind, const TypeProto& element, const
                             SymbolNames& symbols) {
   INGOT_ASSIGN_OR_RETURN(ir::Type inner, to_type(element, value_name, symbols));
   if (inner.kind == ir::Type::Kind::none) return invalid_argument("the type of {} lacks its element type", value_name);
+  // The elements of a sequence may differ in a size that bears one name.
+  if (kind == ir::Type::Kind::sequence && inner.is_tensor() && inner.shape && !concrete(*inner.shape))
+    inner.shape.reset();
   return ir::Type::of(kind, std::move(inner));
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Types inside the bodies of If, Loop and Scan.
+// Types inside the bodies of If, Loop, Scan and SequenceMap.
 #pragma once
 
 #include "base/status.h"

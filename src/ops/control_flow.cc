@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// If, Loop and Scan. Bodies capture nothing: what they need from outside is passed as the last inputs of the node and
-// of each body; Loop and Scan count them in the attribute `captures`.
+// If, Loop, Scan and SequenceMap. Bodies capture nothing: what they need from outside is passed as the last inputs of the node and
+// of each body; the others count them in the attribute `captures`.
 #include <algorithm>
 
+#include "base/hash.h"
 #include "ops/bodies.h"
 #include "ops/infer.h"
 #include "ops/rules.h"
@@ -35,6 +36,12 @@ ir::Type output_type(InferContext& ctx, const ir::Graph& body, std::size_t i) {
 // What two alternative types have in common.
 Result<ir::Type> join(InferContext& ctx, const ir::Type& a, const ir::Type& b) {
   if (a == b) return a;
+  // An optional may hold what the other side has for certain.
+  if (a.kind == ir::Type::Kind::optional && b.kind != a.kind) {
+    INGOT_ASSIGN_OR_RETURN(ir::Type element, join(ctx, *a.element, b));
+    return ir::Type::of(a.kind, std::move(element));
+  }
+  if (b.kind == ir::Type::Kind::optional && b.kind != a.kind) return join(ctx, b, a);
   if (a.kind != b.kind) return invalid_argument("the branches yield {} and {}", a.to_string(), b.to_string());
   if (a.kind == ir::Type::Kind::sequence || a.kind == ir::Type::Kind::optional) {
     INGOT_ASSIGN_OR_RETURN(ir::Type element, join(ctx, *a.element, *b.element));
@@ -147,14 +154,48 @@ Status infer_scan(InferContext& ctx) {
   return Status::ok();
 }
 
+// The sequence of what one iteration yields; what it knows of sizes has no name outside.
+Result<ir::Type> collected(const ir::Type& element) {
+  if (!element.is_tensor())
+    return invalid_argument("the body of SequenceMap must yield tensors, not {}", element.to_string());
+  const bool fixed = element.shape && concrete(*element.shape);
+  return ir::Type::of(ir::Type::Kind::sequence, fixed ? element : ir::Type::tensor(element.dtype, std::nullopt));
+}
+
+Status infer_sequence_map(InferContext& ctx) {
+  const ir::Graph& body = *ctx.subgraph("body");
+  INGOT_RETURN_IF_ERROR(state_count(ctx, 1).status());
+  INGOT_RETURN_IF_ERROR(expect_counts(body, "body", ctx.input_count(), ctx.output_count()));
+  if (ctx.type(0).kind != ir::Type::Kind::sequence)
+    return invalid_argument("{} must be a sequence, not {}", ctx.input_name(0), ctx.type(0).to_string());
+  for (std::size_t i = 0; i < ctx.output_count(); ++i) {
+    INGOT_ASSIGN_OR_RETURN(ir::Type type, collected(body.value(body.outputs()[i]).type));
+    ctx.set_type(i, std::move(type));
+  }
+  return Status::ok();
+}
+
 // A body's input as long as nothing speaks against it: like what goes in. `loosen` is told where the body makes
 // something else of it.
 void assume(ir::Value& input, const ir::Type& type) {
   if (type.is_tensor() && input.type.is_tensor() && type.dtype == input.type.dtype && type.shape) input.type = type;
+  if (!type.is_tensor() && type.kind == input.type.kind) input.type = type;
+}
+
+// The same type without any shape.
+ir::Type without_shapes(const ir::Type& type) {
+  if (type.is_tensor() || type.element == nullptr) return ir::Type::tensor(type.dtype, std::nullopt);
+  return ir::Type::of(type.kind, without_shapes(*type.element));
 }
 
 // True when it had to change. `prefix` makes names for sizes that differ from one iteration to the next.
 bool loosen(ir::Value& input, const ir::Type& result, const std::string& prefix) {
+  if (!input.type.is_tensor() && input.type.kind != ir::Type::Kind::map) {
+    const ir::Type open = without_shapes(input.type);
+    if (input.type == result || input.type == open) return false;
+    input.type = open;
+    return true;
+  }
   if (!input.type.is_tensor() || !input.type.shape) return false;
   if (!result.is_tensor() || !result.shape || result.shape->size() != input.type.shape->size()) {
     input.type.shape.reset();
@@ -176,6 +217,7 @@ bool loosen(ir::Value& input, const ir::Type& result, const std::string& prefix)
 Status infer_bodies(const ir::Graph& graph, ir::Node& node) {
   const bool loop = node.op == "Loop";
   const bool scan = node.op == "Scan";
+  const bool sequence_map = node.op == "SequenceMap";
   const auto captures = static_cast<std::size_t>(std::max<std::int64_t>(node.attrs.get_int("captures", 0), 0));
   const auto scans = static_cast<std::size_t>(std::max<std::int64_t>(node.attrs.get_int("num_scan_inputs", 0), 0));
   const std::size_t first_operand = node.op == "If" ? 1 : 0;
@@ -191,6 +233,11 @@ Status infer_bodies(const ir::Graph& graph, ir::Node& node) {
       if (outer == ir::kNoValue || (loop && i < 2)) continue;
       ir::Value& input = body->value(body->inputs()[i]);
       const ir::Value& value = graph.value(outer);
+      if (sequence_map) {
+        const bool element = i + captures < count && value.type.kind == ir::Type::Kind::sequence;
+        assume(input, element ? *value.type.element : value.type);
+        continue;
+      }
       const bool slice = scan && i >= states && i < states + scans;
       const bool state = (loop || scan) && !slice && i >= first_state && i < first_state + states;
       if (!slice) assume(input, value.type);
@@ -203,7 +250,7 @@ Status infer_bodies(const ir::Graph& graph, ir::Node& node) {
       type.shape->erase(type.shape->begin() + static_cast<std::ptrdiff_t>(axis));
       assume(input, type);
     }
-    const std::string prefix = fmt::format("_state.s{:08x}", std::hash<std::string>()(body->name) & 0xffffffffU);
+    const std::string prefix = fmt::format("_state.s{:08x}", hash_text(body->name) & 0xffffffffU);
     // Each round opens at least one dimension or one rank, so this ends.
     for (bool changed = true; changed;) {
       INGOT_RETURN_IF_ERROR(infer_graph(*body));
@@ -233,6 +280,8 @@ void add_control_flow_ops(Table& table) {
                            {"scan_input_directions", AttrKind::integers},
                            {"scan_output_axes", AttrKind::integers},
                            {"scan_output_directions", AttrKind::integers}}));
+  table.push_back(make_op("SequenceMap", "input_sequence_and_additional_inputs*:any", "out_sequence*",
+                          infer_sequence_map, {body, captures}));
 }
 
 }  // namespace ingot::ops

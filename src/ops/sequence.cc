@@ -2,6 +2,8 @@
 // Sequences and optionals.
 #include "ops/sequence.h"
 
+#include "base/text_scanner.h"
+
 namespace ingot::ops {
 namespace {
 
@@ -122,8 +124,17 @@ Status infer_concat(InferContext& ctx) {
 }
 
 Status infer_optional(InferContext& ctx) {
-  if (!ctx.present(0)) return invalid_argument("an optional that holds nothing needs the type of what it could hold");
-  ctx.set_type(0, ir::Type::of(Kind::optional, ctx.type(0)));
+  if (ctx.present(0)) {
+    ctx.set_type(0, ir::Type::of(Kind::optional, ctx.type(0)));
+    return Status::ok();
+  }
+  const std::string text = ctx.attrs().get_string("type", "");
+  if (text.empty())
+    return invalid_argument("an optional that holds nothing needs the type of what it could hold (attribute type)");
+  TextScanner scanner(text);
+  Result<ir::Type> type = ir::parse_type(scanner);
+  if (!type.is_ok()) return std::move(type).status().annotate("attribute type");
+  ctx.set_type(0, ir::Type::of(Kind::optional, std::move(type).value()));
   return Status::ok();
 }
 
@@ -152,7 +163,7 @@ void add_sequence_ops(Table& table) {
       make_op("SplitToSequence", "input split?", "sequence", infer_split, {axis, {"keepdims", AttrKind::integer}}));
   table.push_back(
       make_op("ConcatFromSequence", "sequence:any", "result", infer_concat, {axis, {"new_axis", AttrKind::integer}}));
-  table.push_back(make_op("Optional", "input?:any", "output", infer_optional));
+  table.push_back(make_op("Optional", "input?:any", "output", infer_optional, {{"type", AttrKind::text}}));
   table.push_back(make_op("OptionalHasElement", "input?:any", "output", infer_has_element));
   table.push_back(make_op("OptionalGetElement", "input:any", "output", infer_get_element));
 }

@@ -34,6 +34,8 @@ struct Tensor {
   std::string type = {};
 
   [[nodiscard]] bool is_object() const { return !type.empty(); }
+  // A sequence, or an optional one.
+  [[nodiscard]] bool is_sequence() const { return type.find("seq<") != std::string::npos; }
 };
 
 struct Step {

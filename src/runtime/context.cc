@@ -64,7 +64,7 @@ const void* Context::output_data(std::size_t output) const {
   const Value value = executor_.output(output);
   if (value.object == nullptr) return value.data;
   const bool one = value.object->present && value.object->items.size() == 1;
-  return one && !engine_->output(output).type.starts_with("seq") ? value.object->items[0]->bytes().data() : nullptr;
+  return one && !engine_->output(output).is_sequence() ? value.object->items[0]->bytes().data() : nullptr;
 }
 
 Status Context::check_profiles() const {

@@ -2,101 +2,32 @@
 #include "runtime/control_flow.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
 #include "plan/symbols.h"
 #include "runtime/executor.h"
-#include "runtime/object_ops.h"
+#include "runtime/scan_values.h"
 
 namespace ingot {
 namespace {
 
-// How a step's operands divide: the fixed ones of Loop, states, scan inputs, captures; outputs: states, then scans.
-struct Layout {
-  std::size_t fixed = 0, states = 0, scan_inputs = 0, captures = 0, scan_outputs = 0;
-};
+using Values = std::vector<Value>;
 
-Result<Layout> layout_of(const Problem& problem) {
-  Layout layout;
-  const std::size_t inputs = problem.inputs.size();
-  const bool loop = problem.kind == "Loop";
-  const std::int64_t captures = problem.attrs.get_int("captures", 0);
-  const std::int64_t scans = loop ? 0 : problem.attrs.get_int("num_scan_inputs", 0);
-  layout.fixed = loop ? 2 : 0;
-  if (captures < 0 || scans < (loop ? 0 : 1) || captures > static_cast<std::int64_t>(inputs) ||
-      scans > static_cast<std::int64_t>(inputs) || layout.fixed + static_cast<std::size_t>(captures + scans) > inputs)
-    return corrupt("{} with {} operands, {} captures and {} scan inputs", problem.kind, inputs, captures, scans);
-  layout.captures = static_cast<std::size_t>(captures);
-  layout.scan_inputs = static_cast<std::size_t>(scans);
-  layout.states = inputs - layout.fixed - layout.captures - layout.scan_inputs;
-  if (layout.states > problem.outputs.size()) return corrupt("{} carries more values than it yields", problem.kind);
-  layout.scan_outputs = problem.outputs.size() - layout.states;
-  return layout;
+const plan::Step& planned_step(const Executor& executor, std::size_t step) {
+  return executor.loaded().program->steps[step];
 }
 
-Status run_body(Executor& body, const Executor& outer, const std::vector<Value>& inputs) {
+Values values_of(const Executor& executor, const std::vector<std::int32_t>& ids, std::size_t first) {
+  Values values;
+  for (std::size_t i = first; i < ids.size(); ++i) values.push_back(executor.value_of(ids[i]));
+  return values;
+}
+
+Status run_body(Executor& body, const Executor& outer, const Values& inputs) {
   body.set_outer_symbols(outer.symbols());
   for (std::size_t i = 0; i < inputs.size(); ++i) INGOT_RETURN_IF_ERROR(body.bind_value(i, inputs[i]));
   return body.run();
 }
-
-Result<bool> condition(const Value& value) {
-  INGOT_ASSIGN_OR_RETURN(const TensorPtr tensor, tensor_view(value));
-  if (tensor->dtype() != DType::boolean || tensor->elements() != 1)
-    return invalid_argument("the condition is {}{}, not one boolean", to_string(tensor->dtype()),
-                            to_string(tensor->shape()));
-  return tensor->as_int(0) != 0;
-}
-
-// What the iterations yield, one after the other.
-class Stack {
- public:
-  explicit Stack(Allocator& allocator) : memory_(allocator) {}
-
-  Status append(const Value& value) {
-    INGOT_ASSIGN_OR_RETURN(const TensorPtr tensor, tensor_view(value));
-    if (count_ == 0) {
-      dtype_ = tensor->dtype();
-      element_ = tensor->shape();
-    }
-    if (tensor->shape() != element_ || tensor->dtype() != dtype_)
-      return invalid_argument("iteration {} yields {}, the first one {}", count_, to_string(tensor->shape()),
-                              to_string(element_));
-    ++count_;
-    strings_.insert(strings_.end(), tensor->strings().begin(), tensor->strings().end());
-    if (dtype_ == DType::string) return Status::ok();
-    if (bits_of(dtype_) < 8) return unsupported("scan outputs of {}", to_string(dtype_));
-    const std::span<const std::byte> bytes = tensor->bytes();
-    if (used_ + bytes.size() > memory_.size())
-      INGOT_RETURN_IF_ERROR(memory_.reserve(std::max(used_ + bytes.size(), 2 * memory_.size()), used_));
-    if (!bytes.empty()) std::memcpy(memory_.data() + used_, bytes.data(), bytes.size());
-    used_ += bytes.size();
-    return Status::ok();
-  }
-
-  // A view; `empty` is what an element would have been where there was none.
-  [[nodiscard]] Result<TensorPtr> tensor(const HostTensor& empty) const {
-    Shape shape = count_ == 0 ? empty.shape() : element_;
-    shape.insert(shape.begin(), count_);
-    const DType dtype = count_ == 0 ? empty.dtype() : dtype_;
-    if (dtype == DType::string) {
-      INGOT_ASSIGN_OR_RETURN(HostTensor out, HostTensor::create(dtype, std::move(shape)));
-      out.strings() = strings_;
-      return share(std::move(out));
-    }
-    INGOT_ASSIGN_OR_RETURN(HostTensor out, HostTensor::view(dtype, std::move(shape), {memory_.data(), used_}, nullptr));
-    return share(std::move(out));
-  }
-
- private:
-  Buffer memory_;
-  std::size_t used_ = 0;
-  std::vector<std::string> strings_;
-  DType dtype_ = DType::undefined;
-  Shape element_;
-  std::int64_t count_ = 0;
-};
 
 // What a body would yield: where it never ran, the sizes that are not known count as none.
 Result<HostTensor> empty_element(const Executor& body, const Executor& outer, std::size_t output) {
@@ -113,22 +44,19 @@ Result<HostTensor> empty_element(const Executor& body, const Executor& outer, st
 // The states from one iteration to the next, and what the iterations leave behind.
 class Iteration {
  public:
-  Iteration(Executor& outer, std::size_t step, const Layout& layout)
-      : outer_(outer), planned_(outer.loaded().program->steps[step]), layout_(layout), body_(outer.body(step, 0)) {
-    for (std::size_t i = 0; i < layout.states; ++i) {
-      states_.emplace_back(outer.allocator()).value = outer.value_of(planned_.inputs[layout.fixed + i]);
-    }
-    for (std::size_t i = 0; i < layout.scan_outputs; ++i) stacks_.emplace_back(outer.allocator());
-    for (std::size_t i = 0; i < layout.captures; ++i)
-      captures_.push_back(outer.value_of(planned_.inputs[planned_.inputs.size() - layout.captures + i]));
+  Iteration(Executor& outer, std::size_t step, const LoopOperands& operands)
+      : outer_(outer), planned_(planned_step(outer, step)), operands_(operands), body_(outer.body(step, 0)) {
+    for (std::size_t i = 0; i < operands.states; ++i)
+      states_.emplace_back(outer.allocator()).value = outer.value_of(planned_.inputs[operands.fixed + i]);
+    for (std::size_t i = 0; i < operands.scan_outputs; ++i) stacks_.emplace_back(outer.allocator());
+    captures_ = values_of(outer, planned_.inputs, planned_.inputs.size() - operands.captures);
   }
 
   [[nodiscard]] Executor& body() { return body_; }
 
-  // `before` and `between` are the operands on either side of the states; the body's outputs from `first` on are
-  // states.
-  Status run(const std::vector<Value>& before, const std::vector<Value>& between, std::size_t first) {
-    std::vector<Value> inputs = before;
+  // `before` and `between` are the operands on either side of the states; the body's outputs from `first` on are states.
+  Status run(const Values& before, const Values& between, std::size_t first) {
+    Values inputs = before;
     for (const Carried& state : states_) inputs.push_back(state.value);
     inputs.insert(inputs.end(), between.begin(), between.end());
     inputs.insert(inputs.end(), captures_.begin(), captures_.end());
@@ -145,41 +73,40 @@ class Iteration {
     return Status::ok();
   }
   // `first`: the body's output that scan output 0 stacks.
-  Result<TensorPtr> scan_output(std::size_t i, std::size_t first) {
+  Result<TensorPtr> stacked(std::size_t i, std::size_t first) {
     INGOT_ASSIGN_OR_RETURN(const HostTensor empty, empty_element(body_, outer_, first + i));
     return stacks_[i].tensor(empty);
   }
   Status set_scan_output(std::size_t i, const TensorPtr& tensor) {
     const Object strings{true, {tensor}};
-    return outer_.set_value(planned_.outputs[layout_.states + i],
+    return outer_.set_value(planned_.outputs[operands_.states + i],
                             tensor->dtype() == DType::string ? Value::of(strings) : Value::of(*tensor));
   }
 
  private:
   Executor& outer_;
   const plan::Step& planned_;
-  const Layout& layout_;
+  const LoopOperands& operands_;
   Executor& body_;
   std::vector<Carried> states_;
   std::vector<Stack> stacks_;
-  std::vector<Value> captures_;
+  Values captures_;
 };
 
 Status run_if(const Problem&, Executor& outer, std::size_t step) {
-  const plan::Step& planned = outer.loaded().program->steps[step];
-  INGOT_ASSIGN_OR_RETURN(const bool taken, condition(outer.value_of(planned.inputs[0])));
+  const plan::Step& planned = planned_step(outer, step);
+  INGOT_ASSIGN_OR_RETURN(const bool taken, condition_of(outer.value_of(planned.inputs[0])));
   Executor& branch = outer.body(step, taken ? 0 : 1);
-  std::vector<Value> inputs;
-  for (std::size_t i = 1; i < planned.inputs.size(); ++i) inputs.push_back(outer.value_of(planned.inputs[i]));
-  INGOT_RETURN_IF_ERROR(run_body(branch, outer, inputs));
+  INGOT_RETURN_IF_ERROR(run_body(branch, outer, values_of(outer, planned.inputs, 1)));
   for (std::size_t i = 0; i < planned.outputs.size(); ++i)
     INGOT_RETURN_IF_ERROR(outer.set_value(planned.outputs[i], branch.output(i)));
   return Status::ok();
 }
 
 Status run_loop(const Problem& problem, Executor& outer, std::size_t step) {
-  const plan::Step& planned = outer.loaded().program->steps[step];
-  INGOT_ASSIGN_OR_RETURN(const Layout layout, layout_of(problem));
+  const plan::Step& planned = planned_step(outer, step);
+  INGOT_ASSIGN_OR_RETURN(const LoopOperands operands,
+                         divide_operands("Loop", problem.attrs, planned.inputs.size(), planned.outputs.size()));
   std::int64_t trips = std::numeric_limits<std::int64_t>::max();
   if (planned.inputs[0] >= 0) {
     INGOT_ASSIGN_OR_RETURN(const TensorPtr count, tensor_view(outer.value_of(planned.inputs[0])));
@@ -188,149 +115,135 @@ Status run_loop(const Problem& problem, Executor& outer, std::size_t step) {
   }
   bool go_on = true;
   if (planned.inputs[1] >= 0) {
-    INGOT_ASSIGN_OR_RETURN(go_on, condition(outer.value_of(planned.inputs[1])));
+    INGOT_ASSIGN_OR_RETURN(go_on, condition_of(outer.value_of(planned.inputs[1])));
   }
-  Iteration iteration(outer, step, layout);
+  Iteration iteration(outer, step, operands);
+  const plan::Program& body = *iteration.body().loaded().program;
   for (std::int64_t i = 0; i < trips && go_on; ++i) {
-    std::vector<Value> fixed = {{DType::i64, {}, &i, sizeof(i), nullptr},
-                                {DType::boolean, {}, &go_on, sizeof(go_on), nullptr}};
+    Values fixed = {{DType::i64, {}, &i, sizeof(i), nullptr}, {DType::boolean, {}, &go_on, sizeof(go_on), nullptr}};
     // A body may declare these as vectors of one element.
-    const plan::Program& body = *iteration.body().loaded().program;
     for (std::size_t k = 0; k < fixed.size(); ++k)
       fixed[k].shape = Shape(body.tensors[static_cast<std::size_t>(body.inputs[k])].shape.size(), 1);
-    INGOT_RETURN_IF_ERROR(iteration.run(fixed, {}, 1));
-    INGOT_ASSIGN_OR_RETURN(go_on, condition(iteration.body().output(0)));
+    Status status = iteration.run(fixed, {}, 1);
+    if (!status.is_ok()) return std::move(status).annotate(fmt::format("iteration {}", i));
+    INGOT_ASSIGN_OR_RETURN(go_on, condition_of(iteration.body().output(0)));
   }
   INGOT_RETURN_IF_ERROR(iteration.finish_states());
-  for (std::size_t i = 0; i < layout.scan_outputs; ++i) {
-    INGOT_ASSIGN_OR_RETURN(const TensorPtr stacked, iteration.scan_output(i, 1 + layout.states));
+  for (std::size_t i = 0; i < operands.scan_outputs; ++i) {
+    INGOT_ASSIGN_OR_RETURN(const TensorPtr stacked, iteration.stacked(i, 1 + operands.states));
     INGOT_RETURN_IF_ERROR(iteration.set_scan_output(i, stacked));
   }
   return Status::ok();
 }
 
-std::int64_t entry(const Problem& problem, std::string_view name, std::size_t i) {
-  const Ints list = problem.attrs.get_ints(name, {});
-  return i < list.size() ? list[i] : 0;
-}
-
-// A scan input with the scanned axis in front, in the order of the iterations.
-Result<TensorPtr> scan_input(const Problem& problem, const Value& value, std::size_t i) {
-  INGOT_ASSIGN_OR_RETURN(TensorPtr tensor, tensor_view(value));
-  const std::int64_t rank = tensor->rank();
-  std::int64_t axis = entry(problem, "scan_input_axes", i);
-  if (axis < -rank || axis >= rank) return invalid_argument("scan input {} of rank {} has no axis {}", i, rank, axis);
-  if (axis < 0) axis += rank;
-  if (axis != 0) {
-    Ints perm{axis};
-    for (std::int64_t k = 0; k < rank; ++k)
-      if (k != axis) perm.push_back(k);
-    Attrs attrs;
-    attrs.set("perm", std::move(perm));
-    INGOT_ASSIGN_OR_RETURN(tensor, evaluate_one("Transpose", attrs, {tensor.get()}));
-  }
-  return tensor;
-}
-
-// The slice of one iteration.
-Result<HostTensor> slice(const HostTensor& tensor, std::int64_t index) {
-  Shape shape(tensor.shape().begin() + 1, tensor.shape().end());
-  if (tensor.dtype() == DType::string) {
-    INGOT_ASSIGN_OR_RETURN(HostTensor out, HostTensor::create(DType::string, shape));
-    const auto begin = tensor.strings().begin() + static_cast<std::ptrdiff_t>(index * out.elements());
-    out.strings().assign(begin, begin + static_cast<std::ptrdiff_t>(out.elements()));
-    return out;
-  }
-  if (bits_of(tensor.dtype()) < 8) return unsupported("scan inputs of {}", to_string(tensor.dtype()));
-  const std::size_t bytes = tensor.bytes().size() / static_cast<std::size_t>(tensor.shape()[0]);
-  return HostTensor::view(tensor.dtype(), std::move(shape),
-                          tensor.bytes().subspan(static_cast<std::size_t>(index) * bytes, bytes), nullptr);
-}
-
-// From iterations in front, in their order, to the axis and direction that are asked for.
-Result<TensorPtr> scan_output(const Problem& problem, TensorPtr tensor, std::size_t i) {
-  if (entry(problem, "scan_output_directions", i) == 1 && tensor->shape()[0] > 1) {
-    const HostTensor starts = HostTensor::of_ints({{-1}});
-    const HostTensor ends = HostTensor::of_ints({{std::numeric_limits<std::int64_t>::min()}});
-    const HostTensor axes = HostTensor::of_ints({{0}});
-    INGOT_ASSIGN_OR_RETURN(tensor, evaluate_one("Slice", {}, {tensor.get(), &starts, &ends, &axes, &starts}));
-  }
-  const std::int64_t rank = tensor->rank();
-  std::int64_t axis = entry(problem, "scan_output_axes", i);
-  if (axis < -rank || axis >= rank) return invalid_argument("scan output {} of rank {} has no axis {}", i, rank, axis);
-  if (axis < 0) axis += rank;
-  if (axis == 0) return tensor;
-  Ints perm;
-  for (std::int64_t k = 1; k < rank; ++k) perm.push_back(k);
-  perm.insert(perm.begin() + axis, 0);
-  Attrs attrs;
-  attrs.set("perm", std::move(perm));
-  return evaluate_one("Transpose", attrs, {tensor.get()});
-}
-
 Status run_scan(const Problem& problem, Executor& outer, std::size_t step) {
-  const plan::Step& planned = outer.loaded().program->steps[step];
-  INGOT_ASSIGN_OR_RETURN(const Layout layout, layout_of(problem));
+  const plan::Step& planned = planned_step(outer, step);
+  INGOT_ASSIGN_OR_RETURN(const LoopOperands operands,
+                         divide_operands("Scan", problem.attrs, planned.inputs.size(), planned.outputs.size()));
   std::vector<TensorPtr> scanned;
-  for (std::size_t i = 0; i < layout.scan_inputs; ++i) {
-    INGOT_ASSIGN_OR_RETURN(TensorPtr tensor, scan_input(problem, outer.value_of(planned.inputs[layout.states + i]), i));
+  for (std::size_t i = 0; i < operands.scan_inputs; ++i) {
+    const Value value = outer.value_of(planned.inputs[operands.states + i]);
+    INGOT_ASSIGN_OR_RETURN(TensorPtr tensor, scan_input(problem.attrs, value, i));
     if (!scanned.empty() && tensor->shape()[0] != scanned[0]->shape()[0])
       return invalid_argument("the scan inputs have {} and {} slices", scanned[0]->shape()[0], tensor->shape()[0]);
     scanned.push_back(std::move(tensor));
   }
-  Iteration iteration(outer, step, layout);
+  Iteration iteration(outer, step, operands);
   const std::int64_t trips = scanned[0]->shape()[0];
   for (std::int64_t t = 0; t < trips; ++t) {
-    std::vector<HostTensor> slices;
+    std::vector<Object> slices(scanned.size());
+    Values values;
     for (std::size_t i = 0; i < scanned.size(); ++i) {
-      const bool backwards = entry(problem, "scan_input_directions", i) == 1;
-      INGOT_ASSIGN_OR_RETURN(HostTensor part, slice(*scanned[i], backwards ? trips - 1 - t : t));
-      slices.push_back(std::move(part));
+      INGOT_ASSIGN_OR_RETURN(HostTensor part, scan_slice(*scanned[i], scan_index(problem.attrs, i, t, trips)));
+      slices[i].items = {share(std::move(part))};
+      const HostTensor& slice = *slices[i].items[0];
+      values.push_back(slice.dtype() == DType::string ? Value::of(slices[i]) : Value::of(slice));
     }
-    std::vector<Object> objects;  // strings reach the body as objects
-    std::vector<Value> values;
-    objects.reserve(slices.size());
-    for (const HostTensor& part : slices) {
-      if (part.dtype() == DType::string) objects.push_back({true, {share(part)}});
-      values.push_back(part.dtype() == DType::string ? Value::of(objects.back()) : Value::of(part));
-    }
-    INGOT_RETURN_IF_ERROR(iteration.run({}, values, 0));
+    Status status = iteration.run({}, values, 0);
+    if (!status.is_ok()) return std::move(status).annotate(fmt::format("iteration {}", t));
   }
   INGOT_RETURN_IF_ERROR(iteration.finish_states());
-  for (std::size_t i = 0; i < layout.scan_outputs; ++i) {
-    INGOT_ASSIGN_OR_RETURN(const TensorPtr stacked, iteration.scan_output(i, layout.states));
-    INGOT_ASSIGN_OR_RETURN(const TensorPtr turned, scan_output(problem, stacked, i));
+  for (std::size_t i = 0; i < operands.scan_outputs; ++i) {
+    INGOT_ASSIGN_OR_RETURN(const TensorPtr stacked, iteration.stacked(i, operands.states));
+    INGOT_ASSIGN_OR_RETURN(const TensorPtr turned, scan_output(problem.attrs, stacked, i));
     INGOT_RETURN_IF_ERROR(iteration.set_scan_output(i, turned));
   }
   return Status::ok();
 }
 
+// The body takes one element of each sequence; other operands reach it as they are.
+Status run_sequence_map(const Problem&, Executor& outer, std::size_t step) {
+  const plan::Step& planned = planned_step(outer, step);
+  const Values operands = values_of(outer, planned.inputs, 0);
+  const auto is_sequence = [&](std::size_t i) {
+    return outer.loaded().program->tensors[static_cast<std::size_t>(planned.inputs[i])].is_sequence();
+  };
+  if (!is_sequence(0) || operands[0].object == nullptr) return invalid_argument("input 0 is no sequence");
+  const std::size_t trips = operands[0].object->items.size();
+  Executor& body = outer.body(step, 0);
+  std::vector<Object> results(planned.outputs.size());
+  for (std::size_t t = 0; t < trips; ++t) {
+    std::vector<Object> elements(operands.size());
+    Values inputs = operands;
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      if (planned.inputs[i] < 0 || !is_sequence(i)) continue;
+      const std::vector<TensorPtr>& items = operands[i].object->items;
+      if (items.size() != trips)
+        return invalid_argument("input {} has {} elements, the first sequence {}", i, items.size(), trips);
+      elements[i].items = {items[t]};
+      inputs[i] = Value::of(elements[i]);
+    }
+    Status status = run_body(body, outer, inputs);
+    if (!status.is_ok()) return std::move(status).annotate(fmt::format("element {}", t));
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      INGOT_ASSIGN_OR_RETURN(TensorPtr element, tensor_copy(body.output(i)));
+      results[i].items.push_back(std::move(element));
+    }
+  }
+  for (std::size_t i = 0; i < results.size(); ++i)
+    INGOT_RETURN_IF_ERROR(outer.set_value(planned.outputs[i], Value::of(results[i])));
+  return Status::ok();
+}
+
+struct Row {
+  std::string_view op;
+  std::size_t bodies;
+  std::size_t outer_inputs, body_outputs;  // which the other side does not have
+  Status (*run)(const Problem& problem, Executor& outer, std::size_t step);
+};
+constexpr Row kRows[] = {
+    {"If", 2, 1, 0, run_if},
+    {"Loop", 1, 0, 1, run_loop},
+    {"Scan", 1, 0, 0, run_scan},
+    {"SequenceMap", 1, 0, 0, run_sequence_map},
+};
+
+const Row* find_row(std::string_view op) {
+  const auto* row = std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.op == op; });
+  return row == std::end(kRows) ? nullptr : row;
+}
+
 }  // namespace
 
 Status check_control_flow(const Problem& problem, const plan::Step& step, const plan::Plan& plan) {
-  const auto expect = [&](std::size_t bodies, std::size_t inputs, std::size_t outputs) {
-    if (step.programs.size() != bodies) return corrupt("{} with {} bodies", problem.kind, step.programs.size());
-    for (const std::int32_t id : step.programs) {
-      const plan::Program& body = plan.programs[static_cast<std::size_t>(id)];
-      if (body.inputs.size() != inputs || body.outputs.size() != outputs)
-        return corrupt("a body of {} takes {} and yields {} values instead of {} and {}", problem.kind,
-                       body.inputs.size(), body.outputs.size(), inputs, outputs);
-    }
-    return Status::ok();
-  };
-  if (problem.kind == "If") {
-    if (step.inputs.empty()) return corrupt("If without a condition");
-    return expect(2, step.inputs.size() - 1, step.outputs.size());
+  const Row* row = find_row(problem.kind);
+  if (row == nullptr) return corrupt("'{}' is no control flow", problem.kind);
+  if (step.inputs.size() < row->outer_inputs || step.inputs.empty()) return corrupt("{} without inputs", problem.kind);
+  if (step.programs.size() != row->bodies) return corrupt("{} with {} bodies", problem.kind, step.programs.size());
+  const std::size_t inputs = step.inputs.size() - row->outer_inputs;
+  const std::size_t outputs = step.outputs.size() + row->body_outputs;
+  for (const std::int32_t id : step.programs) {
+    const plan::Program& body = plan.programs[static_cast<std::size_t>(id)];
+    if (body.inputs.size() != inputs || body.outputs.size() != outputs)
+      return corrupt("a body of {} takes {} and yields {} values instead of {} and {}", problem.kind,
+                     body.inputs.size(), body.outputs.size(), inputs, outputs);
   }
-  if (problem.kind != "Loop" && problem.kind != "Scan") return corrupt("'{}' is no control flow", problem.kind);
-  INGOT_RETURN_IF_ERROR(layout_of(problem).status());
-  return expect(1, step.inputs.size(), step.outputs.size() + (problem.kind == "Loop" ? 1 : 0));
+  if (problem.kind != "Loop" && problem.kind != "Scan") return Status::ok();
+  return divide_operands(problem.kind, problem.attrs, step.inputs.size(), step.outputs.size()).status();
 }
 
 Status run_control_flow(const RuntimeStep& step, Executor& executor, std::size_t index) {
-  if (step.problem.kind == "If") return run_if(step.problem, executor, index);
-  return step.problem.kind == "Loop" ? run_loop(step.problem, executor, index)
-                                     : run_scan(step.problem, executor, index);
+  return find_row(step.problem.kind)->run(step.problem, executor, index);
 }
 
 }  // namespace ingot

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// If, Loop and Scan: the runtime runs their bodies as programs of their own.
+// If, Loop, Scan and SequenceMap: the runtime runs their bodies as programs of their own.
 #pragma once
 
 #include "base/status.h"

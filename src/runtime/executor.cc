@@ -155,7 +155,7 @@ Status Executor::check_bindings() {
   const plan::Program& plan = program();
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     const TensorState& state = tensors_[static_cast<std::size_t>(plan.inputs[i])];
-    if (input(i).is_object() && state.object.present && state.object.items.empty() && !input(i).type.starts_with("seq"))
+    if (input(i).is_object() && state.object.present && state.object.items.empty() && !input(i).is_sequence())
       return failed_precondition("input '{}' is not bound", input(i).name);
     if (inputs_[i].data == nullptr && state.bytes != 0)
       return failed_precondition("input '{}' is not bound", input(i).name);

@@ -39,9 +39,9 @@ Result<std::ptrdiff_t> position(const Values& inputs, std::size_t i, std::size_t
   return static_cast<std::ptrdiff_t>(at);
 }
 
-Result<Objects> sequence_empty(const Problem&, const Values&) { return Objects(1); }
+Result<Objects> sequence_empty(const Attrs&, const Values&) { return Objects(1); }
 
-Result<Objects> sequence_construct(const Problem&, const Values& inputs) {
+Result<Objects> sequence_construct(const Attrs&, const Values& inputs) {
   Objects out(1);
   for (const Value& input : inputs) {
     INGOT_ASSIGN_OR_RETURN(TensorPtr item, tensor_copy(input));
@@ -50,7 +50,7 @@ Result<Objects> sequence_construct(const Problem&, const Values& inputs) {
   return out;
 }
 
-Result<Objects> sequence_insert(const Problem&, const Values& inputs) {
+Result<Objects> sequence_insert(const Attrs&, const Values& inputs) {
   INGOT_ASSIGN_OR_RETURN(const Object* sequence, object_operand(inputs, 0));
   INGOT_ASSIGN_OR_RETURN(TensorPtr item, tensor_copy(inputs[1]));
   Objects out{*sequence};
@@ -62,7 +62,7 @@ Result<Objects> sequence_insert(const Problem&, const Values& inputs) {
   return out;
 }
 
-Result<Objects> sequence_erase(const Problem&, const Values& inputs) {
+Result<Objects> sequence_erase(const Attrs&, const Values& inputs) {
   INGOT_ASSIGN_OR_RETURN(const Object* sequence, object_operand(inputs, 0));
   if (sequence->items.empty()) return invalid_argument("the sequence is empty");
   Objects out{*sequence};
@@ -74,13 +74,13 @@ Result<Objects> sequence_erase(const Problem&, const Values& inputs) {
   return out;
 }
 
-Result<Objects> sequence_at(const Problem&, const Values& inputs) {
+Result<Objects> sequence_at(const Attrs&, const Values& inputs) {
   INGOT_ASSIGN_OR_RETURN(const Object* sequence, object_operand(inputs, 0));
   INGOT_ASSIGN_OR_RETURN(const std::ptrdiff_t at, position(inputs, 1, sequence->items.size(), false));
   return Objects{{true, {sequence->items[static_cast<std::size_t>(at)]}}};
 }
 
-Result<Objects> sequence_length(const Problem&, const Values& inputs) {
+Result<Objects> sequence_length(const Attrs&, const Values& inputs) {
   INGOT_ASSIGN_OR_RETURN(const Object* sequence, object_operand(inputs, 0));
   return Objects{object_of(HostTensor::scalar(DType::i64, static_cast<double>(sequence->items.size())))};
 }
@@ -97,17 +97,17 @@ Result<HostTensor> with_axis(const HostTensor& tensor, std::size_t axis, bool in
   return tensor.reshaped(std::move(shape));
 }
 
-Result<std::size_t> axis_of(const Problem& problem, std::int64_t rank, std::int64_t otherwise) {
-  const std::int64_t axis = problem.attrs.get_int("axis", otherwise);
+Result<std::size_t> axis_of(const Attrs& attrs, std::int64_t rank, std::int64_t otherwise) {
+  const std::int64_t axis = attrs.get_int("axis", otherwise);
   if (axis < -rank || axis >= rank) return invalid_argument("axis {} for rank {}", axis, rank);
   return static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
 }
 
-Result<Objects> split_to_sequence(const Problem& problem, const Values& inputs) {
+Result<Objects> split_to_sequence(const Attrs& attrs, const Values& inputs) {
   INGOT_ASSIGN_OR_RETURN(const TensorPtr input, tensor_view(inputs[0]));
-  INGOT_ASSIGN_OR_RETURN(const std::size_t axis, axis_of(problem, input->rank(), 0));
+  INGOT_ASSIGN_OR_RETURN(const std::size_t axis, axis_of(attrs, input->rank(), 0));
   const std::int64_t size = input->shape()[axis];
-  const bool keep = has(inputs, 1) || problem.attrs.get_int("keepdims", 1) != 0;
+  const bool keep = has(inputs, 1) || attrs.get_int("keepdims", 1) != 0;
   std::vector<std::int64_t> lengths;
   std::int64_t each = 1;
   if (has(inputs, 1)) {
@@ -142,11 +142,11 @@ Result<Objects> split_to_sequence(const Problem& problem, const Values& inputs) 
   return out;
 }
 
-Result<Objects> concat_from_sequence(const Problem& problem, const Values& inputs) {
+Result<Objects> concat_from_sequence(const Attrs& attrs, const Values& inputs) {
   INGOT_ASSIGN_OR_RETURN(const Object* sequence, object_operand(inputs, 0));
   if (sequence->items.empty()) return invalid_argument("the sequence is empty");
-  const bool stack = problem.attrs.get_int("new_axis", 0) != 0;
-  INGOT_ASSIGN_OR_RETURN(const std::size_t axis, axis_of(problem, sequence->items[0]->rank() + (stack ? 1 : 0), 0));
+  const bool stack = attrs.get_int("new_axis", 0) != 0;
+  INGOT_ASSIGN_OR_RETURN(const std::size_t axis, axis_of(attrs, sequence->items[0]->rank() + (stack ? 1 : 0), 0));
   std::vector<TensorPtr> parts = sequence->items;
   if (stack)
     for (TensorPtr& part : parts) {
@@ -154,34 +154,35 @@ Result<Objects> concat_from_sequence(const Problem& problem, const Values& input
       INGOT_ASSIGN_OR_RETURN(HostTensor widened, with_axis(*part, axis, true));
       part = share(std::move(widened));
     }
-  Attrs attrs;
-  attrs.set("axis", static_cast<std::int64_t>(axis));
+  Attrs along;
+  along.set("axis", static_cast<std::int64_t>(axis));
   std::vector<const HostTensor*> operands;
   for (const TensorPtr& part : parts) operands.push_back(part.get());
   const DType type = parts[0]->dtype();
   INGOT_ASSIGN_OR_RETURN(std::vector<HostTensor> result,
-                         reference::evaluate({"Concat", &attrs, operands, 1, {&type, 1}}));
+                         reference::evaluate({"Concat", &along, operands, 1, {&type, 1}}));
   return Objects{object_of(std::move(result[0]))};
 }
 
-Result<Objects> make_optional(const Problem&, const Values& inputs) {
+Result<Objects> make_optional(const Attrs&, const Values& inputs) {
   if (!has(inputs, 0)) return Objects{{false, {}}};
   INGOT_ASSIGN_OR_RETURN(Object object, object_copy(inputs[0]));
   return Objects{std::move(object)};
 }
 
-Result<Objects> optional_has_element(const Problem&, const Values& inputs) {
+Result<Objects> optional_has_element(const Attrs&, const Values& inputs) {
   const bool holds = has(inputs, 0) && (inputs[0].object == nullptr || inputs[0].object->present);
   return Objects{object_of(HostTensor::scalar(DType::boolean, holds ? 1 : 0))};
 }
 
-Result<Objects> optional_get_element(const Problem&, const Values& inputs) {
+Result<Objects> optional_get_element(const Attrs&, const Values& inputs) {
   if (inputs[0].object != nullptr && !inputs[0].object->present) return invalid_argument("the optional holds nothing");
   INGOT_ASSIGN_OR_RETURN(Object object, object_copy(inputs[0]));
   return Objects{std::move(object)};
 }
 
-Result<Objects> by_reference(const Problem& problem, const Values& inputs) {
+Result<Objects> by_reference(std::string_view op, const Attrs& attrs, const Values& inputs,
+                             std::span<const DType> types) {
   std::vector<TensorPtr> tensors(inputs.size());
   std::vector<const HostTensor*> operands(inputs.size(), nullptr);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -189,10 +190,8 @@ Result<Objects> by_reference(const Problem& problem, const Values& inputs) {
     INGOT_ASSIGN_OR_RETURN(tensors[i], tensor_view(inputs[i]));
     operands[i] = tensors[i].get();
   }
-  std::vector<DType> types;
-  for (const Operand& output : problem.outputs) types.push_back(output.dtype);
   INGOT_ASSIGN_OR_RETURN(std::vector<HostTensor> results,
-                         reference::evaluate({problem.kind, &problem.attrs, operands, types.size(), types}));
+                         reference::evaluate({op, &attrs, operands, types.size(), types}));
   Objects out;
   for (HostTensor& result : results) {
     // What shares the memory of the program must not outlive it.
@@ -212,7 +211,7 @@ Result<Objects> by_reference(const Problem& problem, const Values& inputs) {
 struct Row {
   std::string_view op;
   std::size_t inputs;  // at least
-  Result<Objects> (*run)(const Problem& problem, const Values& inputs);
+  Result<Objects> (*run)(const Attrs& attrs, const Values& inputs);
 };
 constexpr Row kRows[] = {
     {"ConcatFromSequence", 1, concat_from_sequence},
@@ -239,16 +238,22 @@ Result<TensorPtr> evaluate_one(std::string_view op, const Attrs& attrs,
   return share(std::move(results[0]));
 }
 
+Result<std::vector<Object>> evaluate_objects(std::string_view op, const Attrs& attrs, const std::vector<Value>& inputs,
+                                             std::span<const DType> types) {
+  const auto row = std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.op == op; });
+  if (row == std::end(kRows)) return by_reference(op, attrs, inputs, types);
+  if (inputs.size() < row->inputs) return corrupt("{} operands for {}", inputs.size(), row->op);
+  return row->run(attrs, inputs);
+}
+
 Status run_object_step(const RuntimeStep& step, Executor& executor, std::size_t index) {
   const plan::Step& planned = executor.loaded().program->steps[index];
   Values inputs;
   for (const std::int32_t id : planned.inputs) inputs.push_back(executor.value_of(id));
-  const auto row =
-      std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.op == step.problem.kind; });
-  if (row != std::end(kRows) && inputs.size() < row->inputs)
-    return corrupt("{} operands for {}", inputs.size(), row->op);
+  std::vector<DType> types;
+  for (const Operand& output : step.problem.outputs) types.push_back(output.dtype);
   INGOT_ASSIGN_OR_RETURN(const Objects results,
-                         row != std::end(kRows) ? row->run(step.problem, inputs) : by_reference(step.problem, inputs));
+                         evaluate_objects(step.problem.kind, step.problem.attrs, inputs, types));
   for (std::size_t i = 0; i < planned.outputs.size() && i < results.size(); ++i)
     INGOT_RETURN_IF_ERROR(executor.set_value(planned.outputs[i], Value::of(results[i])));
   return Status::ok();

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <initializer_list>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "runtime/engine.h"
@@ -13,6 +15,10 @@
 namespace ingot {
 
 class Executor;
+
+// The outputs of one such operator; `types` are their element types.
+Result<std::vector<Object>> evaluate_objects(std::string_view op, const Attrs& attrs, const std::vector<Value>& inputs,
+                                             std::span<const DType> types);
 
 Status run_object_step(const RuntimeStep& step, Executor& executor, std::size_t index);
 

@@ -5,7 +5,8 @@
 #include <random>
 
 #include "plan/symbols.h"
-#include "reference/evaluate.h"
+#include "runtime/object_ops.h"
+#include "verify/run_bodies.h"
 
 namespace ingot::verify {
 namespace {
@@ -14,28 +15,26 @@ using ir::ValueId;
 
 class Interpreter {
  public:
-  Interpreter(const ir::Graph& graph, const std::function<void(const std::string&, const HostTensor&)>& observe)
-      : graph_(graph), observe_(observe) {}
+  using Observe = std::function<void(const std::string&, const HostTensor&)>;
+  // `symbols` are those that mean something around the graph.
+  Interpreter(const ir::Graph& graph, const Observe& observe, SymbolValues symbols = {})
+      : graph_(graph), observe_(observe), symbols_(std::move(symbols)) {}
 
-  Result<TensorMap> run(const TensorMap& inputs) {
-    for (const ValueId id : graph_.inputs()) {
-      const ir::Value& value = graph_.value(id);
-      const auto given = inputs.find(value.name);
-      if (given == inputs.end()) return not_found("input '{}' is not given", value.name);
-      if (given->second.dtype() != value.type.dtype)
-        return invalid_argument("input '{}' is {}, given was {}", value.name, to_string(value.type.dtype),
-                                to_string(given->second.dtype()));
-      if (value.type.shape)
-        INGOT_RETURN_IF_ERROR(plan::bind_symbols(value.name, *value.type.shape, given->second.shape(), symbols_));
-      values_.emplace(id, given->second);
+  Result<Objects> run(const Objects& inputs) {
+    for (std::size_t i = 0; i < graph_.inputs().size(); ++i) {
+      const ir::Value& value = graph_.value(graph_.inputs()[i]);
+      INGOT_RETURN_IF_ERROR(bind_shape(value, inputs[i]));
+      values_.emplace(value.id, inputs[i]);
     }
     count_uses();
     for (const ir::NodeId id : graph_.nodes())
       if (Status status = step(graph_.node(id)); !status.is_ok())
         return std::move(status).annotate(fmt::format("node '{}' ({})", graph_.node(id).name, graph_.node(id).op));
-    TensorMap outputs;
-    for (std::size_t i = 0; i < graph_.outputs().size(); ++i)
-      outputs.emplace(graph_.output_names()[i], *find(graph_.outputs()[i]));
+    Objects outputs;
+    for (const ValueId id : graph_.outputs()) {
+      INGOT_ASSIGN_OR_RETURN(Object output, find(id));
+      outputs.push_back(std::move(output));
+    }
     return outputs;
   }
 
@@ -46,11 +45,23 @@ class Interpreter {
     for (const ValueId id : graph_.outputs()) ++uses_[id];
   }
 
-  const HostTensor* find(ValueId id) const {
-    if (id == ir::kNoValue) return nullptr;
-    if (const HostTensor* constant = graph_.constant(id)) return constant;
+  Status bind_shape(const ir::Value& value, const Object& object) {
+    if (!value.type.is_tensor() || object.items.size() != 1) return Status::ok();
+    const HostTensor& tensor = *object.items[0];
+    if (tensor.dtype() != value.type.dtype)
+      return invalid_argument("'{}' is {}, computed or given was {}", value.name, to_string(value.type.dtype),
+                              to_string(tensor.dtype()));
+    if (!value.type.shape) return Status::ok();
+    return plan::bind_symbols(value.name, *value.type.shape, tensor.shape(), symbols_);
+  }
+
+  // Nothing there: an optional that holds nothing.
+  Result<Object> find(ValueId id) const {
+    if (id == ir::kNoValue) return Object{false, {}};
+    if (const TensorPtr& constant = graph_.value(id).constant; constant != nullptr) return Object{true, {constant}};
     const auto found = values_.find(id);
-    return found == values_.end() ? nullptr : &found->second;
+    if (found == values_.end()) return internal("'{}' has not been computed", graph_.value(id).name);
+    return found->second;
   }
 
   Result<HostTensor> dim_tensor(const ir::Node& node) const {
@@ -67,26 +78,40 @@ class Interpreter {
     return tensor;
   }
 
-  Status step(const ir::Node& node) {
-    std::vector<HostTensor> results;
+  Result<Objects> evaluate(const ir::Node& node) {
     if (node.op == "DimTensor") {
       INGOT_ASSIGN_OR_RETURN(HostTensor tensor, dim_tensor(node));
-      results.push_back(std::move(tensor));
-    } else {
-      std::vector<const HostTensor*> inputs;
-      std::vector<DType> types;
-      for (const ValueId id : node.inputs) inputs.push_back(find(id));
-      for (const ValueId id : node.outputs)
-        types.push_back(id == ir::kNoValue ? DType::undefined : graph_.value(id).type.dtype);
-      INGOT_ASSIGN_OR_RETURN(results, reference::evaluate({node.op, &node.attrs, inputs, node.outputs.size(), types}));
+      return Objects{{true, {share(std::move(tensor))}}};
     }
+    Objects inputs;
+    for (const ValueId id : node.inputs) {
+      INGOT_ASSIGN_OR_RETURN(Object input, find(id));
+      inputs.push_back(std::move(input));
+    }
+    if (!node.subgraphs.empty()) {
+      const auto body = [&](const ir::Graph& graph, const Objects& operands) {
+        static const Observe kNobody;
+        return Interpreter(graph, kNobody, symbols_).run(operands);
+      };
+      return run_bodies(graph_, node, inputs, body);
+    }
+    std::vector<Value> values;
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      values.push_back(node.inputs[i] == ir::kNoValue ? Value() : Value::of(inputs[i]));
+    std::vector<DType> types;
+    for (const ValueId id : node.outputs)
+      types.push_back(id == ir::kNoValue ? DType::undefined : graph_.value(id).type.dtype);
+    return evaluate_objects(node.op, node.attrs, values, types);
+  }
+
+  Status step(const ir::Node& node) {
+    INGOT_ASSIGN_OR_RETURN(Objects results, evaluate(node));
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       const ValueId id = node.outputs[i];
       if (id == ir::kNoValue || i >= results.size()) continue;
       const ir::Value& value = graph_.value(id);
-      if (value.type.shape)
-        INGOT_RETURN_IF_ERROR(plan::bind_symbols(value.name, *value.type.shape, results[i].shape(), symbols_));
-      if (observe_) observe_(value.name, results[i]);
+      INGOT_RETURN_IF_ERROR(bind_shape(value, results[i]));
+      if (observe_ && value.type.is_tensor() && results[i].items.size() == 1) observe_(value.name, *results[i].items[0]);
       values_.insert_or_assign(id, std::move(results[i]));
     }
     // A network's activations do not all fit in memory: drop what nobody needs any more.
@@ -96,17 +121,34 @@ class Interpreter {
   }
 
   const ir::Graph& graph_;
-  const std::function<void(const std::string&, const HostTensor&)>& observe_;
-  std::map<ValueId, HostTensor> values_;
+  const Observe& observe_;
+  std::map<ValueId, Object> values_;
   std::map<ValueId, int> uses_;
   SymbolValues symbols_;
 };
+
+bool is_sequence(const ir::Type& type) {
+  return type.kind == ir::Type::Kind::sequence ||
+         (type.kind == ir::Type::Kind::optional && type.element->kind == ir::Type::Kind::sequence);
+}
 
 }  // namespace
 
 Result<TensorMap> run_graph(const ir::Graph& graph, const TensorMap& inputs,
                             const std::function<void(const std::string&, const HostTensor&)>& observe) {
-  return Interpreter(graph, observe).run(inputs);
+  const NamedTensors given(inputs.begin(), inputs.end());
+  Objects operands;
+  for (const ValueId id : graph.inputs()) {
+    const ir::Value& value = graph.value(id);
+    std::optional<Object> object = find_object(given, value.name, is_sequence(value.type));
+    if (!object && value.type.is_tensor()) return not_found("input '{}' is not given", value.name);
+    operands.push_back(object ? std::move(*object) : Object{value.type.kind != ir::Type::Kind::optional, {}});
+  }
+  INGOT_ASSIGN_OR_RETURN(const Objects results, Interpreter(graph, observe).run(operands));
+  NamedTensors outputs;
+  for (std::size_t i = 0; i < results.size(); ++i)
+    append_tensors(graph.output_names()[i], results[i], is_sequence(graph.value(graph.outputs()[i]).type), outputs);
+  return TensorMap(outputs.begin(), outputs.end());
 }
 
 Result<TensorMap> random_inputs(const ir::Graph& graph, const std::map<std::string, std::int64_t, std::less<>>& symbols,

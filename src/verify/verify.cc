@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "runtime/context.h"
+#include "runtime/named_tensors.h"
 
 namespace ingot::verify {
 namespace {
@@ -33,24 +34,16 @@ Result<TensorMap> run_engine(const std::shared_ptr<const Engine>& engine, const 
   ContextOptions options;
   options.threads = threads;
   INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<Context> context, Context::create(engine, options));
-  for (const auto& [name, tensor] : inputs) {
-    INGOT_ASSIGN_OR_RETURN(const std::size_t input, engine->find_input(name));
-    const Object strings{true, {share(tensor)}};
-    INGOT_RETURN_IF_ERROR(
-        context->bind_value(input, tensor.dtype() == DType::string ? Value::of(strings) : Value::of(tensor)));
-  }
+  const NamedTensors given(inputs.begin(), inputs.end());
+  INGOT_RETURN_IF_ERROR(bind_tensors(*context, given));
   std::unique_ptr<Capture> capture;
   if (layers != nullptr) {
     capture = std::make_unique<Capture>(*context, *layers);
     context->set_profiler(capture.get());
   }
   INGOT_RETURN_IF_ERROR(context->run());
-  TensorMap outputs;
-  for (std::size_t i = 0; i < engine->output_count(); ++i) {
-    INGOT_ASSIGN_OR_RETURN(HostTensor copy, context->snapshot(engine->plan().outputs[i]));
-    outputs.emplace(engine->output(i).name, std::move(copy));
-  }
-  return outputs;
+  INGOT_ASSIGN_OR_RETURN(const NamedTensors outputs, output_tensors(*context));
+  return TensorMap(outputs.begin(), outputs.end());
 }
 
 std::vector<OutputReport> compare_outputs(const TensorMap& results, const TensorMap& reference) {
