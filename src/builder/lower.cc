@@ -56,8 +56,8 @@ class Lowering {
       tensor.type = value.type.to_string();
       for (const ir::Type* type = &value.type; type != nullptr; type = type->element.get()) tensor.dtype = type->dtype;
     }
-    // The shape of an object is known to nobody before it is there; that of a constant is.
-    if (!is_object(value.type) || value.constant != nullptr) tensor.shape = *value.type.shape;
+    // What an object is made of is known to nobody before it is there, but strings have a shape like any tensor.
+    if (value.type.is_tensor() && value.type.shape) tensor.shape = *value.type.shape;
     ids_[value.id] = static_cast<std::int32_t>(out_.tensors.size());
     out_.tensors.push_back(std::move(tensor));
     out_.constants.push_back(value.constant);

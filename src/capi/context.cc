@@ -158,7 +158,8 @@ ingot_status ingot_context_bind_value(ingot_context* context, size_t input, cons
       if (value->kind == INGOT_VALUE_NONE) return planned.type.starts_with("optional");
       return (value->kind == INGOT_VALUE_SEQUENCE) == planned.is_sequence();
     };
-    if (!fits()) return ingot::invalid_argument("input '{}' is {}", planned.name, planned.is_object() ? planned.type : "a tensor");
+    if (!fits())
+      return ingot::invalid_argument("input '{}' is {}", planned.name, planned.is_object() ? planned.type : "a tensor");
     for (const ingot::TensorPtr& tensor : value->object.items)
       if (tensor->dtype() != planned.dtype)
         return ingot::invalid_argument("input '{}' has element type {}, given was {}", planned.name,
@@ -175,7 +176,7 @@ ingot_status ingot_context_output_value(ingot_context* context, size_t output, i
       return ingot::invalid_argument("output {} of {}", output, engine.output_count());
     auto made = std::make_unique<ingot_value>();
     INGOT_ASSIGN_OR_RETURN(made->object, ingot::object_copy(context->context->output_value(output)));
-    made->kind = !made->object.present                  ? INGOT_VALUE_NONE
+    made->kind = !made->object.present                 ? INGOT_VALUE_NONE
                  : engine.output(output).is_sequence() ? INGOT_VALUE_SEQUENCE
                                                        : INGOT_VALUE_TENSOR;
     if (made->kind == INGOT_VALUE_TENSOR && made->object.items.empty())

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// If, Loop, Scan and SequenceMap. Bodies capture nothing: what they need from outside is passed as the last inputs of the node and
-// of each body; the others count them in the attribute `captures`.
+// If, Loop, Scan and SequenceMap. Bodies capture nothing: what they need from outside is passed as the last inputs of
+// the node and of each body; the others count them in the attribute `captures`.
 #include <algorithm>
 
 #include "base/hash.h"

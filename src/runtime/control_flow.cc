@@ -54,7 +54,8 @@ class Iteration {
 
   [[nodiscard]] Executor& body() { return body_; }
 
-  // `before` and `between` are the operands on either side of the states; the body's outputs from `first` on are states.
+  // `before` and `between` are the operands on either side of the states; the body's outputs from `first` on are
+  // states.
   Status run(const Values& before, const Values& between, std::size_t first) {
     Values inputs = before;
     for (const Carried& state : states_) inputs.push_back(state.value);

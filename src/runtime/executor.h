@@ -93,6 +93,8 @@ class Executor {
   [[nodiscard]] TensorState& state_of(std::int32_t id) { return tensors_[static_cast<std::size_t>(id)]; }
   [[nodiscard]] const TensorState& state_of(std::int32_t id) const { return tensors_[static_cast<std::size_t>(id)]; }
 
+  // Of an object that is one tensor of a planned shape (strings) and that is there.
+  [[nodiscard]] std::optional<Shape> object_shape(std::int32_t id) const;
   Status bind_input_symbols();
   Status resolve_tensor(std::size_t id, const SymbolValues& symbols);
   bool step_resolved(std::size_t step) const;

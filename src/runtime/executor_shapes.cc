@@ -11,21 +11,17 @@ namespace ingot {
 using plan::Storage;
 
 Status Executor::bind_input_symbols() {
-  std::vector<Shape> shapes;
+  std::vector<std::optional<Shape>> shapes;
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
-    if (input(i).is_object()) {
-      shapes.emplace_back();
-      continue;
-    }
-    INGOT_ASSIGN_OR_RETURN(Shape shape, input_shape(i));
-    shapes.push_back(std::move(shape));
+    shapes.emplace_back(object_shape(program().inputs[i]));
+    if (input(i).is_object()) continue;
+    INGOT_ASSIGN_OR_RETURN(shapes.back(), input_shape(i));
   }
   symbols_.clear();
   // Twice: a compound expression may precede the input that binds its symbols.
   for (int pass = 0; pass < 2; ++pass)
     for (std::size_t i = 0; i < inputs_.size(); ++i)
-      if (!input(i).is_object())
-        INGOT_RETURN_IF_ERROR(plan::bind_symbols(input(i).name, input(i).shape, shapes[i], symbols_));
+      if (shapes[i]) INGOT_RETURN_IF_ERROR(plan::bind_symbols(input(i).name, input(i).shape, *shapes[i], symbols_));
   for (const auto& [name, value] : outer_symbols_) symbols_.emplace(name, value);
   return Status::ok();
 }
@@ -174,8 +170,10 @@ Status Executor::configure_deferred(std::size_t step) {
 Status Executor::resume_after(std::size_t step) {
   const std::size_t known = run_symbols_.size();
   for (const std::int32_t id : program().steps[step].outputs)
-    if (id >= 0 && !tensor(id).is_object())
-      INGOT_RETURN_IF_ERROR(plan::bind_symbols(tensor(id).name, tensor(id).shape, state_of(id).shape, run_symbols_));
+    if (id >= 0) {
+      const std::optional<Shape> shape = tensor(id).is_object() ? object_shape(id) : state_of(id).shape;
+      if (shape) INGOT_RETURN_IF_ERROR(plan::bind_symbols(tensor(id).name, tensor(id).shape, *shape, run_symbols_));
+    }
   if (run_symbols_.size() == known) return Status::ok();
   symbols_grew_ = true;
   for (const std::size_t id : decided_by_data_) {

@@ -26,7 +26,9 @@ Status Executor::bind_value(std::size_t index, const Value& value) {
   if (index >= inputs_.size()) return invalid_argument("input {} of {}", index, inputs_.size());
   const plan::Tensor& planned = input(index);
   if (planned.is_object()) {
+    const std::optional<Shape> before = object_shape(program().inputs[index]);
     INGOT_ASSIGN_OR_RETURN(state_of(program().inputs[index]).object, object_copy(value));
+    if (object_shape(program().inputs[index]) != before) shapes_dirty_ = true;
     return Status::ok();
   }
   Value dense = value;
@@ -46,6 +48,13 @@ Value Executor::value_of(std::int32_t id) const {
   const TensorState& state = state_of(id);
   if (tensor(id).is_object()) return Value::of(state.object);
   return {tensor(id).dtype, state.shape, address_of(id), static_cast<std::size_t>(state.bytes), nullptr};
+}
+
+std::optional<Shape> Executor::object_shape(std::int32_t id) const {
+  const Object& object = state_of(id).object;
+  const bool tensor_of_rank = tensor(id).is_object() && tensor(id).dtype == DType::string && !tensor(id).shape.empty();
+  if (!tensor_of_rank || object.items.size() != 1) return std::nullopt;
+  return object.items[0]->shape();
 }
 
 Status Executor::take_output(std::size_t index, Carried& to) {

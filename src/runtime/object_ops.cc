@@ -252,8 +252,7 @@ Status run_object_step(const RuntimeStep& step, Executor& executor, std::size_t 
   for (const std::int32_t id : planned.inputs) inputs.push_back(executor.value_of(id));
   std::vector<DType> types;
   for (const Operand& output : step.problem.outputs) types.push_back(output.dtype);
-  INGOT_ASSIGN_OR_RETURN(const Objects results,
-                         evaluate_objects(step.problem.kind, step.problem.attrs, inputs, types));
+  INGOT_ASSIGN_OR_RETURN(const Objects results, evaluate_objects(step.problem.kind, step.problem.attrs, inputs, types));
   for (std::size_t i = 0; i < planned.outputs.size() && i < results.size(); ++i)
     INGOT_RETURN_IF_ERROR(executor.set_value(planned.outputs[i], Value::of(results[i])));
   return Status::ok();

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "plan/symbols.h"
+#include "runtime/named_tensors.h"
 #include "runtime/object_ops.h"
 #include "verify/run_bodies.h"
 
@@ -111,7 +112,8 @@ class Interpreter {
       if (id == ir::kNoValue || i >= results.size()) continue;
       const ir::Value& value = graph_.value(id);
       INGOT_RETURN_IF_ERROR(bind_shape(value, results[i]));
-      if (observe_ && value.type.is_tensor() && results[i].items.size() == 1) observe_(value.name, *results[i].items[0]);
+      if (observe_ && value.type.is_tensor() && results[i].items.size() == 1)
+        observe_(value.name, *results[i].items[0]);
       values_.insert_or_assign(id, std::move(results[i]));
     }
     // A network's activations do not all fit in memory: drop what nobody needs any more.
