@@ -36,6 +36,7 @@ class Case:
     rtol: float = 0.0  # where more than rounding is allowed, with the reason at the case
     atol: float = 0.0
     opset: int = DOMAINS[""]
+    versions: dict = dataclasses.field(default_factory=dict)  # of other domains
     dims: dict = dataclasses.field(default_factory=dict)  # names of symbolic dimensions by input
     spelt_out: list | None = None  # nodes that ONNX Runtime takes for these, which it has no kernel for
     both: bool = True  # whether the weights may be inputs too (ONNX Runtime wants constants for some)
@@ -66,7 +67,8 @@ def make_model(case: Case, constant: bool, written: list | None = None) -> onnx.
         [onnx.ValueInfoProto(name=name) for name in case.outputs],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in fixed.items()])
     used = {node.domain for node in nodes} | {""}
-    opsets = [helper.make_opsetid(domain, case.opset if domain == "" else DOMAINS[domain]) for domain in sorted(used)]
+    versions = {**DOMAINS, **case.versions, "": case.opset}
+    opsets = [helper.make_opsetid(domain, versions[domain]) for domain in sorted(used)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
 
 

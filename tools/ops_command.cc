@@ -18,6 +18,7 @@ namespace {
 struct Entry {
   std::string op, domain, opsets, canonical, types;
   std::vector<std::string> tactics;  // of the CPU backend, without the plain one
+  std::string_view refusal;
   bool plain = false, control_flow = false, implemented = false;
 };
 
@@ -59,6 +60,8 @@ Entry describe(const onnx::OpRow& row) {
   entry.domain = row.domain.empty() ? "ai.onnx" : std::string(row.domain);
   entry.opsets = opsets_of(row);
   entry.canonical = row.name();
+  entry.refusal = row.refusal;
+  if (!row.refusal.empty()) return entry;
   if (row.is_value()) {
     entry.implemented = true;
     return entry;
@@ -76,6 +79,7 @@ Entry describe(const onnx::OpRow& row) {
 }
 
 std::string kernels_of(const Entry& entry) {
+  if (!entry.refusal.empty()) return fmt::format("refused: {}", entry.refusal);
   if (!entry.implemented) return "not implemented";
   if (!entry.tactics.empty()) return fmt::format("{}", fmt::join(entry.tactics, " "));
   if (entry.op == "Constant") return "a constant";

@@ -193,4 +193,28 @@ Result<std::shared_ptr<ir::Graph>> import_body(ModelContext& context, const Grap
   return graph;
 }
 
+Result<std::vector<ir::ValueId>> import_inline(ModelContext& context, const GraphProto& proto, Scope& outer,
+                                               const std::string& prefix, const std::vector<ir::ValueId>& operands) {
+  Scope scope{outer.graph, outer.opsets, outer.attributes, outer.prefix + prefix};
+  const std::vector<const ValueInfoProto*> inputs = free_inputs(proto);
+  if (inputs.size() != operands.size())
+    return invalid_argument("the graph \"{}\" has {} inputs, but must have {}", proto.name(), inputs.size(),
+                            operands.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) INGOT_RETURN_IF_ERROR(scope.define(inputs[i]->name(), operands[i]));
+  for (const std::string& name : free_names(proto)) {
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId value, outer.find(name));
+    INGOT_RETURN_IF_ERROR(scope.define(name, value));
+  }
+  INGOT_RETURN_IF_ERROR(import_initializers(context, proto, scope));
+  INGOT_RETURN_IF_ERROR(import_nodes(context, proto.node(), scope));
+  std::vector<ir::ValueId> outputs;
+  for (const ValueInfoProto& output : proto.output()) {
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId value, scope.find(output.name()));
+    if (value == ir::kNoValue)
+      return invalid_argument("output \"{}\" of \"{}\" is absent", output.name(), proto.name());
+    outputs.push_back(value);
+  }
+  return outputs;
+}
+
 }  // namespace ingot::onnx

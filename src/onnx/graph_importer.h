@@ -28,6 +28,10 @@ Result<std::shared_ptr<ir::Graph>> import_body(ModelContext& context, const Grap
                                                const std::vector<ir::Type>& operands,
                                                const std::vector<Capture>& captures);
 
+// A body's nodes as part of the scope's own graph, under names with the prefix: its outputs for these operands.
+Result<std::vector<ir::ValueId>> import_inline(ModelContext& context, const GraphProto& proto, Scope& outer,
+                                               const std::string& prefix, const std::vector<ir::ValueId>& operands);
+
 // Adds nodes, in any order, to the scope's graph.
 Status import_nodes(ModelContext& context, const google::protobuf::RepeatedPtrField<NodeProto>& nodes, Scope& scope);
 

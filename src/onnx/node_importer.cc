@@ -6,6 +6,7 @@
 
 #include "onnx/constant_node.h"
 #include "onnx/deform_spellings.h"
+#include "onnx/flex_attention.h"
 #include "onnx/graph_importer.h"
 #include "onnx/node_draft.h"
 #include "onnx/op_table.h"
@@ -163,7 +164,12 @@ Status import_by_row(ModelContext& context, const NodeProto& node, const OpRow& 
   }
   if (row.domain.empty()) INGOT_RETURN_IF_ERROR(upgrade_early(row.op, draft));
   if (row.upgrade != nullptr) INGOT_RETURN_IF_ERROR(row.upgrade(draft));
-  if (!attributes.bodies.empty()) return import_with_bodies(context, node, attributes, draft, scope);
+  if (draft.op == "Attention") {
+    if (!attributes.bodies.empty())
+      INGOT_RETURN_IF_ERROR(lower_flex_attention(context, attributes.bodies, draft, scope));
+  } else if (!attributes.bodies.empty()) {
+    return import_with_bodies(context, node, attributes, draft, scope);
+  }
   INGOT_ASSIGN_OR_RETURN(const ir::NodeId id, ops::add_node(scope.graph, draft.op, draft.name, std::move(draft.inputs),
                                                             std::move(draft.attrs), draft.outputs));
   return bind_outputs(node, draft, id, scope);

@@ -8,10 +8,13 @@
 #include <vector>
 
 #include "onnx/contrib.h"
+#include "onnx/ml.h"
 #include "onnx/upgrades.h"
 
 namespace ingot::onnx {
 namespace {
+
+constexpr std::string_view kNoCodecs = "image codecs are no part of the engine; decode images before they are bound";
 
 // clang-format off
 constexpr auto kRows = std::to_array<OpRow>({
@@ -42,7 +45,7 @@ constexpr auto kRows = std::to_array<OpRow>({
     {.op = "GroupNormalization", .since = 18, .upgrade = upgrade_group_normalization},
     {.op = "HammingWindow", .since = 17}, {.op = "HannWindow", .since = 17}, {.op = "HardSigmoid"},
     {.op = "HardSwish", .since = 14}, {.op = "Hardmax", .upgrade = upgrade_softmax}, {.op = "Identity"}, {.op = "If"},
-    {.op = "ImageDecoder", .since = 20}, {.op = "InstanceNormalization"}, {.op = "IsInf", .since = 10},
+    {.op = "ImageDecoder", .since = 20, .refusal = kNoCodecs}, {.op = "InstanceNormalization"}, {.op = "IsInf", .since = 10},
     {.op = "IsNaN", .since = 9}, {.op = "LRN"}, {.op = "LSTM"}, {.op = "LayerNormalization", .since = 17},
     {.op = "LeakyRelu"}, {.op = "Less"}, {.op = "LessOrEqual", .since = 12}, {.op = "LinearAttention", .since = 27},
     {.op = "Log"}, {.op = "LogSoftmax", .upgrade = upgrade_softmax}, {.op = "Loop"}, {.op = "LpNormalization"},
@@ -95,9 +98,10 @@ constexpr auto kRows = std::to_array<OpRow>({
 std::span<const OpRow> op_rows() {
   static const std::vector<OpRow> rows = [] {
     std::vector<OpRow> all(kRows.begin(), kRows.end());
-    // Attention over rank 4; its modifying subgraphs are not supported.
+    // Attention over rank 4, with graphs that change scores and probabilities (flex_attention.h).
     all.push_back({.op = "FlexAttention", .canonical = "Attention", .domain = "ai.onnx.preview"});
     all.insert(all.end(), contrib_rows().begin(), contrib_rows().end());
+    all.insert(all.end(), ml_rows().begin(), ml_rows().end());
     return all;
   }();
   return rows;

@@ -78,6 +78,8 @@ class Checker {
         why = fmt::format("the operator exists from opset {} on", row->since);
       } else if (*opset > row->until) {
         why = fmt::format("the operator was removed after opset {}", row->until);
+      } else if (!row->refusal.empty()) {
+        why = row->refusal;
       } else {
         why = "the operator is not implemented";
       }
@@ -105,6 +107,7 @@ const OpRow* supported_row(const NodeProto& node, const Opsets& opsets) {
   if (!opset) return nullptr;
   const OpRow* row = find_row(canonical_domain(node.domain()), node.op_type(), *opset);
   if (row == nullptr || *opset < row->since || *opset > row->until) return nullptr;
+  if (!row->refusal.empty()) return nullptr;
   return row->is_value() || ops::find_op(row->name()) != nullptr ? row : nullptr;
 }
 

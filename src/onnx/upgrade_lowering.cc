@@ -37,6 +37,37 @@ Result<ir::ValueId> row_to_vector(NodeDraft& draft, ir::ValueId addend, const Ho
   return draft.add_constant("bias_vector", std::move(vector));
 }
 
+// Dropout where training_mode is true or may be: an element stays where a number drawn for it reaches the ratio.
+Status drop_at_random(NodeDraft& draft) {
+  const ir::ValueId x = draft.inputs[0];
+  const DType type = draft.type(x).dtype;
+  INGOT_ASSIGN_OR_RETURN(const std::int64_t seed, draft.read_or<std::int64_t>("seed", 0));
+  const auto number = [&](double value) { return draft.add_scalar("number", DType::f32, value); };
+  ir::ValueId ratio = number(0.5);
+  if (draft.has_input(1)) {
+    INGOT_ASSIGN_OR_RETURN(ratio, draft.emit("Cast", {draft.inputs[1]}, {{"to", DType::f32}}));
+  }
+  INGOT_ASSIGN_OR_RETURN(ratio, draft.emit("Where", {draft.inputs[2], ratio, number(0)}));
+  INGOT_ASSIGN_OR_RETURN(
+      const ir::ValueId drawn,
+      draft.emit("RandomUniformLike", {x}, {{"dtype", DType::f32}, {"seed", static_cast<double>(seed)}}));
+  ir::ValueId stays = ir::kNoValue;
+  if (draft.has_output(1)) {
+    INGOT_RETURN_IF_ERROR(draft.emit_output(1, "GreaterOrEqual", {drawn, ratio}));
+    stays = draft.emitted(1);
+  } else {
+    INGOT_ASSIGN_OR_RETURN(stays, draft.emit("GreaterOrEqual", {drawn, ratio}));
+  }
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId rest, draft.emit("Sub", {number(1), ratio}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId divisor, draft.emit("Cast", {rest}, {{"to", type}}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId scaled, draft.emit("Div", {x, divisor}));
+  draft.op = "Where";
+  draft.inputs = {stays, scaled, draft.add_scalar("dropped", type, 0)};
+  draft.attrs = {};
+  draft.outputs.resize(1);
+  return Status::ok();
+}
+
 }  // namespace
 
 Status upgrade_cast_like(NodeDraft& draft) {
@@ -51,8 +82,7 @@ Status upgrade_dropout(NodeDraft& draft) {
   INGOT_RETURN_IF_ERROR(draft.require_input(0));
   if (draft.has_input(2)) {
     const HostTensor* training = draft.input_constant(2);
-    if (training == nullptr || training->elements() != 1 || training->as_int(0) != 0)
-      return unsupported("training_mode must be a constant false; export the model in evaluation mode");
+    if (training == nullptr || training->elements() != 1 || training->as_int(0) != 0) return drop_at_random(draft);
   }
   draft.inputs.resize(1);
   draft.attrs = {};

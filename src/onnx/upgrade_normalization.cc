@@ -16,6 +16,40 @@ bool nothing_follows(const std::optional<SymShape>& shape, std::int64_t axis) {
   return std::all_of(shape->begin() + first + 1, shape->end(), [](const Dim& dim) { return dim.constant() == 1; });
 }
 
+// With the statistics of the batch, which also move the running ones (outputs 1 and 2).
+Status normalize_in_training(NodeDraft& draft) {
+  for (std::size_t i = 0; i < 5; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
+  const ir::Type& x = draft.input_type(0);
+  if (x.rank() < 2) return unsupported("the rank of input 0 is not known, or less than 2");
+  INGOT_ASSIGN_OR_RETURN(const std::optional<double> momentum, draft.take<double>("momentum"));
+  Ints axes{0};
+  for (std::int64_t axis = 2; axis < x.rank(); ++axis) axes.push_back(axis);
+  const ir::ValueId over = draft.add_ints("axes", axes);
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId kept, draft.emit("ReduceMean", {draft.inputs[0], over}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId centered, draft.emit("Sub", {draft.inputs[0], kept}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId squares, draft.emit("Mul", {centered, centered}));
+  const Attrs flat{{"keepdims", std::int64_t{0}}};
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId mean, draft.emit("ReduceMean", {draft.inputs[0], over}, flat));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId variance, draft.emit("ReduceMean", {squares, over}, flat));
+  const ir::ValueId now[] = {mean, variance};
+  for (std::size_t i = 0; i < 2; ++i) {
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId statistic,
+                           draft.emit("Cast", {now[i]}, {{"to", draft.input_type(3 + i).dtype}}));
+    if (draft.has_output(1 + i)) {
+      const DType type = draft.input_type(3 + i).dtype;
+      const double share = momentum.value_or(0.9);
+      INGOT_ASSIGN_OR_RETURN(const ir::ValueId before,
+                             draft.emit("Mul", {draft.inputs[3 + i], draft.add_scalar("momentum", type, share)}));
+      INGOT_ASSIGN_OR_RETURN(const ir::ValueId step,
+                             draft.emit("Mul", {statistic, draft.add_scalar("rest", type, 1 - share)}));
+      INGOT_RETURN_IF_ERROR(draft.emit_output(1 + i, "Add", {before, step}));
+    }
+    draft.inputs[3 + i] = statistic;
+  }
+  draft.outputs.resize(1);
+  return Status::ok();
+}
+
 }  // namespace
 
 Status upgrade_batch_normalization(NodeDraft& draft) {
@@ -24,8 +58,10 @@ Status upgrade_batch_normalization(NodeDraft& draft) {
   if (spatial.value_or(1) == 0) return unsupported("spatial=0 (statistics for each element) is not supported");
   const bool wants_statistics = std::any_of(draft.outputs.begin() + 1, draft.outputs.end(),
                                             [](const std::string& name) { return !name.empty(); });
+  if (draft.opset >= 14 && training.value_or(0) != 0) return normalize_in_training(draft);
   if (training.value_or(0) != 0 || wants_statistics)
-    return unsupported("batch normalization in training mode; export the model in evaluation mode");
+    return unsupported(
+        "batch normalization in the training mode of opsets before 14; export the model in evaluation mode");
   INGOT_RETURN_IF_ERROR(draft.take<double>("momentum").status());  // moves the running statistics in training only
   draft.outputs.resize(1);
   return Status::ok();

@@ -90,10 +90,14 @@ Status infer_split(InferContext& ctx) {
       sizes = unknown_shape(ctx, ctx.output_count());
     }
   } else {
-    // Equal parts, the last one smaller when they do not come out even.
+    // Equal parts, the last ones smaller or empty when they do not come out even.
     const Dim part = ceil_div(shape[axis], Dim(parts));
-    for (std::int64_t i = 0; i + 1 < parts; ++i) sizes.push_back(part);
-    sizes.push_back(shape[axis] - part * Dim(parts - 1));
+    Dim left = shape[axis];
+    for (std::int64_t i = 0; i < parts; ++i) {
+      const bool all_known = left.is_constant() && part.is_constant();
+      sizes.push_back(i + 1 == parts ? left : all_known ? Dim(std::min(left.value(), part.value())) : part);
+      left = left - sizes.back();
+    }
   }
   const auto value = ctx.symbolic_value(0);
   std::size_t offset = 0;

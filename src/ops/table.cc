@@ -2,6 +2,7 @@
 // The table of all canonical operators, put together from the families.
 #include <algorithm>
 
+#include "ops/ml.h"
 #include "ops/rules.h"
 #include "ops/sequence.h"
 
@@ -47,6 +48,7 @@ Table build() {
   add_linear_attention_ops(table);
   add_loss_ops(table);
   add_matmul_ops(table);
+  add_ml_ops(table);
   add_movement_ops(table);
   add_normalization_ops(table);
   add_pointwise_ops(table);

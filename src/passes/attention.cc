@@ -195,7 +195,9 @@ Match attention(const Graph& graph, const Node& root) {
   for (ValueId value : {found.q, found.k, found.v})
     if (rank_of(graph, value) != rank) return no_match();
   for (const Mask& mask : found.masks)
-    if (shape_of(graph, mask.value) == nullptr || rank_of(graph, mask.value) > rank + (mask.drop_first ? 1 : 0))
+    // The operator takes a last dimension of 1 for a mask of the first key alone.
+    if (shape_of(graph, mask.value) == nullptr || rank_of(graph, mask.value) > rank + (mask.drop_first ? 1 : 0) ||
+        shape_of(graph, mask.value)->empty() || shape_of(graph, mask.value)->back() == Dim(1))
       return no_match();
 
   Ints plain(static_cast<std::size_t>(rank));

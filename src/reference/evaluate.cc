@@ -8,6 +8,7 @@
 #include "reference/copy.h"
 #include "reference/expression.h"
 #include "reference/families.h"
+#include "reference/ml.h"
 #include "reference/storage.h"
 
 namespace ingot::reference {
@@ -17,15 +18,16 @@ namespace {
 const Row* find_row(std::string_view op) {
   static const std::map<std::string_view, Row> table = [] {
     std::map<std::string_view, Row> rows;
-    for (const auto family : {attention_rows(),   cast_rows(),        convolution_rows(), cumulative_rows(),
-                              deform_conv_rows(), einsum_rows(),      expression_rows(),  gather_rows(),
-                              generator_rows(),   grid_sample_rows(), integer_rows(),     linear_attention_rows(),
-                              loss_rows(),        matmul_rows(),      movement_rows(),    normalization_rows(),
-                              pointwise_rows(),   pooling_rows(),     quantize_rows(),    random_rows(),
-                              recurrent_rows(),   reduce_rows(),      region_rows(),      resize_rows(),
-                              scatter_rows(),     selection_rows(),   sequence_rows(),    shape_rows(),
-                              signal_rows(),      softmax_rows(),     string_rows(),      tfidf_rows(),
-                              unique_rows(),      vision_rows()})
+    for (const auto family : {attention_rows(),    cast_rows(),        convolution_rows(),   cumulative_rows(),
+                              deform_conv_rows(),  einsum_rows(),      expression_rows(),    gather_rows(),
+                              generator_rows(),    grid_sample_rows(), integer_rows(),       linear_attention_rows(),
+                              loss_rows(),         matmul_rows(),      movement_rows(),      normalization_rows(),
+                              pointwise_rows(),    pooling_rows(),     quantize_rows(),      random_rows(),
+                              recurrent_rows(),    reduce_rows(),      region_rows(),        resize_rows(),
+                              scatter_rows(),      selection_rows(),   sequence_rows(),      shape_rows(),
+                              signal_rows(),       softmax_rows(),     string_rows(),        tfidf_rows(),
+                              unique_rows(),       vision_rows(),      label_encoder_rows(), pairwise_coupling_rows(),
+                              tree_ensemble_rows()})
       for (const Row& row : family) rows.emplace(row.op, row);
     return rows;
   }();

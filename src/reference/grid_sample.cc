@@ -47,7 +47,8 @@ std::vector<Tap> taps_of(const Sampling& how, double coordinate, std::int64_t si
   const double in = static_cast<double>(size);
   double x = how.align_corners ? (coordinate + 1) / 2 * (in - 1) : ((coordinate + 1) * in - 1) / 2;
   if (how.nearest) x = std::nearbyint(x);
-  x = padded(how, x, size);
+  // A cubic's taps are put on the border one by one, so that it goes on being a curve up to there.
+  if (!how.cubic || how.padding != Padding::kBorder) x = padded(how, x, size);
   if (!std::isfinite(x)) return {{-1, 0}};
   const auto tap = [&](double position, double weight) {
     position = std::nearbyint(padded(how, position, size));

@@ -95,7 +95,7 @@ T start_of(Start start, DType dtype) {
 // Which axes go, the result's shape, and the strides that lead from an element to its accumulator.
 struct Plan {
   const HostTensor* data = nullptr;
-  bool nothing = false;  // noop_with_empty_axes: every element is its own group
+  bool nothing = false;  // noop_with_empty_axes: every element is its own group, with what else the reduction does
   Shape shape;
   Shape strides;
   std::int64_t results = 1;
@@ -140,7 +140,6 @@ template <typename T>
 Result<Outputs> reduce(const Call& call, const Plan& plan, const Reducer& reducer) {
   const DType dtype = plan.data->dtype();
   const std::vector<T> x = to_numbers<T>(*plan.data);
-  if (plan.nothing) return single_output(output_type(call, 0, dtype), plan.shape, x);
   const Fold<T> fold = fold_of<T>(reducer);
   std::vector<T> sums(to_size(plan.results), start_of<T>(reducer.start, dtype));
   for_each_member(plan, [&](std::size_t group, std::size_t i) {
