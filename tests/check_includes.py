@@ -27,6 +27,7 @@ MAY_INCLUDE = {
     "tactics": ["tensor", "expr"],
     "plan": ["tensor", "expr", "tactics"],
     "backends/cpu": ["tactics", "reference"],
+    "backends/cuda": ["tactics", "backends/cpu"],
     "runtime": ["plan", "tactics", "backends/cpu"],
     "builder": ["passes", "reference", "tactics", "plan", "backends/cpu", "ops"],
     "verify": ["builder", "runtime", "reference", "onnx"],

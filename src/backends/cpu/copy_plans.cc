@@ -12,7 +12,7 @@ std::size_t element_bytes(const CopyArgs& args) { return static_cast<std::size_t
 const Shape& in_shape(const CopyArgs& args) { return args.inputs[0].shape; }
 const Shape& out_shape(const CopyArgs& args) { return args.outputs[0].shape; }
 
-CopyPlan single(NdCopy copy) {
+CopyPlan single(CopyBox copy) {
   CopyPlan plan;
   plan.parts.push_back({0, 0, std::move(copy)});
   return plan;
@@ -27,7 +27,7 @@ Result<Ints> ints_of(const CopyArgs& args, std::size_t index, Ints otherwise) {
 }
 
 Result<CopyPlan> plan_reshape(const CopyArgs& args) {
-  return single(NdCopy(element_bytes(args), {element_count(out_shape(args)).value_or(0)}, {1}, {1}));
+  return single(CopyBox{element_bytes(args), {element_count(out_shape(args)).value_or(0)}, {1}, {1}});
 }
 
 Result<CopyPlan> plan_transpose(const CopyArgs& args) {
@@ -45,7 +45,7 @@ Result<CopyPlan> plan_transpose(const CopyArgs& args) {
     strides.push_back(from[*at]);
   }
   Ints to = dense_strides(dims);
-  return single(NdCopy(element_bytes(args), dims, strides, to));
+  return single(CopyBox{element_bytes(args), dims, strides, to});
 }
 
 // Concat and Split: pieces of one tensor along an axis, one way or the other.
@@ -62,9 +62,9 @@ Result<CopyPlan> plan_pieces(const CopyArgs& args, bool split) {
     const Ints strides = dense_strides(shape);
     if (!pieces[i].present() || shape.size() != whole.size()) return unsupported("piece {} is absent", i);
     if (split)
-      plan.parts.push_back({0, i, NdCopy(element_bytes(args), shape, whole_strides, strides, offset, 0)});
+      plan.parts.push_back({0, i, CopyBox{element_bytes(args), shape, whole_strides, strides, offset, 0}});
     else
-      plan.parts.push_back({i, 0, NdCopy(element_bytes(args), shape, strides, whole_strides, 0, offset)});
+      plan.parts.push_back({i, 0, CopyBox{element_bytes(args), shape, strides, whole_strides, 0, offset}});
     offset += shape[*axis] * whole_strides[*axis];
   }
   return plan;
@@ -94,7 +94,7 @@ Result<CopyPlan> plan_slice(const CopyArgs& args) {
     // The size is the output's; a step of a single element is never taken (and might not fit).
     if (out_shape(args)[*axis] > 1) strides[*axis] *= steps[i];
   }
-  return single(NdCopy(element_bytes(args), out_shape(args), strides, dense_strides(out_shape(args)), offset, 0));
+  return single(CopyBox{element_bytes(args), out_shape(args), strides, dense_strides(out_shape(args)), offset, 0});
 }
 
 Result<CopyPlan> plan_pad(const CopyArgs& args) {
@@ -120,7 +120,7 @@ Result<CopyPlan> plan_pad(const CopyArgs& args) {
     in_offset += std::max<std::int64_t>(-begin, 0) * in_strides[*axis];
     out_offset += std::max<std::int64_t>(begin, 0) * out_strides[*axis];
   }
-  CopyPlan plan = single(NdCopy(element_bytes(args), box, in_strides, out_strides, in_offset, out_offset));
+  CopyPlan plan = single(CopyBox{element_bytes(args), box, in_strides, out_strides, in_offset, out_offset});
   std::vector<std::byte> value(element_bytes(args), std::byte{0});
   if (args.inputs.size() > 2 && args.inputs[2].present()) {
     const TensorPtr& constant = args.inputs[2].value;
@@ -140,7 +140,7 @@ Result<CopyPlan> plan_expand(const CopyArgs& args) {
   Ints strides(out.size(), 0);
   for (std::size_t i = 0; i < shape.size(); ++i)
     if (shape[i] != 1) strides[out.size() - shape.size() + i] = dense[i];
-  return single(NdCopy(element_bytes(args), out, strides, dense_strides(out)));
+  return single(CopyBox{element_bytes(args), out, strides, dense_strides(out)});
 }
 
 Result<CopyPlan> plan_tile(const CopyArgs& args) {
@@ -153,7 +153,7 @@ Result<CopyPlan> plan_tile(const CopyArgs& args) {
     in_strides.insert(in_strides.end(), {0, from[i]});
     out_strides.insert(out_strides.end(), {to[i] * shape[i], to[i]});
   }
-  return single(NdCopy(element_bytes(args), dims, in_strides, out_strides));
+  return single(CopyBox{element_bytes(args), dims, in_strides, out_strides});
 }
 
 // DepthToSpace: deep [N, C * b * b, H, W] to wide [N, C, H * b, W * b]; SpaceToDepth the other way.
@@ -177,8 +177,8 @@ Result<CopyPlan> plan_depth(const CopyArgs& args, bool to_space) {
   dims.insert(dims.begin() + at, channels);
   deep_strides.insert(deep_strides.begin() + at, ds[c] * (columns_first ? b * b : 1));
   wide_strides.insert(wide_strides.begin() + at, ws[c]);
-  return single(NdCopy(element_bytes(args), dims, to_space ? deep_strides : wide_strides,
-                       to_space ? wide_strides : deep_strides));
+  return single(CopyBox{element_bytes(args), dims, to_space ? deep_strides : wide_strides,
+                       to_space ? wide_strides : deep_strides});
 }
 Result<CopyPlan> plan_depth_to_space(const CopyArgs& args) { return plan_depth(args, true); }
 Result<CopyPlan> plan_space_to_depth(const CopyArgs& args) { return plan_depth(args, false); }

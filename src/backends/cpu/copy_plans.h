@@ -5,15 +5,22 @@
 #include <optional>
 #include <vector>
 
-#include "backends/cpu/kernels/nd_copy.h"
 #include "tactics/tactic.h"
 
 namespace ingot::cpu {
 
+// The elements of a box, between strided places. Strides and offsets in elements; in_strides may be 0 (repetition) or
+// negative.
+struct CopyBox {
+  std::size_t element_bytes = 1;
+  Ints dims, in_strides, out_strides;
+  std::int64_t in_offset = 0, out_offset = 0;
+};
+
 struct CopyPlan {
   struct Part {
     std::size_t input = 0, output = 0;
-    NdCopy copy;
+    CopyBox copy;
   };
   std::vector<Part> parts;
   // Output 0 is first filled with this element (constant padding).

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "backends/cpu/copy_plans.h"
+#include "backends/cpu/kernels/nd_copy.h"
 #include "backends/cpu/kernels/task_split.h"
 #include "backends/cpu/tactics.h"
 
@@ -11,6 +12,7 @@ namespace {
 
 struct CopyState final : KernelState {
   CopyPlan plan;
+  std::vector<NdCopy> copies;  // of the plan's parts
   std::int64_t elements = 0;  // of output 0
 };
 
@@ -37,7 +39,10 @@ class CopyKernel final : public Kernel {
     for (const CopyPlan::Part& part : state->plan.parts) {
       const Shape& from = args.inputs[part.input].shape;
       const Shape& to = args.outputs[part.output].shape;
-      if (!part.copy.fits(element_count(from).value_or(0), element_count(to).value_or(0)))
+      const CopyBox& box = part.copy;
+      state->copies.emplace_back(box.element_bytes, box.dims, box.in_strides, box.out_strides, box.in_offset,
+                                 box.out_offset);
+      if (!state->copies.back().fits(element_count(from).value_or(0), element_count(to).value_or(0)))
         return invalid_argument("a copy from {} leaves the bounds of {}", to_string(from), to_string(to));
     }
     state->elements = element_count(args.outputs[0].shape).value_or(0);
@@ -55,9 +60,11 @@ class CopyKernel final : public Kernel {
         default: fill<std::uint64_t>(args.outputs[0], state.elements, value.data(), *args.parallel); break;
       }
     }
-    for (const CopyPlan::Part& part : state.plan.parts)
+    for (std::size_t i = 0; i < state.copies.size(); ++i) {
+      const CopyPlan::Part& part = state.plan.parts[i];
       if (args.outputs[part.output] != args.inputs[part.input])
-        part.copy.run(args.inputs[part.input], args.outputs[part.output], *args.parallel);
+        state.copies[i].run(args.inputs[part.input], args.outputs[part.output], *args.parallel);
+    }
     return Status::ok();
   }
 

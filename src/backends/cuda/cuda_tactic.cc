@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cuda/cuda_tactic.h"
+
+#include <algorithm>
+
+#include "backends/cuda/compiler.h"
+
+namespace ingot::cuda {
+namespace {
+
+struct BoundLaunch {
+  PlannedLaunch planned;
+  CuFunction function = nullptr;
+};
+
+struct CudaState final : KernelState {
+  std::vector<BoundLaunch> launches;
+  DeviceMemory counters;
+};
+
+class CudaKernel final : public Kernel {
+ public:
+  CudaKernel(const Device& device, const Family& family, Problem problem, std::string config,
+             std::vector<std::shared_ptr<const Module>> modules, std::vector<DeviceMemory> weights)
+      : device_(device),
+        family_(family),
+        problem_(std::move(problem)),
+        config_(std::move(config)),
+        modules_(std::move(modules)),
+        weights_(std::move(weights)) {}
+
+  Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
+    auto state = std::make_unique<CudaState>();
+    INGOT_ASSIGN_OR_RETURN(
+        LaunchPlan plan,
+        family_.plan({problem_, config_, args.inputs, args.outputs, device_.multiprocessors()}));
+    state->workspace_bytes = plan.workspace_bytes;
+    if (plan.counter_bytes > 0) {
+      const std::vector<std::byte> zeros(plan.counter_bytes, std::byte{0});
+      INGOT_ASSIGN_OR_RETURN(state->counters, DeviceMemory::upload(device_, zeros));
+    }
+    for (PlannedLaunch& launch : plan.launches) {
+      if (launch.grid[0] == 0 || launch.grid[1] == 0 || launch.grid[2] == 0) continue;
+      if (launch.module >= modules_.size()) return internal("{}: no module {}", family_.id, launch.module);
+      INGOT_ASSIGN_OR_RETURN(const CuFunction function,
+                             modules_[launch.module]->function(launch.entry.c_str(), launch.shared_bytes));
+      state->launches.push_back({std::move(launch), function});
+    }
+    return std::unique_ptr<KernelState>(std::move(state));
+  }
+
+  Status launch(const LaunchArgs& args) const override {
+    auto& state = static_cast<CudaState&>(*args.state);
+    for (BoundLaunch& bound : state.launches) {
+      PlannedLaunch& launch = bound.planned;
+      for (const PlannedLaunch::Pointer& pointer : launch.pointers) {
+        const void* base = address(pointer, args, state);
+        const void* value = base == nullptr ? nullptr : static_cast<const std::byte*>(base) + pointer.offset;
+        std::memcpy(launch.parameters.data() + pointer.at, &value, sizeof(value));
+      }
+      void* parameters[] = {launch.parameters.data()};
+      const CuResult code = device_.api().launch(
+          bound.function, launch.grid[0], launch.grid[1], launch.grid[2], launch.block[0], launch.block[1],
+          launch.block[2], launch.shared_bytes, static_cast<CuStream>(args.stream), parameters, nullptr);
+      if (code != 0)
+        return cuda_error(device_.api(), code, fmt::format("launching {} of {}", launch.entry, family_.id));
+    }
+    return Status::ok();
+  }
+
+  [[nodiscard]] int in_place_input() const override {
+    return family_.in_place == nullptr ? -1 : family_.in_place(problem_);
+  }
+
+ private:
+  const void* address(const PlannedLaunch::Pointer& pointer, const LaunchArgs& args, const CudaState& state) const {
+    switch (pointer.place) {
+      case Place::kInput: return args.inputs[pointer.index];
+      case Place::kOutput: return args.outputs[pointer.index];
+      case Place::kWeights: return weights_[pointer.index].data();
+      case Place::kWorkspace: return args.workspace.data();
+      case Place::kCounters: return state.counters.data();
+    }
+    return nullptr;
+  }
+
+  const Device& device_;
+  const Family& family_;
+  Problem problem_;
+  std::string config_;
+  std::vector<std::shared_ptr<const Module>> modules_;
+  std::vector<DeviceMemory> weights_;
+};
+
+}  // namespace
+
+PlannedLaunch& PlannedLaunch::cover(std::int64_t units, std::int64_t limit) {
+  block = {256, 1, 1};
+  grid = {static_cast<unsigned>(std::min<std::int64_t>((units + 255) / 256, limit)), 1, 1};
+  return *this;
+}
+
+Result<std::string> arch_of(const DeviceInfo& device) {
+  for (const std::string& feature : device.features)
+    if (feature.starts_with("sm_")) return feature;
+  return invalid_argument("device '{}' states no architecture", device.name);
+}
+
+std::int64_t elements_of(const Operand& operand) { return element_count(operand.shape).value_or(0); }
+
+Support CudaTactic::supports(const Problem& problem, const DeviceInfo&) const {
+  if (std::find(family_.kinds.begin(), family_.kinds.end(), problem.kind) == family_.kinds.end())
+    return Support::no(Refusal::kKind);
+  // Kernels count units in 32 bits.
+  for (const auto* list : {&problem.inputs, &problem.outputs})
+    for (const Operand& operand : *list)
+      if (operand.present() && elements_of(operand) > std::int64_t{0x7fffffff})
+        return Support::no(Refusal::kShape, "more than 2^31 elements");
+  return family_.supports(problem);
+}
+
+std::vector<std::string> CudaTactic::configs(const Problem& problem, const DeviceInfo&) const {
+  return family_.configs == nullptr ? std::vector<std::string>{""} : family_.configs(problem);
+}
+
+Result<Packed> CudaTactic::prepare(const Problem& problem, const std::string& config, const DeviceInfo& device) const {
+  INGOT_ASSIGN_OR_RETURN(const std::string arch, arch_of(device));
+  INGOT_ASSIGN_OR_RETURN(const std::vector<std::string> sources, family_.sources(problem, config));
+  Packed packed;
+  if (family_.pack != nullptr) {
+    INGOT_ASSIGN_OR_RETURN(packed, family_.pack(problem));
+  } else {
+    INGOT_ASSIGN_OR_RETURN(packed, Tactic::prepare(problem, config, device));
+  }
+  std::vector<std::vector<std::byte>> blobs;
+  blobs.push_back({static_cast<std::byte>(sources.size())});
+  for (const std::string& source : sources) {
+    INGOT_ASSIGN_OR_RETURN(Compiled compiled, compile(std::string(family_.id), source, arch));
+    if (compiled.spill_bytes > 0 && !config.empty())
+      return resource_exhausted("{} '{}' spills {} bytes of registers", family_.id, config, compiled.spill_bytes);
+    blobs.push_back(std::move(compiled.cubin));
+  }
+  for (auto& blob : packed.blobs) blobs.push_back(std::move(blob));
+  packed.blobs = std::move(blobs);
+  return packed;
+}
+
+Result<std::unique_ptr<Kernel>> CudaTactic::load(const Problem& problem, const std::string& config,
+                                                 std::span<const std::span<const std::byte>> blobs) const {
+  if (blobs.empty() || blobs[0].size() != 1) return corrupt("{}: the packed data have no head", family_.id);
+  const auto count = static_cast<std::size_t>(blobs[0][0]);
+  if (count + 1 > blobs.size()) return corrupt("{}: {} modules in {} blobs", family_.id, count, blobs.size());
+  INGOT_ASSIGN_OR_RETURN(Device * device, Device::current());
+  std::vector<std::shared_ptr<const Module>> modules;
+  for (std::size_t i = 1; i <= count; ++i) {
+    if (blobs[i].empty()) return corrupt("{}: an empty module", family_.id);
+    INGOT_ASSIGN_OR_RETURN(std::shared_ptr<const Module> loaded, Module::load(*device, blobs[i]));
+    modules.push_back(std::move(loaded));
+  }
+  std::vector<DeviceMemory> weights;
+  for (std::size_t i = count + 1; i < blobs.size(); ++i) {
+    INGOT_ASSIGN_OR_RETURN(DeviceMemory memory, DeviceMemory::upload(*device, blobs[i]));
+    weights.push_back(std::move(memory));
+  }
+  return std::unique_ptr<Kernel>(std::make_unique<CudaKernel>(*device, family_, problem, config, std::move(modules),
+                                                              std::move(weights)));
+}
+
+}  // namespace ingot::cuda

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// CudaTactic: a family of generated kernels as a tactic. A family is a few functions: the sources of a problem, the
+// packing of its weights, and the launches for one set of shapes; everything else is the same for all of them.
+//
+// What a plan keeps: blob 0 counts the modules, then come their cubins, then the packed weights.
+#pragma once
+
+#include <array>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "backends/cuda/device.h"
+#include "tactics/tactic.h"
+
+namespace ingot::cuda {
+
+// Where a pointer in a kernel's parameters comes from at launch.
+enum class Place : std::uint8_t { kInput, kOutput, kWeights, kWorkspace, kCounters };
+
+struct PlannedLaunch {
+  struct Pointer {
+    std::size_t at = 0;  // in the parameters
+    Place place = Place::kInput;
+    std::size_t index = 0;
+    std::size_t offset = 0;  // bytes
+  };
+  std::string entry;
+  std::size_t module = 0;
+  std::array<unsigned, 3> grid = {1, 1, 1}, block = {256, 1, 1};
+  unsigned shared_bytes = 0;
+  std::vector<std::byte> parameters;
+  std::vector<Pointer> pointers;
+
+  template <typename P>
+  static PlannedLaunch of(std::string entry_name, const P& values) {
+    PlannedLaunch launch;
+    launch.entry = std::move(entry_name);
+    launch.parameters.resize(sizeof(P));
+    std::memcpy(launch.parameters.data(), &values, sizeof(P));
+    return launch;
+  }
+  PlannedLaunch& point(std::size_t at, Place place, std::size_t index, std::size_t offset = 0) {
+    pointers.push_back({at, place, index, offset});
+    return *this;
+  }
+  // Enough blocks of 256 for that many units, at most `limit`.
+  PlannedLaunch& cover(std::int64_t units, std::int64_t limit);
+};
+
+struct LaunchPlan {
+  std::vector<PlannedLaunch> launches;
+  std::size_t workspace_bytes = 0;
+  std::size_t counter_bytes = 0;  // zero before the first launch; kernels leave them zero
+};
+
+struct PlanArgs {
+  const Problem& problem;
+  const std::string& config;
+  std::span<const Operand> inputs, outputs;  // actual shapes
+  int multiprocessors = 1;
+};
+
+struct Family {
+  std::string_view id;
+  int version = 1;
+  std::vector<std::string_view> kinds;
+  Support (*supports)(const Problem& problem);
+  Result<std::vector<std::string>> (*sources)(const Problem& problem, const std::string& config);
+  Result<LaunchPlan> (*plan)(const PlanArgs& args);
+  std::vector<std::string> (*configs)(const Problem& problem) = nullptr;
+  Result<Packed> (*pack)(const Problem& problem) = nullptr;  // weights; null: all constants are kept
+  int (*in_place)(const Problem& problem) = nullptr;
+};
+
+class CudaTactic final : public Tactic {
+ public:
+  explicit CudaTactic(Family family) : family_(std::move(family)) {}
+  [[nodiscard]] std::string_view id() const override { return family_.id; }
+  [[nodiscard]] int version() const override { return family_.version; }
+  [[nodiscard]] Support supports(const Problem& problem, const DeviceInfo& device) const override;
+  [[nodiscard]] std::vector<std::string> configs(const Problem& problem, const DeviceInfo& device) const override;
+  Result<Packed> prepare(const Problem& problem, const std::string& config, const DeviceInfo& device) const override;
+  Result<std::unique_ptr<Kernel>> load(const Problem& problem, const std::string& config,
+                                       std::span<const std::span<const std::byte>> blobs) const override;
+  [[nodiscard]] const Family& family() const { return family_; }
+
+ private:
+  Family family_;
+};
+
+// "sm_90a" among the features.
+Result<std::string> arch_of(const DeviceInfo& device);
+
+std::int64_t elements_of(const Operand& operand);
+
+}  // namespace ingot::cuda

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// A GPU: its primary context (shared with other libraries of the process), streams, events, memory, captured graphs.
+// Devices live as long as the process. All methods make the device current on the calling thread first.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "backends/cuda/driver.h"
+#include "tactics/tactic.h"
+
+namespace ingot::cuda {
+
+class Device {
+ public:
+  // The reason why not: no driver, no such device, too old.
+  static Result<Device*> get(int ordinal);
+  // The device that tactics use on this thread: that of the innermost DeviceScope, otherwise device 0.
+  static Result<Device*> current();
+
+  [[nodiscard]] int ordinal() const { return ordinal_; }
+  [[nodiscard]] const DeviceInfo& info() const { return info_; }
+  [[nodiscard]] const Driver& api() const { return *api_; }
+  [[nodiscard]] int multiprocessors() const { return multiprocessors_; }
+  // "sm_90a": what to compile for.
+  [[nodiscard]] const std::string& arch() const { return arch_; }
+  Status make_current() const;
+
+ private:
+  friend class DeviceScope;
+  Device() = default;
+  static Result<std::unique_ptr<Device>> open(int ordinal);
+
+  const Driver* api_ = nullptr;
+  int ordinal_ = 0;
+  int multiprocessors_ = 1;
+  CuContext context_ = nullptr;
+  std::string arch_;
+  DeviceInfo info_;
+};
+
+class DeviceScope {
+ public:
+  explicit DeviceScope(Device& device);
+  ~DeviceScope();
+  DeviceScope(const DeviceScope&) = delete;
+  DeviceScope& operator=(const DeviceScope&) = delete;
+
+ private:
+  Device* previous_;
+};
+
+// Memory on a device; freed with the object.
+class DeviceMemory {
+ public:
+  DeviceMemory() = default;
+  static Result<DeviceMemory> allocate(const Device& device, std::size_t bytes);
+  static Result<DeviceMemory> upload(const Device& device, std::span<const std::byte> bytes);
+  DeviceMemory(DeviceMemory&& other) noexcept;
+  DeviceMemory& operator=(DeviceMemory&& other) noexcept;
+  ~DeviceMemory();
+  [[nodiscard]] void* data() const { return reinterpret_cast<void*>(pointer_); }
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+ private:
+  const Device* device_ = nullptr;
+  CuPointer pointer_ = 0;
+  std::size_t size_ = 0;
+};
+
+class Stream {
+ public:
+  static Result<std::unique_ptr<Stream>> create(const Device& device);
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  [[nodiscard]] CuStream handle() const { return handle_; }
+  Status synchronize() const;
+  Status copy_to_device(void* to, const void* from, std::size_t bytes) const;
+  Status copy_to_host(void* to, const void* from, std::size_t bytes) const;
+  Status copy_on_device(void* to, const void* from, std::size_t bytes) const;
+  Status set_bytes(void* to, unsigned char value, std::size_t bytes) const;
+
+ private:
+  Stream(const Device& device, CuStream handle) : device_(device), handle_(handle) {}
+  const Device& device_;
+  CuStream handle_;
+};
+
+// A pair of events around work on a stream.
+class Stopwatch {
+ public:
+  static Result<std::unique_ptr<Stopwatch>> create(const Device& device);
+  ~Stopwatch();
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+  Status start(const Stream& stream) const;
+  Status stop(const Stream& stream) const;
+  // Waits for the end.
+  Result<double> microseconds() const;
+
+ private:
+  explicit Stopwatch(const Device& device) : device_(device) {}
+  const Device& device_;
+  CuEvent begin_ = nullptr, end_ = nullptr;
+};
+
+// What a function enqueued on a stream, replayed as one launch.
+class CapturedGraph {
+ public:
+  static Result<std::unique_ptr<CapturedGraph>> capture(const Device& device, const Stream& stream,
+                                                        const std::function<Status()>& enqueue);
+  ~CapturedGraph();
+  CapturedGraph(const CapturedGraph&) = delete;
+  CapturedGraph& operator=(const CapturedGraph&) = delete;
+  Status launch(CuStream stream) const;
+
+ private:
+  explicit CapturedGraph(const Device& device) : device_(device) {}
+  const Device& device_;
+  CuGraph graph_ = nullptr;
+  CuGraphExec exec_ = nullptr;
+};
+
+// A loaded cubin; modules with the same bytes are shared.
+class Module {
+ public:
+  static Result<std::shared_ptr<const Module>> load(const Device& device, std::span<const std::byte> cubin);
+  ~Module();
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+  // With that much dynamic shared memory allowed.
+  [[nodiscard]] Result<CuFunction> function(const char* name, unsigned shared_bytes) const;
+
+ private:
+  explicit Module(const Device& device) : device_(device) {}
+  const Device& device_;
+  CuModule handle_ = nullptr;
+};
+
+}  // namespace ingot::cuda

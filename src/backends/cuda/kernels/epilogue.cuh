@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loads of epilogue operands, shared by the kernels whose output is rows x columns.
+INGOT_INLINE long long operand_offset(const ingot_cuda::EpilogueOperand& o, int row, int column) {
+  long long at = static_cast<long long>(column) * o.column_stride;
+  if (o.simple != 0) return at + static_cast<long long>(row) * o.row_stride;
+  const int q0 = row / o.d0, q1 = q0 / o.d1, q2 = q1 / o.d2;
+  return at + static_cast<long long>(row - q0 * o.d0) * o.s0 + static_cast<long long>(q0 - q1 * o.d1) * o.s1 +
+         static_cast<long long>(q1 - q2 * o.d2) * o.s2 + static_cast<long long>(q2) * o.s3;
+}
+
+template <typename E, int V>
+INGOT_INLINE Vec<E, V> load_epilogue(const ingot_cuda::EpilogueOperand& o, int row, int column) {
+  const E* from = static_cast<const E*>(o.data) + operand_offset(o, row, column);
+  Vec<E, V> r;
+  if (o.column_stride == 1) {
+    r = *reinterpret_cast<const Vec<E, V>*>(from);
+  } else {
+    const E one = *from;
+#pragma unroll
+    for (int j = 0; j < V; ++j) r.v[j] = one;
+  }
+  return r;
+}

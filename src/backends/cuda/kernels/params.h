@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parameters of kernels, read by the compiler of the engine and by NVRTC alike: plain types only, no includes.
+// Every kernel takes one such structure by value. Pointers are filled in at launch.
+#pragma once
+
+namespace ingot_cuda {
+
+constexpr int kMaxDims = 8;
+constexpr int kMaxPointwiseInputs = 16;
+constexpr int kMaxEpilogueInputs = 6;
+
+// An epilogue operand over an output of rows x columns. Simple: element (row, column) lies at row * row_stride +
+// column * column_stride. Otherwise rows fall into up to four dimensions (d0 innermost) with strides s0 to s3.
+struct EpilogueOperand {
+  const void* data;
+  int simple;
+  int row_stride, column_stride;
+  int d0, d1, d2;
+  int s0, s1, s2, s3;
+};
+
+struct PointwiseParams {
+  const void* in[kMaxPointwiseInputs];
+  void* out;
+  long long units;  // vectors to compute
+  int rank;
+  int dims[kMaxDims];  // outermost first; the last one counted in vectors
+  int strides[kMaxPointwiseInputs][kMaxDims];  // in elements, of the last dimension: 0 or 1
+};
+
+struct CopyParams {
+  const void* in;
+  void* out;
+  long long in_offset, out_offset;  // all in units of the kernel's element
+  long long units;
+  int rank;
+  int dims[kMaxDims];  // outermost first
+  long long in_strides[kMaxDims], out_strides[kMaxDims];
+};
+
+struct FillParams {
+  void* out;
+  long long units;
+  unsigned long long value;
+};
+
+// Matrix products and convolutions: C[m, n] = alpha * sum over k of A[m, k] * B[k, n] + bias[n], then the epilogue.
+struct GemmParams {
+  const void* a;
+  const void* b;
+  const void* bias;  // null: none
+  void* c;
+  float* partial;  // splits > 1: [batch, tile, split, tile elements]
+  int* counters;   // splits > 1: one per tile, zero before and after
+  int m, n, k;
+  int lda, ldb, ldc;
+  int tiles_m, tiles_n;
+  int splits, tiles_per_split;  // of the k loop
+  float alpha;
+  int vector_epilogue;  // ldc and every operand allow vectors of columns
+  // Batches: the index in up to three levels (d0 innermost). Groups of a convolution are batches too.
+  int batch_d0, batch_d1;
+  long long a_s0, a_s1, a_s2, b_s0, b_s1, b_s2;
+  // Batch z has rows from z * row_batch and columns from z * column_batch of the output.
+  int row_batch, column_batch;
+  // Windows, channels last.
+  int in_h, in_w, in_c, group_c, out_h, out_w;
+  int kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_h, pad_w;
+  // Deformable: offset (y, x per offset group and tap) and mask, by strides in elements.
+  const void* offset;
+  const void* mask;  // null: none
+  int offset_groups;
+  long long offset_n, offset_pixel, offset_channel, mask_n, mask_pixel, mask_channel;
+  EpilogueOperand operands[kMaxEpilogueInputs];
+};
+
+}  // namespace ingot_cuda

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cuda/source.h"
+
+#include <bit>
+#include <cmath>
+
+#include "backends/cuda/compiler.h"
+#include "backends/cuda/kernels/params.h"
+
+namespace ingot::cuda {
+namespace {
+
+std::string operand(ExprArg arg) { return arg < 0 ? fmt::format("x{}", -arg - 1) : fmt::format("t{}", arg); }
+
+std::string constant(const ExprInstr& instr) {
+  if (instr.type == DType::boolean) return instr.imm != 0 || instr.imm_int != 0 ? "true" : "false";
+  if (instr.type == DType::f64)
+    return fmt::format("__longlong_as_double(0x{:x}LL)", std::bit_cast<std::uint64_t>(instr.imm));
+  if (is_float(instr.type))
+    return fmt::format("__uint_as_float(0x{:x}u)", std::bit_cast<std::uint32_t>(static_cast<float>(instr.imm)));
+  return fmt::format("static_cast<{}>(0x{:x}ULL)", cuda_type(instr.type), static_cast<std::uint64_t>(instr.imm_int));
+}
+
+std::string cast(DType from, DType to, const std::string& value) {
+  const std::string_view type = compute_type(to);
+  if (to == DType::boolean) return fmt::format("({} != 0)", value);
+  if (is_integer(to)) {
+    if (is_float(from)) return fmt::format("float_to_int<{}>({})", type, value);
+    return fmt::format("static_cast<{}>({})", type, value);
+  }
+  const std::string converted = fmt::format("static_cast<{}>({})", type, value);
+  if (to == DType::f16 && from != DType::f16) return fmt::format("round_f16({})", converted);
+  if (to == DType::bf16 && from != DType::bf16) return fmt::format("round_bf16({})", converted);
+  return converted;
+}
+
+std::string_view comparison(ExprOp op) {
+  switch (op) {
+    case ExprOp::k_equal: return "==";
+    case ExprOp::k_less: return "<";
+    case ExprOp::k_less_equal: return "<=";
+    case ExprOp::k_greater: return ">";
+    default: return ">=";
+  }
+}
+
+std::string right_side(const Expr& expr, const ExprInstr& instr) {
+  const std::string a = operand(instr.args[0]), b = operand(instr.args[1]), c = operand(instr.args[2]);
+  if (instr.op == ExprOp::kConst) return constant(instr);
+  if (instr.op == ExprOp::kCast) return cast(expr.type_of(instr.args[0]), instr.type, a);
+  switch (class_of(instr.op)) {
+    case 'c': return fmt::format("{} {} {}", a, comparison(instr.op), b);
+    case 's': return fmt::format("{} ? {} : {}", a, b, c);
+    case 'l':
+      if (instr.op == ExprOp::k_not) return "!" + a;
+      return fmt::format("{} {} {}", a, instr.op == ExprOp::k_and ? "&&" : instr.op == ExprOp::k_or ? "||" : "!=", b);
+    case 't':
+      if (!is_float(expr.type_of(instr.args[0]))) return "false";
+      if (instr.op == ExprOp::k_is_nan) return fmt::format("{0} != {0}", a);
+      return fmt::format("x_abs({}) == kInfinity", a);
+    default: break;
+  }
+  std::string arguments = a;
+  if (arity_of(instr.op) > 1) arguments += ", " + b;
+  if (arity_of(instr.op) > 2) arguments += ", " + c;
+  return fmt::format("{}_{}({})", is_float(instr.type) ? "x" : "i", to_string(instr.op), arguments);
+}
+
+}  // namespace
+
+std::string_view cuda_type(DType type) {
+  switch (type) {
+    case DType::f32: return "float";
+    case DType::f64: return "double";
+    case DType::f16: return "f16";
+    case DType::bf16: return "bf16";
+    case DType::i8: return "signed char";
+    case DType::u8: return "unsigned char";
+    case DType::i16: return "short";
+    case DType::u16: return "unsigned short";
+    case DType::i32: return "int";
+    case DType::u32: return "unsigned";
+    case DType::i64: return "long long";
+    case DType::u64: return "unsigned long long";
+    case DType::boolean: return "bool";
+    default: return "";
+  }
+}
+
+std::string_view compute_type(DType type) {
+  return type == DType::f16 || type == DType::bf16 ? "float" : cuda_type(type);
+}
+
+Result<std::string> print_expression(const Expr& expr, std::string_view name) {
+  std::vector<std::string> parameters;
+  for (std::size_t i = 0; i < expr.input_types().size(); ++i) {
+    if (cuda_type(expr.input_types()[i]).empty())
+      return unsupported("elements of type {}", to_string(expr.input_types()[i]));
+    parameters.push_back(fmt::format("{} x{}", compute_type(expr.input_types()[i]), i));
+  }
+  std::string body;
+  for (std::size_t i = 0; i < expr.instrs().size(); ++i) {
+    const ExprInstr& instr = expr.instrs()[i];
+    if (cuda_type(instr.type).empty()) return unsupported("elements of type {}", to_string(instr.type));
+    body += fmt::format("  const {} t{} = {};\n", compute_type(instr.type), i, right_side(expr, instr));
+  }
+  const std::string result =
+      expr.instrs().empty() ? "x0" : fmt::format("t{}", static_cast<std::int64_t>(expr.instrs().size()) - 1);
+  return fmt::format("INGOT_INLINE {} {}({}) {{\n{}  return {};\n}}\n", compute_type(expr.result_type()), name,
+                     fmt::join(parameters, ", "), body, result);
+}
+
+std::string define(std::string_view name, std::string_view value) { return fmt::format("#define {} {}\n", name, value); }
+std::string define(std::string_view name, std::int64_t value) { return fmt::format("#define {} {}\n", name, value); }
+
+Result<std::string> print_epilogue(const Problem& problem) {
+  INGOT_ASSIGN_OR_RETURN(const Expr expr, problem.epilogue());
+  if (expr.input_types().size() != problem.epilogue_inputs() + 1)
+    return invalid_argument("the epilogue takes {} operands, given are {}", expr.input_types().size(),
+                            problem.epilogue_inputs() + 1);
+  if (problem.epilogue_inputs() > static_cast<std::size_t>(ingot_cuda::kMaxEpilogueInputs))
+    return unsupported("{} epilogue operands", problem.epilogue_inputs());
+  if (!is_float(expr.input_types()[0]) || expr.result_type() != problem.outputs[0].dtype)
+    return unsupported("an epilogue from {} to {}", to_string(expr.input_types()[0]), to_string(expr.result_type()));
+  INGOT_ASSIGN_OR_RETURN(std::string text, print_expression(expr, "expression"));
+  std::string loads, arguments = "x0[j]";
+  for (std::size_t i = 1; i < expr.input_types().size(); ++i) {
+    const DType type = problem.inputs[problem.own_inputs() + i - 1].dtype;
+    if (type != expr.input_types()[i]) return invalid_argument("epilogue operand {} has another type", i);
+    loads += fmt::format("const Vec<{}, V> e{} = load_epilogue<{}, V>(p.operands[{}], row, column); ",
+                         cuda_type(type), i, cuda_type(type), i - 1);
+    arguments += fmt::format(", load_value(e{}.v[j])", i);
+  }
+  text += define("EPILOGUE_LOADS", loads);
+  text += define("EPILOGUE(j)", fmt::format("store_value<OUT>(expression({}))", arguments));
+  text += fmt::format("using OUT = {};\n", cuda_type(problem.outputs[0].dtype));
+  return text;
+}
+
+std::string assemble(std::string_view definitions, std::string_view file) {
+  // NVRTC knows no "#pragma once" in the main file.
+  const auto part = [](std::string_view name) {
+    std::string text(kernel_file(name));
+    if (const std::size_t at = text.find("#pragma once"); at != std::string::npos) text.erase(at, 12);
+    return fmt::format("#line 1 \"{}\"\n{}\n", name, text);
+  };
+  return part("prelude.cuh") + part("params.h") + part("epilogue.cuh") + "#line 1 \"definitions\"\n" +
+         std::string(definitions) + part(file);
+}
+
+}  // namespace ingot::cuda
