@@ -97,7 +97,6 @@ struct LaunchArgs {
   std::span<std::byte> workspace;
   KernelState* state = nullptr;
   Parallel* parallel = nullptr;          // CPU
-  void* stream = nullptr;                // CUDA: the CUstream to enqueue on
   OutputAllocator* allocator = nullptr;  // for outputs of data-dependent shape
 };
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "backends/cuda/source.h"
+
 namespace ingot::cuda {
 
 BroadcastDims broadcast_dims(const Shape& out, std::span<const Shape> operands) {
@@ -37,6 +39,15 @@ BroadcastDims broadcast_dims(const Shape& out, std::span<const Shape> operands) 
   std::reverse(result.dims.begin(), result.dims.end());
   for (Ints& strides : result.strides) std::reverse(strides.begin(), strides.end());
   return result;
+}
+
+Support epilogue_support(const Problem& problem) {
+  const Result<std::string> text = print_epilogue(problem);
+  if (!text.is_ok()) return Support::no(Refusal::kEpilogue, text.status().message());
+  const Result<EpilogueLayout> layout = epilogue_layout(problem.inputs, problem.own_inputs(), problem.outputs[0],
+                                                        epilogue_vector(problem.outputs[0].dtype));
+  if (!layout.is_ok()) return Support::no(Refusal::kEpilogue, layout.status().message());
+  return Support::yes();
 }
 
 int epilogue_vector(DType type) { return std::min(8, 128 / std::max(8, bits_of(type))); }

@@ -15,7 +15,7 @@ struct BoundLaunch {
 
 struct CudaState final : KernelState {
   std::vector<BoundLaunch> launches;
-  DeviceMemory counters;
+  DeviceMemory data;
 };
 
 class CudaKernel final : public Kernel {
@@ -33,11 +33,10 @@ class CudaKernel final : public Kernel {
     auto state = std::make_unique<CudaState>();
     INGOT_ASSIGN_OR_RETURN(
         LaunchPlan plan,
-        family_.plan({problem_, config_, args.inputs, args.outputs, device_.multiprocessors()}));
+        family_.plan({problem_, config_, args.inputs, args.outputs, device_.multiprocessors(), args.symbols}));
     state->workspace_bytes = plan.workspace_bytes;
-    if (plan.counter_bytes > 0) {
-      const std::vector<std::byte> zeros(plan.counter_bytes, std::byte{0});
-      INGOT_ASSIGN_OR_RETURN(state->counters, DeviceMemory::upload(device_, zeros));
+    if (!plan.data.empty()) {
+      INGOT_ASSIGN_OR_RETURN(state->data, DeviceMemory::upload(device_, plan.data));
     }
     for (PlannedLaunch& launch : plan.launches) {
       if (launch.grid[0] == 0 || launch.grid[1] == 0 || launch.grid[2] == 0) continue;
@@ -51,6 +50,7 @@ class CudaKernel final : public Kernel {
 
   Status launch(const LaunchArgs& args) const override {
     auto& state = static_cast<CudaState&>(*args.state);
+    const CuStream stream = DeviceScope::current_stream();
     for (BoundLaunch& bound : state.launches) {
       PlannedLaunch& launch = bound.planned;
       for (const PlannedLaunch::Pointer& pointer : launch.pointers) {
@@ -61,7 +61,7 @@ class CudaKernel final : public Kernel {
       void* parameters[] = {launch.parameters.data()};
       const CuResult code = device_.api().launch(
           bound.function, launch.grid[0], launch.grid[1], launch.grid[2], launch.block[0], launch.block[1],
-          launch.block[2], launch.shared_bytes, static_cast<CuStream>(args.stream), parameters, nullptr);
+          launch.block[2], launch.shared_bytes, stream, parameters, nullptr);
       if (code != 0)
         return cuda_error(device_.api(), code, fmt::format("launching {} of {}", launch.entry, family_.id));
     }
@@ -79,7 +79,7 @@ class CudaKernel final : public Kernel {
       case Place::kOutput: return args.outputs[pointer.index];
       case Place::kWeights: return weights_[pointer.index].data();
       case Place::kWorkspace: return args.workspace.data();
-      case Place::kCounters: return state.counters.data();
+      case Place::kData: return state.data.data();
     }
     return nullptr;
   }

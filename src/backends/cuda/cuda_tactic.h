@@ -16,7 +16,7 @@
 namespace ingot::cuda {
 
 // Where a pointer in a kernel's parameters comes from at launch.
-enum class Place : std::uint8_t { kInput, kOutput, kWeights, kWorkspace, kCounters };
+enum class Place : std::uint8_t { kInput, kOutput, kWeights, kWorkspace, kData };
 
 struct PlannedLaunch {
   struct Pointer {
@@ -51,7 +51,8 @@ struct PlannedLaunch {
 struct LaunchPlan {
   std::vector<PlannedLaunch> launches;
   std::size_t workspace_bytes = 0;
-  std::size_t counter_bytes = 0;  // zero before the first launch; kernels leave them zero
+  // What the launches keep on the device: counters (zero, and left zero by kernels), tables. Uploaded once.
+  std::vector<std::byte> data;
 };
 
 struct PlanArgs {
@@ -59,6 +60,7 @@ struct PlanArgs {
   const std::string& config;
   std::span<const Operand> inputs, outputs;  // actual shapes
   int multiprocessors = 1;
+  const SymbolValues* symbols = nullptr;
 };
 
 struct Family {

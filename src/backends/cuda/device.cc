@@ -16,6 +16,7 @@ constexpr unsigned kNonBlocking = 1;
 constexpr int kCaptureThreadLocal = 1;
 
 thread_local Device* t_current = nullptr;
+thread_local CuStream t_stream = nullptr;
 
 }  // namespace
 
@@ -67,8 +68,15 @@ Status Device::make_current() const {
   return Status::ok();
 }
 
-DeviceScope::DeviceScope(Device& device) : previous_(t_current) { t_current = &device; }
-DeviceScope::~DeviceScope() { t_current = previous_; }
+DeviceScope::DeviceScope(Device& device, CuStream stream) : previous_(t_current), previous_stream_(t_stream) {
+  t_current = &device;
+  t_stream = stream;
+}
+DeviceScope::~DeviceScope() {
+  t_current = previous_;
+  t_stream = previous_stream_;
+}
+CuStream DeviceScope::current_stream() { return t_stream; }
 
 Result<DeviceMemory> DeviceMemory::allocate(const Device& device, std::size_t bytes) {
   INGOT_RETURN_IF_ERROR(device.make_current());

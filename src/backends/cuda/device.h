@@ -39,15 +39,19 @@ class Device {
   DeviceInfo info_;
 };
 
+// What kernels are loaded to and enqueued on by this thread while the scope lasts. Without a stream, or outside every
+// scope: the default stream.
 class DeviceScope {
  public:
-  explicit DeviceScope(Device& device);
+  explicit DeviceScope(Device& device, CuStream stream = nullptr);
+  static CuStream current_stream();
   ~DeviceScope();
   DeviceScope(const DeviceScope&) = delete;
   DeviceScope& operator=(const DeviceScope&) = delete;
 
  private:
   Device* previous_;
+  CuStream previous_stream_;
 };
 
 // Memory on a device; freed with the object.

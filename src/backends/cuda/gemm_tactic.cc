@@ -45,14 +45,13 @@ Support supports(const Problem& problem) {
   if (!half(type) && type != DType::f32) return Support::no(Refusal::kDType);
   for (std::size_t i = 0; i < problem.own_inputs(); ++i)
     if (problem.inputs[i].present() && problem.inputs[i].dtype != type) return Support::no(Refusal::kDType);
+  if (problem.kind == "Conv" && problem.attrs.get_int("group", 1) > 1 && problem.inputs[1].shape.size() > 1 &&
+      problem.inputs[1].shape[1] == 1 && problem.inputs[1].shape[0] == problem.inputs[0].shape.back() &&
+      problem.inputs[1].shape.size() == 4)
+    return Support::no(Refusal::kNotWorthIt, "depthwise");
   const Result<GemmShape> shape = gemm_shape(problem, problem.inputs, problem.outputs, false);
   if (!shape.is_ok()) return Support::no(Refusal::kShape, shape.status().message());
-  const Result<std::string> epilogue = print_epilogue(problem);
-  if (!epilogue.is_ok()) return Support::no(Refusal::kEpilogue, epilogue.status().message());
-  const Result<EpilogueLayout> layout =
-      epilogue_layout(problem.inputs, problem.own_inputs(), problem.outputs[0], epilogue_vector(problem.outputs[0].dtype));
-  if (!layout.is_ok()) return Support::no(Refusal::kEpilogue, layout.status().message());
-  return Support::yes();
+  return epilogue_support(problem);
 }
 
 std::vector<std::string> configs(const Problem& problem) {
@@ -143,7 +142,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   INGOT_ASSIGN_OR_RETURN(const EpilogueLayout layout,
                          epilogue_layout(args.inputs, problem.own_inputs(), args.outputs[0], vector));
   p.vector_epilogue = layout.vectors && p.n % vector == 0 && p.ldc % vector == 0 ? 1 : 0;
-  std::copy(layout.operands.begin(), layout.operands.end(), p.operands);
+  set_epilogue(layout, p);
 
   LaunchPlan out;
   PlannedLaunch launch = PlannedLaunch::of("tile_gemm", p);
@@ -162,16 +161,13 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
     if (problem.has_input(4)) launch.point(offsetof(GemmParams, mask), Place::kInput, 4);
   }
   launch.point(offsetof(GemmParams, c), Place::kOutput, 0);
-  for (std::size_t i = 0; i < layout.operands.size(); ++i)
-    launch.point(offsetof(GemmParams, operands) + i * sizeof(ingot_cuda::EpilogueOperand) +
-                     offsetof(ingot_cuda::EpilogueOperand, data),
-                 Place::kInput, problem.own_inputs() + i);
+  point_epilogue<GemmParams>(layout, problem.own_inputs(), launch);
   if (p.splits > 1) {
     const auto parts = static_cast<std::size_t>(tiles * shape.batches);
     out.workspace_bytes = parts * static_cast<std::size_t>(p.splits) * static_cast<std::size_t>(tile.m * tile.n) * 4;
-    out.counter_bytes = parts * sizeof(int);
+    out.data.resize(parts * sizeof(int), std::byte{0});
     launch.point(offsetof(GemmParams, partial), Place::kWorkspace, 0);
-    launch.point(offsetof(GemmParams, counters), Place::kCounters, 0);
+    launch.point(offsetof(GemmParams, counters), Place::kData, 0);
   }
   out.launches.push_back(std::move(launch));
   return out;

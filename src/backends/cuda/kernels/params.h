@@ -74,4 +74,83 @@ struct GemmParams {
   EpilogueOperand operands[kMaxEpilogueInputs];
 };
 
+// Softmax and normalisations along one axis: element i of row r lies at (r / inner) * length * inner + r % inner +
+// i * inner.
+struct RowsParams {
+  const void* x;
+  const void* scale;  // null: none
+  const void* bias;   // null: none
+  void* y;
+  int rows, length, inner;
+  int columns;  // of the output as the epilogue sees it
+  float epsilon;
+  EpilogueOperand operands[kMaxEpilogueInputs];
+};
+
+// The middle of [outer][length][inner] is combined.
+struct ReduceParams {
+  const void* x;
+  void* y;
+  int outer, length, inner;
+  int columns;
+  EpilogueOperand operands[kMaxEpilogueInputs];
+};
+
+struct PoolParams {
+  const void* x;
+  void* y;
+  long long units;  // outputs, or vectors of them
+  int channels_last, batch, channels;
+  int in[3], out[3], kernel[3], stride[3], dilation[3], pad[3], pad_end[3];
+  int include_pad;
+  int columns;
+  EpilogueOperand operands[kMaxEpilogueInputs];
+};
+
+struct DepthwiseParams {
+  const void* x;
+  const void* w;     // [taps][channels]
+  const void* bias;  // null: none
+  void* y;
+  int units;  // vectors of outputs
+  int channels, in_h, in_w, out_h, out_w, stride_h, stride_w, dilation_h, dilation_w, pad_h, pad_w;
+  EpilogueOperand operands[kMaxEpilogueInputs];
+};
+
+// out[outer][index][inner] = in[outer][list[index]][inner], in units of the kernel's element.
+struct GatherParams {
+  const void* in;
+  const void* list;
+  void* out;
+  long long units;
+  int axis, inner, indices;
+  int wide;  // the list is i64, otherwise i32
+};
+
+struct GroupNormParams {
+  const void* x;
+  const void* scale;
+  const void* bias;
+  void* y;
+  int channels, pixels, groups;
+  int channels_last;
+  int columns;
+  float epsilon;
+  EpilogueOperand operands[kMaxEpilogueInputs];
+};
+
+// Strides in elements: of a batch, a head and a position; the last dimension is dense.
+struct AttentionParams {
+  const void* q;
+  const void* k;
+  const void* v;
+  const void* mask;  // null: none
+  void* y;
+  long long q_batch, q_head, q_row, k_batch, k_head, k_row, v_batch, v_head, v_row, y_batch, y_head, y_row;
+  long long mask_batch, mask_head, mask_row, mask_column;
+  int heads, heads_per_kv, queries, keys;
+  int causal;
+  float scale;
+};
+
 }  // namespace ingot_cuda

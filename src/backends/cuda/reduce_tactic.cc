@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// cuda.reduce: reductions over adjacent dimensions, global pooling included.
+#include <algorithm>
+#include <cstddef>
+
+#include "backends/cpu/axes.h"
+#include "backends/cuda/broadcast.h"
+#include "backends/cuda/source.h"
+#include "backends/cuda/tactics.h"
+
+namespace ingot::cuda {
+namespace {
+
+using ingot_cuda::ReduceParams;
+
+struct Reduction {
+  std::string_view kind, start, take, merge, finish;
+};
+constexpr Reduction kReductions[] = {
+    {"ReduceSum", "0", "a + v", "a + b", "a"},
+    {"ReduceMean", "0", "a + v", "a + b", "a / static_cast<ACC>(p.length)"},
+    {"GlobalAveragePool", "0", "a + v", "a + b", "a / static_cast<ACC>(p.length)"},
+    {"ReduceMax", "-kInfinity", "x_max(a, v)", "x_max(a, b)", "a"},
+    {"GlobalMaxPool", "-kInfinity", "x_max(a, v)", "x_max(a, b)", "a"},
+    {"ReduceMin", "kInfinity", "x_min(a, v)", "x_min(a, b)", "a"},
+    {"ReduceL1", "0", "a + x_abs(v)", "a + b", "a"},
+    {"ReduceL2", "0", "x_fma(v, v, a)", "a + b", "x_sqrt(a)"},
+    {"ReduceSumSquare", "0", "x_fma(v, v, a)", "a + b", "a"},
+    {"ReduceLogSum", "0", "a + v", "a + b", "x_log(a)"},
+    {"ReduceProd", "1", "a * v", "a * b", "a"},
+};
+
+const Reduction* find_reduction(std::string_view kind) {
+  for (const Reduction& reduction : kReductions)
+    if (reduction.kind == kind) return &reduction;
+  return nullptr;
+}
+
+struct Extents {
+  std::int64_t outer = 1, length = 1, inner = 1;
+};
+
+// The data as [outer][length][inner]; fails when the axes are unknown or kept dimensions lie between reduced ones.
+Result<Extents> extents_of(const Problem& problem, std::span<const Operand> inputs) {
+  const Shape& shape = inputs[0].shape;
+  std::vector<bool> reduced(shape.size(), false);
+  if (problem.kind.starts_with("Global")) {
+    const bool last = problem.attrs.get_int("channels_last", 0) != 0;
+    for (std::size_t i = 1; i < shape.size(); ++i) reduced[i] = last ? i + 1 < shape.size() : i > 1;
+  } else {
+    Ints axes;
+    if (problem.has_input(1)) {
+      const std::optional<Ints> listed = cpu::constant_ints(inputs[1]);
+      if (!listed) return unsupported("axes that are not constant");
+      axes = *listed;
+    }
+    if (axes.empty() && problem.attrs.get_int("noop_with_empty_axes", 0) != 0) return unsupported("no axes");
+    if (axes.empty()) reduced.assign(shape.size(), true);
+    for (const std::int64_t axis : axes) {
+      const std::optional<std::size_t> at = cpu::normal_axis(axis, shape.size());
+      if (!at) return invalid_argument("axis {} of {}", axis, to_string(shape));
+      reduced[*at] = true;
+    }
+  }
+  Extents extents;
+  int stage = 0;  // 0 outer, 1 reduced, 2 inner
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == 1) continue;
+    if (reduced[i]) {
+      if (stage == 2) return unsupported("reduced dimensions apart in {}", to_string(shape));
+      stage = 1;
+      extents.length *= shape[i];
+    } else {
+      if (stage == 1) stage = 2;
+      (stage == 0 ? extents.outer : extents.inner) *= shape[i];
+    }
+  }
+  return extents;
+}
+
+Support supports(const Problem& problem) {
+  const DType type = problem.inputs[0].dtype;
+  if (!is_float(type) || cuda_type(type).empty()) return Support::no(Refusal::kDType);
+  const Result<Extents> extents = extents_of(problem, problem.inputs);
+  if (!extents.is_ok()) return Support::no(Refusal::kShape, extents.status().message());
+  return epilogue_support(problem);
+}
+
+Result<std::vector<std::string>> sources(const Problem& problem, const std::string&) {
+  const Reduction& reduction = *find_reduction(problem.kind);
+  INGOT_ASSIGN_OR_RETURN(std::string text, print_epilogue(problem));
+  text += fmt::format("using T = {};\nusing ACC = {};\n", cuda_type(problem.inputs[0].dtype),
+                      compute_type(problem.inputs[0].dtype));
+  text += define("START", fmt::format("static_cast<ACC>({})", reduction.start));
+  // As functions, so that arguments are evaluated once.
+  text += fmt::format("INGOT_INLINE ACC TAKE(ACC a, ACC v) {{ return {}; }}\n", reduction.take);
+  text += fmt::format("INGOT_INLINE ACC MERGE(ACC a, ACC b) {{ return {}; }}\n", reduction.merge);
+  std::string finish(reduction.finish);
+  text += fmt::format("#define FINISH(value) finish_value(p, value)\n"
+                      "INGOT_INLINE ACC finish_value(const ingot_cuda::ReduceParams& p, ACC a) {{ return {}; }}\n",
+                      finish);
+  return std::vector<std::string>{assemble(text, "reduce.cu")};
+}
+
+Result<LaunchPlan> plan(const PlanArgs& args) {
+  const Problem& problem = args.problem;
+  INGOT_ASSIGN_OR_RETURN(const Extents extents, extents_of(problem, args.inputs));
+  ReduceParams p{};
+  p.outer = static_cast<int>(extents.outer);
+  p.length = static_cast<int>(extents.length);
+  p.inner = static_cast<int>(extents.inner);
+  p.columns = static_cast<int>(args.outputs[0].shape.empty() ? 1 : args.outputs[0].shape.back());
+  INGOT_ASSIGN_OR_RETURN(const EpilogueLayout layout,
+                         epilogue_layout(args.inputs, problem.own_inputs(), args.outputs[0], 1));
+  set_epilogue(layout, p);
+  const bool inner = p.inner == 1;
+  PlannedLaunch launch = PlannedLaunch::of(inner ? "reduce_inner" : "reduce_outer", p);
+  if (!inner) launch.block = {32, 8, 1};
+  const std::int64_t units = inner ? extents.outer : extents.outer * ((extents.inner + 31) / 32);
+  launch.grid = {static_cast<unsigned>(std::min<std::int64_t>(units, std::int64_t{args.multiprocessors} * 64)), 1, 1};
+  launch.point(offsetof(ReduceParams, x), Place::kInput, 0).point(offsetof(ReduceParams, y), Place::kOutput, 0);
+  point_epilogue<ReduceParams>(layout, problem.own_inputs(), launch);
+  LaunchPlan out;
+  out.launches.push_back(std::move(launch));
+  return out;
+}
+
+}  // namespace
+
+const Tactic& reduce_tactic() {
+  static const CudaTactic tactic([] {
+    Family family{"cuda.reduce", 1, {}, supports, sources, plan};
+    for (const Reduction& reduction : kReductions) family.kinds.push_back(reduction.kind);
+    return family;
+  }());
+  return tactic;
+}
+
+}  // namespace ingot::cuda
