@@ -47,6 +47,7 @@ struct Report {
   double first_ms = 0;
   std::vector<double> latencies;  // sorted, in ms
   std::vector<double> steps;      // us, fastest of the profiled runs
+  double device_us = 0;           // of one run on a GPU, without copies in and out; 0 on the CPU
 };
 
 Result<Report> measure(const Arguments& arguments, std::shared_ptr<const Engine> engine, Context& context) {
@@ -67,6 +68,9 @@ Result<Report> measure(const Arguments& arguments, std::shared_ptr<const Engine>
     report.latencies.push_back(milliseconds(Clock::now() - start));
   }
   std::sort(report.latencies.begin(), report.latencies.end());
+  if (engine->cuda_device() != nullptr) {
+    INGOT_ASSIGN_OR_RETURN(report.device_us, context.time_on_device(100));
+  }
   // Apart from the runs above, so that the clock calls do not count in them.
   StepTimes times(engine->plan().steps.size());
   context.set_profiler(&times);
@@ -84,6 +88,7 @@ void print_json(const Report& report, const Engine& engine, const Context& conte
                        {"p90", percentile(sorted, 0.9)},
                        {"p99", percentile(sorted, 0.99)},
                        {"max", sorted.back()}};
+  if (report.device_us > 0) out["device_us"] = report.device_us;
   out["iterations"] = sorted.size();
   out["throughput_per_s"] = 1000 / percentile(sorted, 0.5);
   out["load_ms"] = report.load_ms;
@@ -108,6 +113,7 @@ void print_table(const Report& report, const Engine& engine, const Context& cont
   std::printf("latency   %.3f ms median, %.3f min, %.3f p90, %.3f p99 (%zu runs, %d threads)\n",
               percentile(sorted, 0.5), sorted.front(), percentile(sorted, 0.9), percentile(sorted, 0.99), sorted.size(),
               context.threads());
+  if (report.device_us > 0) std::printf("device    %.1f us without copies in and out\n", report.device_us);
   std::printf("through   %.1f runs/s\n", 1000 / percentile(sorted, 0.5));
   std::printf("load      %.2f ms (again %.2f), first run %.2f ms\n", report.load_ms, report.reload_ms, report.first_ms);
   std::printf("memory    %.2f MiB of weights, %.2f MiB of activations and workspace\n\n",

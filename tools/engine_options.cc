@@ -3,8 +3,10 @@
 
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdio>
 
+#include "backends/cuda/cuda_backend.h"
 #include "base/mapped_file.h"
 #include "builder/shape_options.h"
 #include "plan/reader.h"
@@ -27,8 +29,8 @@ bool draw_progress(std::size_t done, std::size_t total, const std::string& what)
 }  // namespace
 
 void EngineOptions::add_to(CLI::App& command) {
-  command.add_option("--device", device, "Where to run: cpu")->capture_default_str();
-  command.add_option("--precision", precision, "Arithmetic: fp32")->capture_default_str();
+  command.add_option("--device", device, "Where to run: cpu, cuda or cuda:N")->capture_default_str();
+  command.add_option("--precision", precision, "Arithmetic: fp32; on CUDA also fp16 and bf16")->capture_default_str();
   command
       .add_option(
           "--shapes", shapes,
@@ -68,10 +70,31 @@ Result<Model> load_model(const std::string& path) {
   return model;
 }
 
+Result<int> cuda_ordinal(const std::string& device) {
+  if (device == "cpu") return -1;
+  if (device == "cuda") return 0;
+  int ordinal = 0;
+  if (device.starts_with("cuda:")) {
+    const char* const end = device.data() + device.size();
+    const auto [at, failed] = std::from_chars(device.data() + 5, end, ordinal);
+    if (failed == std::errc() && at == end && ordinal >= 0) return ordinal;
+  }
+  return invalid_argument("device '{}': known are cpu, cuda and cuda:N", device);
+}
+
 Result<builder::BuildOptions> build_options(const EngineOptions& options, const Model& model, const std::string& path) {
-  if (options.device != "cpu") return unsupported("device '{}': this build has cpu", options.device);
-  if (options.precision != "fp32") return unsupported("precision '{}': this build has fp32", options.precision);
   builder::BuildOptions out;
+  INGOT_ASSIGN_OR_RETURN(const int ordinal, cuda_ordinal(options.device));
+  if (ordinal >= 0) {
+    INGOT_ASSIGN_OR_RETURN(out.backend, cuda::backend(ordinal));
+    out.cuda_device = ordinal;
+  }
+  if (options.precision == "fp16")
+    out.precision = DType::f16;
+  else if (options.precision == "bf16")
+    out.precision = DType::bf16;
+  else if (options.precision != "fp32")
+    return unsupported("precision '{}': known are fp32, fp16 and bf16", options.precision);
   out.threads = options.threads;
   INGOT_ASSIGN_OR_RETURN(out.shapes, builder::parse_shapes(*model.graph, options.shapes));
   out.timing_cache = options.timing_cache;
@@ -104,12 +127,15 @@ Result<builder::BuiltPlan> build_model(const EngineOptions& options, const std::
 
 Result<std::shared_ptr<const Engine>> load_engine(const EngineOptions& options, const std::string& path) {
   INGOT_ASSIGN_OR_RETURN(const bool is_plan, is_plan_file(path));
-  if (is_plan) return Engine::load_file(path);
+  INGOT_ASSIGN_OR_RETURN(const int ordinal, cuda_ordinal(options.device));
+  LoadOptions load;
+  load.cuda_device = std::max(0, ordinal);
+  if (is_plan) return Engine::load_file(path, load);
   // A file named like a plan is meant as one, so that a damaged plan is not reported as a damaged model.
-  if (path.ends_with(".plan") || path.ends_with(".engine")) return Engine::load_file(path);
+  if (path.ends_with(".plan") || path.ends_with(".engine")) return Engine::load_file(path, load);
   INGOT_ASSIGN_OR_RETURN(const builder::BuiltPlan built, build_model(options, path));
   INGOT_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, plan::write(built.plan));
-  return Engine::load_bytes(bytes);
+  return Engine::load_bytes(bytes, load);
 }
 
 }  // namespace ingot::tools

@@ -36,6 +36,8 @@ struct Model {
   onnx::ModelInfo info;
 };
 
+// "cpu", "cuda", "cuda:1": the number, or -1 for the CPU.
+Result<int> cuda_ordinal(const std::string& device);
 Result<bool> is_plan_file(const std::string& path);
 Result<Model> load_model(const std::string& path);
 // Checks the options against the model.

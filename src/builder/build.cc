@@ -6,8 +6,10 @@
 #include <map>
 
 #include "backends/cpu/cpu_backend.h"
+#include "backends/cuda/device.h"
 #include "base/thread_pool.h"
 #include "builder/emit.h"
+#include "builder/half.h"
 #include "builder/profile.h"
 #include "ir/text.h"
 
@@ -16,6 +18,25 @@ namespace {
 
 const Backend& backend_of(const BuildOptions& options) {
   return options.backend != nullptr ? *options.backend : cpu::backend();
+}
+
+// Compiles the kernels of all candidates at once, so that tuning finds them in the cache. Failures are met again there.
+void compile_ahead(const LoweredProgram& program, const TuneOptions& options) {
+  const DeviceInfo device = options.backend->device();
+  std::vector<std::function<void()>> jobs;
+  std::map<std::string, bool> seen;
+  for (const LoweredStep& step : program.steps) {
+    if (step.by_runtime() || !seen.emplace(step.problem.to_string(), true).second) continue;
+    for (const Tactic* tactic : options.backend->tactics()) {
+      if (!tactic->supports(step.problem, device).ok()) continue;
+      for (std::string& config : tactic->configs(step.problem, device))
+        jobs.emplace_back([&step, tactic, config = std::move(config), &device] {
+          (void)tactic->prepare(step.problem, config, device).is_ok();
+        });
+    }
+  }
+  options.parallel->run(static_cast<std::int64_t>(jobs.size()),
+                        [&](std::int64_t job, int) { jobs[static_cast<std::size_t>(job)](); });
 }
 
 Result<Choices> tune_all(const Lowered& lowered, const BuildOptions& options) {
@@ -37,11 +58,17 @@ Result<Choices> tune_all(const Lowered& lowered, const BuildOptions& options) {
   std::size_t total = lowered.steps.size();
   for (const LoweredProgram& program : lowered.programs) total += program.steps.size();
   std::size_t done = 0;
+  const bool cuda = tune_options.backend->device().kind == "cuda";
+  std::string missing;  // every node without a tactic, not the first one only
   const auto tune_program = [&](const LoweredProgram& program) -> Result<std::vector<Choice>> {
     std::vector<Choice> choices;
+    if (cuda) compile_ahead(program, tune_options);
     for (const LoweredStep& step : program.steps) {
       ++done;
       if (step.by_runtime()) {
+        if (cuda)
+          missing +=
+              fmt::format("\n  node '{}' ({}): control flow, strings and sequences", step.name, step.problem.kind);
         choices.emplace_back();
         continue;
       }
@@ -51,6 +78,10 @@ Result<Choices> tune_all(const Lowered& lowered, const BuildOptions& options) {
         if (options.progress && !options.progress(done - 1, total, step.name))
           return cancelled("the build was stopped after {} of {} steps", done - 1, total);
         Result<Choice> choice = tune(step.problem, step.data_dependent, tune_options, cache);
+        if (!choice.is_ok() && choice.status().code() == StatusCode::kUnsupported) {
+          missing += fmt::format("\n  node '{}': {}", step.name, choice.status().message());
+          choice = Choice{};
+        }
         if (!choice.is_ok()) return std::move(choice).status().annotate(fmt::format("node '{}'", step.name));
         found = decided.emplace(text, std::move(choice).value()).first;
       }
@@ -71,6 +102,8 @@ Result<Choices> tune_all(const Lowered& lowered, const BuildOptions& options) {
   const Status tuned = tune_all();
   if (!options.timing_cache.empty()) INGOT_RETURN_IF_ERROR(cache.save(options.timing_cache));
   if (!tuned.is_ok()) return tuned;
+  if (!missing.empty())
+    return unsupported("device '{}' cannot run these nodes:{}", tune_options.backend->device().kind, missing);
   return choices;
 }
 
@@ -105,8 +138,18 @@ Result<Lowered> make_lowered(const ir::Graph& canonical, const BuildOptions& opt
 Result<BuiltPlan> build(const ir::Graph& graph, const BuildOptions& options) {
   INGOT_ASSIGN_OR_RETURN(const std::shared_ptr<ir::Graph> canonical, make_canonical(graph, options));
   INGOT_ASSIGN_OR_RETURN(Lowered lowered, make_lowered(*canonical, options));
-  INGOT_ASSIGN_OR_RETURN(const Choices choices, tune_all(lowered, options));
   const DeviceInfo device = backend_of(options).device();
+  std::optional<cuda::DeviceScope> scope;
+  if (device.kind == "cuda") {
+    INGOT_ASSIGN_OR_RETURN(cuda::Device * gpu, cuda::Device::get(options.cuda_device));
+    scope.emplace(*gpu);
+  }
+  if (options.precision != DType::f32) {
+    if (device.kind != "cuda")
+      return unsupported("precision {} on device '{}'", to_string(options.precision), device.kind);
+    INGOT_RETURN_IF_ERROR(make_half(lowered, options.precision));
+  }
+  INGOT_ASSIGN_OR_RETURN(const Choices choices, tune_all(lowered, options));
   INGOT_ASSIGN_OR_RETURN(BuiltPlan built, emit(std::move(lowered), choices, device));
   built.plan.engine_version = INGOT_VERSION;
   built.plan.device_kind = device.kind;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "builder/time_kernel.h"
+#include "builder/time_on_cuda.h"
 
 namespace ingot::builder {
 namespace {
@@ -70,7 +71,9 @@ Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptio
         trial.microseconds = *known;
       } else if (std::chrono::steady_clock::now() < options.deadline) {
         const Result<double> time =
-            time_kernel(problem, *trial.tactic, trial.config, device, *options.parallel, options.workspace_limit);
+            device.kind == "cuda"
+                ? time_on_cuda(problem, *trial.tactic, trial.config, device, options.workspace_limit)
+                : time_kernel(problem, *trial.tactic, trial.config, device, *options.parallel, options.workspace_limit);
         if (!time.is_ok()) {
           trial.refusal = time.status().to_string();
           continue;

@@ -11,33 +11,52 @@ Result<std::unique_ptr<Context>> Context::create(std::shared_ptr<const Engine> e
   if (engine == nullptr) return invalid_argument("a context needs an engine");
   std::unique_ptr<Parallel> pool;
   if (options.parallel == nullptr) pool = std::make_unique<ThreadPool>(options.threads);
-  return std::unique_ptr<Context>(new Context(std::move(engine), options, std::move(pool)));
+  std::unique_ptr<DeviceRun> device;
+  if (engine->cuda_device() != nullptr) {
+    INGOT_ASSIGN_OR_RETURN(device, DeviceRun::create(*engine));
+  }
+  return std::unique_ptr<Context>(new Context(std::move(engine), options, std::move(pool), std::move(device)));
 }
 
-Context::Context(std::shared_ptr<const Engine> engine, const ContextOptions& options, std::unique_ptr<Parallel> pool)
+Context::Context(std::shared_ptr<const Engine> engine, const ContextOptions& options, std::unique_ptr<Parallel> pool,
+                 std::unique_ptr<DeviceRun> device)
     : engine_(std::move(engine)),
       own_pool_(std::move(pool)),
       parallel_(options.parallel != nullptr ? options.parallel : own_pool_.get()),
-      executor_(*engine_, engine_->main(), options.allocator != nullptr ? *options.allocator : default_allocator(),
-                *parallel_) {}
+      device_(std::move(device)),
+      executor_(*engine_, engine_->main(),
+                device_ != nullptr             ? device_->allocator()
+                : options.allocator != nullptr ? *options.allocator
+                                               : default_allocator(),
+                *parallel_) {
+  if (device_ != nullptr) executor_.set_stream(&device_->stream());
+}
 
 Context::~Context() = default;
 
 Status Context::set_input_shape(std::size_t input, Shape shape) {
   profile_checked_ = false;
+  if (device_ != nullptr) device_->forget_graph();
   return executor_.set_input_shape(input, std::move(shape));
 }
 
 Status Context::bind_input(std::size_t input, const void* data, std::size_t bytes) {
+  if (device_ != nullptr) return device_->bind_input(executor_, input, data, bytes);
   return executor_.bind_input(input, data, bytes);
 }
 
 Status Context::bind_value(std::size_t input, const Value& value) {
   profile_checked_ = false;
+  if (device_ != nullptr) {
+    if (value.object != nullptr) return unsupported("input {}: a GPU takes dense tensors only", input);
+    INGOT_RETURN_IF_ERROR(set_input_shape(input, value.shape));
+    return device_->bind_input(executor_, input, value.data, value.bytes);
+  }
   return executor_.bind_value(input, value);
 }
 
 Status Context::bind_output(std::size_t output, void* data, std::size_t bytes) {
+  if (device_ != nullptr) return device_->bind_output(output, data, bytes);
   return executor_.bind_output(output, data, bytes);
 }
 
@@ -51,16 +70,26 @@ Result<Shape> Context::output_shape(std::size_t output) {
 Status Context::prepare() {
   if (!profile_checked_) INGOT_RETURN_IF_ERROR(check_profiles());
   profile_checked_ = true;
+  std::optional<cuda::DeviceScope> scope;
+  if (device_ != nullptr) scope.emplace(*engine_->cuda_device(), device_->stream().handle());
   return executor_.prepare();
 }
 
 Status Context::run() {
   INGOT_RETURN_IF_ERROR(prepare());
+  if (device_ != nullptr) return device_->run(executor_, !profiled_);
   return executor_.run();
+}
+
+Result<double> Context::time_on_device(int runs) {
+  if (device_ == nullptr) return failed_precondition("the engine runs on the CPU");
+  INGOT_RETURN_IF_ERROR(prepare());
+  return device_->time(executor_, runs);
 }
 
 const void* Context::output_data(std::size_t output) const {
   if (output >= engine_->output_count()) return nullptr;
+  if (device_ != nullptr) return device_->output(output).data;
   const Value value = executor_.output(output);
   if (value.object == nullptr) return value.data;
   const bool one = value.object->present && value.object->items.size() == 1;

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "backends/cpu/cpu_backend.h"
+#include "backends/cuda/cuda_backend.h"
 #include "base/mapped_file.h"
 #include "base/thread_pool.h"
 #include "plan/reader.h"
@@ -72,7 +73,14 @@ Result<std::shared_ptr<const Engine>> Engine::load(std::shared_ptr<const void> o
   ThreadPool pool(options.verify_weights && bytes.size() > kWorthThreads ? 0 : 1);
   read_options.parallel = &pool;
   INGOT_ASSIGN_OR_RETURN(engine->plan_, plan::read(bytes, read_options));
-  const Backend& backend = cpu::backend();
+  const Backend* found = &cpu::backend();
+  std::optional<cuda::DeviceScope> scope;
+  if (engine->plan_.device_kind == "cuda") {
+    INGOT_ASSIGN_OR_RETURN(found, cuda::backend(options.cuda_device));
+    INGOT_ASSIGN_OR_RETURN(engine->cuda_device_, cuda::Device::get(options.cuda_device));
+    scope.emplace(*engine->cuda_device_);
+  }
+  const Backend& backend = *found;
   INGOT_RETURN_IF_ERROR(engine->check_device(backend.device()));
   for (const plan::Program& body : engine->plan_.programs) {
     INGOT_ASSIGN_OR_RETURN(LoadedProgram loaded, engine->load_program(body, backend));
@@ -109,6 +117,10 @@ Result<LoadedProgram> Engine::load_program(const plan::Program& program, const B
       INGOT_ASSIGN_OR_RETURN(value.strings(), plan::decode_strings(bytes));
     } else {
       INGOT_ASSIGN_OR_RETURN(value, HostTensor::view(tensor.dtype, *concrete(tensor.shape), bytes, owner_));
+    }
+    if (cuda_device_ != nullptr && tensor.dtype != DType::string) {
+      out.device_constants.resize(program.tensors.size());
+      INGOT_ASSIGN_OR_RETURN(out.device_constants[i], cuda::DeviceMemory::upload(*cuda_device_, value.bytes()));
     }
     out.constants[i] = share(std::move(value));
   }

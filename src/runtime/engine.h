@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/cuda/device.h"
 #include "base/status.h"
 #include "plan/plan.h"
 #include "tactics/tactic.h"
@@ -23,12 +24,14 @@ struct RuntimeStep {
 struct LoadedProgram {
   const plan::Program* program = nullptr;
   std::vector<TensorPtr> constants;                         // by tensor id
+  std::vector<cuda::DeviceMemory> device_constants;         // by tensor id, for a plan of a GPU
   std::vector<std::unique_ptr<Kernel>> kernels;             // by step; null for a step of the runtime
   std::vector<std::unique_ptr<RuntimeStep>> runtime_steps;  // by step; null for a kernel
 };
 
 struct LoadOptions {
   bool verify_weights = true;  // check every weight chunk's hash (at about memory speed)
+  int cuda_device = 0;         // where a plan for a GPU goes
 };
 
 class Engine {
@@ -57,6 +60,8 @@ class Engine {
   // By index into Plan::programs.
   [[nodiscard]] const LoadedProgram& body(std::int32_t index) const { return bodies_[static_cast<std::size_t>(index)]; }
   [[nodiscard]] std::size_t weight_bytes() const;
+  // The GPU that the plan runs on; null for the CPU.
+  [[nodiscard]] cuda::Device* cuda_device() const { return cuda_device_; }
 
  private:
   static Result<std::shared_ptr<const Engine>> load(std::shared_ptr<const void> owner, std::span<const std::byte> bytes,
@@ -68,6 +73,7 @@ class Engine {
   std::shared_ptr<const void> owner_;  // of the bytes that the plan views
   std::span<const std::byte> bytes_;
   plan::Plan plan_;
+  cuda::Device* cuda_device_ = nullptr;
   LoadedProgram main_;
   std::vector<LoadedProgram> bodies_;
 };

@@ -127,7 +127,9 @@ const void* Executor::address_of(std::int32_t id) const {
   const std::int32_t root = root_of(id);
   const auto index = static_cast<std::size_t>(root);
   switch (tensor(root).storage) {
-    case Storage::constant: return loaded_.constants[index]->bytes().data();
+    case Storage::constant:
+      if (stream_ != nullptr) return loaded_.device_constants[index].data();
+      return loaded_.constants[index]->bytes().data();
     case Storage::input: return inputs_[static_cast<std::size_t>(binding_of_[index])].data;
     case Storage::output:
       if (const Binding& bound = outputs_[static_cast<std::size_t>(binding_of_[index])]; bound.data != nullptr)
@@ -211,6 +213,7 @@ Status Executor::run_step(std::size_t step) {
   if (steps_[step].deferred) INGOT_RETURN_IF_ERROR(configure_deferred(step));
   const auto start = profiler_ != nullptr ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
   INGOT_RETURN_IF_ERROR(launch(step));
+  if (profiler_ != nullptr && stream_ != nullptr) INGOT_RETURN_IF_ERROR(stream_->synchronize());
   if (profiler_ != nullptr) {
     const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - start;
     profiler_->on_step(step, program().steps[step].name, program().steps[step].tactic, spent.count());

@@ -44,6 +44,9 @@ class Executor {
   Result<Shape> output_shape(std::size_t output);
   Status run();
   void set_profiler(Profiler* profiler) { profiler_ = profiler; }
+  // For a plan of a GPU: where its kernels go. The executor's allocator then gives device memory, its bindings are
+  // device memory, and outputs stay unbound.
+  void set_stream(const cuda::Stream* stream) { stream_ = stream; }
   [[nodiscard]] std::size_t memory_bytes() const;
   [[nodiscard]] Result<HostTensor> snapshot(std::int32_t tensor) const;
 
@@ -119,6 +122,7 @@ class Executor {
   Allocator* allocator_;
   Parallel* parallel_;
   Profiler* profiler_ = nullptr;
+  const cuda::Stream* stream_ = nullptr;
 
   std::vector<std::optional<Shape>> given_shapes_;  // by input
   std::vector<Binding> inputs_, outputs_;

@@ -118,6 +118,12 @@ Result<HostTensor> Executor::snapshot(std::int32_t id) const {
   const Value value = value_of(id);
   const bool computed = value.object != nullptr || (state_of(id).resolved && value.data != nullptr);
   if (!computed) return failed_precondition("'{}' has not been computed", tensor(id).name);
+  if (stream_ != nullptr && value.object == nullptr) {
+    INGOT_ASSIGN_OR_RETURN(HostTensor host, HostTensor::create(value.dtype, value.shape));
+    INGOT_RETURN_IF_ERROR(stream_->copy_to_host(host.mutable_bytes().data(), value.data, value.bytes));
+    INGOT_RETURN_IF_ERROR(stream_->synchronize());
+    return host;
+  }
   Result<TensorPtr> copy = tensor_copy(value);
   if (!copy.is_ok()) return std::move(copy).status().annotate(tensor(id).name);
   return **copy;

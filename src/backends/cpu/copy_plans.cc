@@ -178,7 +178,7 @@ Result<CopyPlan> plan_depth(const CopyArgs& args, bool to_space) {
   deep_strides.insert(deep_strides.begin() + at, ds[c] * (columns_first ? b * b : 1));
   wide_strides.insert(wide_strides.begin() + at, ws[c]);
   return single(CopyBox{element_bytes(args), dims, to_space ? deep_strides : wide_strides,
-                       to_space ? wide_strides : deep_strides});
+                        to_space ? wide_strides : deep_strides});
 }
 Result<CopyPlan> plan_depth_to_space(const CopyArgs& args) { return plan_depth(args, true); }
 Result<CopyPlan> plan_space_to_depth(const CopyArgs& args) { return plan_depth(args, false); }

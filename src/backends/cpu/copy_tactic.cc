@@ -13,7 +13,7 @@ namespace {
 struct CopyState final : KernelState {
   CopyPlan plan;
   std::vector<NdCopy> copies;  // of the plan's parts
-  std::int64_t elements = 0;  // of output 0
+  std::int64_t elements = 0;   // of output 0
 };
 
 template <typename T>

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <cstddef>
 
-#include "backends/cuda/source.h"
 #include "backends/cuda/kernels/params.h"
+#include "backends/cuda/source.h"
 #include "backends/cuda/tactics.h"
 
 namespace ingot::cuda {

@@ -36,9 +36,9 @@ void set_epilogue(const EpilogueLayout& layout, P& p) {
 template <typename P>
 void point_epilogue(const EpilogueLayout& layout, std::size_t first_input, PlannedLaunch& launch) {
   for (std::size_t i = 0; i < layout.operands.size(); ++i)
-    launch.point(offsetof(P, operands) + i * sizeof(ingot_cuda::EpilogueOperand) +
-                     offsetof(ingot_cuda::EpilogueOperand, data),
-                 Place::kInput, first_input + i);
+    launch.point(
+        offsetof(P, operands) + i * sizeof(ingot_cuda::EpilogueOperand) + offsetof(ingot_cuda::EpilogueOperand, data),
+        Place::kInput, first_input + i);
 }
 // Whether the epilogue of a problem can be generated at all.
 Support epilogue_support(const Problem& problem);

@@ -10,6 +10,9 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <memory>
+#include <mutex>
 
 #include "backends/cuda/driver.h"
 #include "base/hash.h"
@@ -20,15 +23,14 @@ namespace {
 struct ProgramImpl;
 using Program = ProgramImpl*;
 
-#define INGOT_NVRTC_FUNCTIONS(X)                                                                                      \
-  X(version, "nvrtcVersion", (int*, int*))                                                                            \
-  X(create, "nvrtcCreateProgram",                                                                                     \
-    (Program*, const char*, const char*, int, const char* const*, const char* const*))                                \
-  X(destroy, "nvrtcDestroyProgram", (Program*))                                                                       \
-  X(compile, "nvrtcCompileProgram", (Program, int, const char* const*))                                               \
-  X(log_size, "nvrtcGetProgramLogSize", (Program, std::size_t*))                                                      \
-  X(log, "nvrtcGetProgramLog", (Program, char*))                                                                      \
-  X(cubin_size, "nvrtcGetCUBINSize", (Program, std::size_t*))                                                         \
+#define INGOT_NVRTC_FUNCTIONS(X)                                                                                     \
+  X(version, "nvrtcVersion", (int*, int*))                                                                           \
+  X(create, "nvrtcCreateProgram", (Program*, const char*, const char*, int, const char* const*, const char* const*)) \
+  X(destroy, "nvrtcDestroyProgram", (Program*))                                                                      \
+  X(compile, "nvrtcCompileProgram", (Program, int, const char* const*))                                              \
+  X(log_size, "nvrtcGetProgramLogSize", (Program, std::size_t*))                                                     \
+  X(log, "nvrtcGetProgramLog", (Program, char*))                                                                     \
+  X(cubin_size, "nvrtcGetCUBINSize", (Program, std::size_t*))                                                        \
   X(cubin, "nvrtcGetCUBIN", (Program, char*))
 
 struct Nvrtc {
@@ -40,7 +42,8 @@ struct Nvrtc {
 
 Result<const Nvrtc*> open_nvrtc() {
   static Nvrtc api;
-  void* library = open_library({"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", "/usr/local/cuda/lib64/libnvrtc.so"});
+  void* library =
+      open_library({"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", "/usr/local/cuda/lib64/libnvrtc.so"});
   if (library == nullptr) return not_found("NVRTC is not on this machine (libnvrtc.so.13 and .12 cannot be opened)");
 #define X(member, name, arguments)                                                 \
   api.member = reinterpret_cast<decltype(api.member)>(find_symbol(library, name)); \
@@ -96,10 +99,21 @@ void write_entry(const std::filesystem::path& file, const Compiled& compiled) {
     std::ofstream out(temporary, std::ios::binary);
     const EntryHeader header{hash_bytes(compiled.cubin), compiled.registers, compiled.spill_bytes};
     out.write(reinterpret_cast<const char*>(&header), sizeof(header));
-    out.write(reinterpret_cast<const char*>(compiled.cubin.data()), static_cast<std::streamsize>(compiled.cubin.size()));
+    out.write(reinterpret_cast<const char*>(compiled.cubin.data()),
+              static_cast<std::streamsize>(compiled.cubin.size()));
     if (!out) return;
   }
   std::filesystem::rename(temporary, file, error);
+}
+
+// One lock per source, so that threads which want the same one compile it once.
+std::shared_ptr<std::mutex> lock_of(const std::string& file) {
+  static std::mutex guard;
+  static std::map<std::string, std::shared_ptr<std::mutex>> locks;
+  const std::lock_guard lock(guard);
+  std::shared_ptr<std::mutex>& slot = locks[file];
+  if (slot == nullptr) slot = std::make_shared<std::mutex>();
+  return slot;
 }
 
 int number_before(std::string_view text, std::size_t at) {
@@ -127,9 +141,13 @@ Result<Compiled> compile(const std::string& name, const std::string& source, con
   INGOT_ASSIGN_OR_RETURN(const Nvrtc* api, nvrtc());
   const std::filesystem::path folder = cache_folder();
   std::filesystem::path file;
+  std::shared_ptr<std::mutex> mutex;
+  std::unique_lock<std::mutex> lock;
   if (!folder.empty()) {
     const std::uint64_t key = hash_text(fmt::format("{} {}.{} ", arch, api->major, api->minor), hash_text(source));
     file = folder / (hex_text(key) + ".cubin");
+    mutex = lock_of(file.string());
+    lock = std::unique_lock(*mutex);
     if (std::optional<Compiled> known = read_entry(file)) return *std::move(known);
   }
   const auto start = std::chrono::steady_clock::now();

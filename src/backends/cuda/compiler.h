@@ -13,9 +13,9 @@ namespace ingot::cuda {
 
 struct Compiled {
   std::vector<std::byte> cubin;
-  int registers = 0;      // of the kernel that needs most
-  int spill_bytes = 0;    // stores of all kernels
-  double seconds = 0;     // 0: from the cache
+  int registers = 0;    // of the kernel that needs most
+  int spill_bytes = 0;  // stores of all kernels
+  double seconds = 0;   // 0: from the cache
 };
 
 // Whether sources can be compiled at all, and if not why.

@@ -31,9 +31,8 @@ class CudaKernel final : public Kernel {
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     auto state = std::make_unique<CudaState>();
-    INGOT_ASSIGN_OR_RETURN(
-        LaunchPlan plan,
-        family_.plan({problem_, config_, args.inputs, args.outputs, device_.multiprocessors(), args.symbols}));
+    INGOT_ASSIGN_OR_RETURN(LaunchPlan plan, family_.plan({problem_, config_, args.inputs, args.outputs,
+                                                          device_.multiprocessors(), args.symbols}));
     state->workspace_bytes = plan.workspace_bytes;
     if (!plan.data.empty()) {
       INGOT_ASSIGN_OR_RETURN(state->data, DeviceMemory::upload(device_, plan.data));
@@ -59,9 +58,9 @@ class CudaKernel final : public Kernel {
         std::memcpy(launch.parameters.data() + pointer.at, &value, sizeof(value));
       }
       void* parameters[] = {launch.parameters.data()};
-      const CuResult code = device_.api().launch(
-          bound.function, launch.grid[0], launch.grid[1], launch.grid[2], launch.block[0], launch.block[1],
-          launch.block[2], launch.shared_bytes, stream, parameters, nullptr);
+      const CuResult code =
+          device_.api().launch(bound.function, launch.grid[0], launch.grid[1], launch.grid[2], launch.block[0],
+                               launch.block[1], launch.block[2], launch.shared_bytes, stream, parameters, nullptr);
       if (code != 0)
         return cuda_error(device_.api(), code, fmt::format("launching {} of {}", launch.entry, family_.id));
     }
@@ -162,8 +161,8 @@ Result<std::unique_ptr<Kernel>> CudaTactic::load(const Problem& problem, const s
     INGOT_ASSIGN_OR_RETURN(DeviceMemory memory, DeviceMemory::upload(*device, blobs[i]));
     weights.push_back(std::move(memory));
   }
-  return std::unique_ptr<Kernel>(std::make_unique<CudaKernel>(*device, family_, problem, config, std::move(modules),
-                                                              std::move(weights)));
+  return std::unique_ptr<Kernel>(
+      std::make_unique<CudaKernel>(*device, family_, problem, config, std::move(modules), std::move(weights)));
 }
 
 }  // namespace ingot::cuda

@@ -41,11 +41,14 @@ Result<std::unique_ptr<Device>> Device::open(int ordinal) {
   INGOT_CUDA_RETURN_IF_ERROR(*api, device_attribute(&device->multiprocessors_, kMultiprocessors, handle),
                              "reading an attribute");
   INGOT_CUDA_RETURN_IF_ERROR(*api, device_memory(&memory, handle), "reading the memory size");
-  if (major < 8) return unsupported("CUDA device {} ({}) is of compute capability {}.{}; 8.0 is needed", ordinal, name, major, minor);
+  if (major < 8)
+    return unsupported("CUDA device {} ({}) is of compute capability {}.{}; 8.0 is needed", ordinal, name, major,
+                       minor);
   device->arch_ = fmt::format("sm_{}{}{}", major, minor, major == 9 && minor == 0 ? "a" : "");
   device->info_.kind = "cuda";
   device->info_.name = name;
-  device->info_.features = {fmt::format("memory_gib={}", memory >> 30), device->arch_, fmt::format("sms={}", device->multiprocessors_)};
+  device->info_.features = {fmt::format("memory_gib={}", memory >> 30), device->arch_,
+                            fmt::format("sms={}", device->multiprocessors_)};
   std::sort(device->info_.features.begin(), device->info_.features.end());
   device->info_.l2_bytes = l2;
   return device;
@@ -126,16 +129,14 @@ Status Stream::synchronize() const {
 Status Stream::copy_to_device(void* to, const void* from, std::size_t bytes) const {
   if (bytes == 0) return Status::ok();
   INGOT_RETURN_IF_ERROR(device_.make_current());
-  INGOT_CUDA_RETURN_IF_ERROR(device_.api(),
-                             copy_to_device(reinterpret_cast<CuPointer>(to), from, bytes, handle_),
+  INGOT_CUDA_RETURN_IF_ERROR(device_.api(), copy_to_device(reinterpret_cast<CuPointer>(to), from, bytes, handle_),
                              "copying to the device");
   return Status::ok();
 }
 Status Stream::copy_to_host(void* to, const void* from, std::size_t bytes) const {
   if (bytes == 0) return Status::ok();
   INGOT_RETURN_IF_ERROR(device_.make_current());
-  INGOT_CUDA_RETURN_IF_ERROR(device_.api(),
-                             copy_to_host(to, reinterpret_cast<CuPointer>(from), bytes, handle_),
+  INGOT_CUDA_RETURN_IF_ERROR(device_.api(), copy_to_host(to, reinterpret_cast<CuPointer>(from), bytes, handle_),
                              "copying from the device");
   return Status::ok();
 }
@@ -143,8 +144,7 @@ Status Stream::copy_on_device(void* to, const void* from, std::size_t bytes) con
   if (bytes == 0) return Status::ok();
   INGOT_RETURN_IF_ERROR(device_.make_current());
   INGOT_CUDA_RETURN_IF_ERROR(
-      device_.api(),
-      copy_on_device(reinterpret_cast<CuPointer>(to), reinterpret_cast<CuPointer>(from), bytes, handle_),
+      device_.api(), copy_on_device(reinterpret_cast<CuPointer>(to), reinterpret_cast<CuPointer>(from), bytes, handle_),
       "copying on the device");
   return Status::ok();
 }
@@ -208,8 +208,7 @@ Status CapturedGraph::launch(CuStream stream) const {
 Result<std::shared_ptr<const Module>> Module::load(const Device& device, std::span<const std::byte> cubin) {
   static std::mutex mutex;
   static std::map<std::string, std::weak_ptr<const Module>> loaded;
-  const std::string key =
-      fmt::format("{}:{}:{}", device.ordinal(), cubin.size(), hex_text(hash_bytes(cubin)));
+  const std::string key = fmt::format("{}:{}:{}", device.ordinal(), cubin.size(), hex_text(hash_bytes(cubin)));
   const std::lock_guard lock(mutex);
   if (std::shared_ptr<const Module> known = loaded[key].lock()) return known;
   INGOT_RETURN_IF_ERROR(device.make_current());
@@ -227,9 +226,9 @@ Result<CuFunction> Module::function(const char* name, unsigned shared_bytes) con
   INGOT_CUDA_RETURN_IF_ERROR(device_.api(), module_function(&function, handle_, name),
                              fmt::format("finding kernel {}", name));
   if (shared_bytes > 48 * 1024)
-    INGOT_CUDA_RETURN_IF_ERROR(
-        device_.api(), function_set(function, kFunctionMaxDynamicShared, static_cast<int>(shared_bytes)),
-        fmt::format("asking for {} bytes of shared memory for {}", shared_bytes, name));
+    INGOT_CUDA_RETURN_IF_ERROR(device_.api(),
+                               function_set(function, kFunctionMaxDynamicShared, static_cast<int>(shared_bytes)),
+                               fmt::format("asking for {} bytes of shared memory for {}", shared_bytes, name));
   return function;
 }
 

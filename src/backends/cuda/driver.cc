@@ -12,7 +12,7 @@ Result<const Driver*> open_driver() {
   static Driver api;
   void* library = open_library({"libcuda.so.1", "libcuda.so"});
   if (library == nullptr) return not_found("no CUDA driver on this machine (libcuda.so.1 cannot be opened)");
-#define X(member, name, arguments)                                             \
+#define X(member, name, arguments)                                                 \
   api.member = reinterpret_cast<decltype(api.member)>(find_symbol(library, name)); \
   if (api.member == nullptr) return incompatible("the CUDA driver is too old: it lacks {}", name);
   INGOT_CUDA_DRIVER_FUNCTIONS(X)

@@ -3,8 +3,8 @@
 #include <cstddef>
 
 #include "backends/cpu/axes.h"
-#include "backends/cuda/source.h"
 #include "backends/cuda/kernels/params.h"
+#include "backends/cuda/source.h"
 #include "backends/cuda/tactics.h"
 
 namespace ingot::cuda {
@@ -53,7 +53,8 @@ Result<LaunchPlan> gather_plan(const PlanArgs& args) {
 }
 
 Support dims_support(const Problem& problem) {
-  return std::get_if<SymShape>(problem.attrs.find("dims")) != nullptr ? Support::yes() : Support::no(Refusal::kAttribute);
+  return std::get_if<SymShape>(problem.attrs.find("dims")) != nullptr ? Support::yes()
+                                                                      : Support::no(Refusal::kAttribute);
 }
 
 Result<std::vector<std::string>> dims_sources(const Problem&, const std::string&) {

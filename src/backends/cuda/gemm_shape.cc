@@ -92,8 +92,9 @@ Result<GemmShape> conv_form(const Problem& problem, std::span<const Operand> inp
   if (!problem.inputs[1].constant) return unsupported("weights that are not constant");
   if (w.size() < 3 || w.size() > 4 || (deform && w.size() != 4))
     return unsupported("{} spatial dimensions", static_cast<int>(w.size()) - 2);
-  INGOT_ASSIGN_OR_RETURN(const cpu::WindowSizes sizes,
-                         cpu::window_sizes(problem.attrs, inputs[0].shape, Ints(w.begin() + 2, w.end()), outputs[0].shape));
+  INGOT_ASSIGN_OR_RETURN(
+      const cpu::WindowSizes sizes,
+      cpu::window_sizes(problem.attrs, inputs[0].shape, Ints(w.begin() + 2, w.end()), outputs[0].shape));
   const std::int64_t groups = problem.attrs.get_int("group", 1);
   const std::int64_t chunk = chunk_of(inputs[0].dtype);
   if (groups < 1 || w[1] * groups != sizes.channels || w[0] % groups != 0 || w[0] != sizes.out_channels)
@@ -163,8 +164,8 @@ Result<GemmShape> conv_form(const Problem& problem, std::span<const Operand> inp
 
 std::int64_t chunk_of(DType type) { return 128 / std::max(8, bits_of(type)); }
 
-Result<GemmShape> gemm_shape(const Problem& problem, std::span<const Operand> inputs,
-                             std::span<const Operand> outputs, bool force_any) {
+Result<GemmShape> gemm_shape(const Problem& problem, std::span<const Operand> inputs, std::span<const Operand> outputs,
+                             bool force_any) {
   if (problem.kind == "MatMul") return matmul_form(problem, inputs, force_any);
   return conv_form(problem, inputs, outputs);
 }

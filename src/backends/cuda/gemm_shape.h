@@ -27,8 +27,8 @@ struct GemmShape {
 std::int64_t chunk_of(DType type);
 
 // `force_any` asks for the forms that work without alignment.
-Result<GemmShape> gemm_shape(const Problem& problem, std::span<const Operand> inputs,
-                             std::span<const Operand> outputs, bool force_any);
+Result<GemmShape> gemm_shape(const Problem& problem, std::span<const Operand> inputs, std::span<const Operand> outputs,
+                             bool force_any);
 
 // The weights of a problem whose shape says weights_packed.
 Result<Packed> pack_weights(const Problem& problem);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// cuda.gemm: MatMul, Conv and DeformConv by the tile engine. A config names the tile, the warps, the stages and how k is
-// split: "128x64x32 w4x2 s4 k1" (k1: not at all; ka: until every multiprocessor has a block; kb: twice as far).
+// cuda.gemm: MatMul, Conv and DeformConv by the tile engine. A config names the tile, the warps, the stages and how k
+// is split: "128x64x32 w4x2 s4 k1" (k1: not at all; ka: until every multiprocessor has a block; kb: twice as far).
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
@@ -64,12 +64,13 @@ std::vector<std::string> configs(const Problem& problem) {
     tiles = {"64x64x16 w2x2 s3", "128x128x16 w2x4 s3", "32x64x16 w2x2 s3"};
     if (small) tiles = {"64x32x16 w2x2 s3", "32x64x16 w2x2 s3"};
   } else if (shape->a == ModeA::kDeform) {
-    tiles = {"64x128x32 w2x4 s3", "64x256x32 w2x4 s3", "32x64x64 w2x2 s3", "64x64x32 w2x2 s3", "128x128x32 w2x4 s3"};
+    tiles = {"64x128x32 w2x4 s3", "64x256x32 w2x4 s3", "32x256x64 w1x8 s3",
+             "32x128x64 w1x8 s3", "32x64x64 w2x2 s3",  "128x128x32 w2x4 s3"};
   } else if (small) {
     tiles = {"64x32x64 w2x2 s3", "32x64x64 w2x2 s3", "128x32x32 w4x1 s4", "32x32x64 w2x2 s4"};
   } else {
-    tiles = {"64x64x64 w2x2 s3", "128x128x32 w2x4 s4", "128x64x32 w4x2 s4", "64x128x32 w2x4 s4",
-             "32x64x64 w2x2 s3", "64x32x64 w2x2 s4"};
+    tiles = {"64x64x64 w2x2 s3",  "128x128x32 w2x4 s4", "128x64x32 w4x2 s4",
+             "64x128x32 w2x4 s4", "32x64x64 w2x2 s3",   "64x32x64 w2x2 s4"};
     if (p.m >= 512 && p.n >= 256) tiles.emplace_back("128x256x32 w2x4 s3");
   }
   std::vector<std::string> out;

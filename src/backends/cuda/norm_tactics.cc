@@ -77,7 +77,8 @@ Result<LaunchPlan> rows_plan(const PlanArgs& args) {
   const bool warp = vectors && p.length <= 2048;
   PlannedLaunch launch = PlannedLaunch::of(!vectors ? "rows_any" : warp ? "rows_warp" : "rows_block", p);
   const int per_block = warp ? 8 : 1;
-  launch.grid = {static_cast<unsigned>(std::min((p.rows + per_block - 1) / per_block, args.multiprocessors * 64)), 1, 1};
+  launch.grid = {static_cast<unsigned>(std::min((p.rows + per_block - 1) / per_block, args.multiprocessors * 64)), 1,
+                 1};
   launch.point(offsetof(RowsParams, x), Place::kInput, 0).point(offsetof(RowsParams, y), Place::kOutput, 0);
   if (!is_softmax(problem)) launch.point(offsetof(RowsParams, scale), Place::kInput, 1);
   if (!is_softmax(problem) && problem.has_input(2)) launch.point(offsetof(RowsParams, bias), Place::kInput, 2);
@@ -108,7 +109,8 @@ Result<LaunchPlan> group_plan(const PlanArgs& args) {
   p.groups = static_cast<int>(problem.attrs.get_int("num_groups", p.channels));
   p.epsilon = static_cast<float>(problem.attrs.get_float("epsilon", 1e-5));
   p.columns = static_cast<int>(args.outputs[0].shape.back());
-  if (p.groups < 1 || p.channels % p.groups != 0) return invalid_argument("{} channels in {} groups", p.channels, p.groups);
+  if (p.groups < 1 || p.channels % p.groups != 0)
+    return invalid_argument("{} channels in {} groups", p.channels, p.groups);
   const std::int64_t all = elements_of(args.inputs[0]);
   p.pixels = p.channels == 0 || x[0] == 0 ? 0 : static_cast<int>(all / p.channels / x[0]);
   INGOT_ASSIGN_OR_RETURN(const EpilogueLayout layout,

@@ -52,8 +52,9 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
   std::string loads, arguments;
   for (std::size_t i = 0; i < problem.inputs.size(); ++i) {
     const std::string_view type = cuda_type(problem.inputs[i].dtype);
-    loads += fmt::format("const Vec<{0}, VECTOR> e{1} = load_operand<{0}, VECTOR>(p.in[{1}], at[{1}], p.strides[{1}][p.rank - 1]); ",
-                         type, i);
+    loads += fmt::format(
+        "const Vec<{0}, VECTOR> e{1} = load_operand<{0}, VECTOR>(p.in[{1}], at[{1}], p.strides[{1}][p.rank - 1]); ",
+        type, i);
     arguments += fmt::format("{}load_value(e{}.v[j])", i == 0 ? "" : ", ", i);
   }
   text += define("INPUTS", static_cast<std::int64_t>(problem.inputs.size()));
@@ -100,7 +101,8 @@ int in_place(const Problem& problem) {
 }  // namespace
 
 const Tactic& pointwise_tactic() {
-  static const CudaTactic tactic({"cuda.pointwise", 1, {"Pointwise"}, supports, sources, plan, nullptr, nullptr, in_place});
+  static const CudaTactic tactic(
+      {"cuda.pointwise", 1, {"Pointwise"}, supports, sources, plan, nullptr, nullptr, in_place});
   return tactic;
 }
 

@@ -96,9 +96,10 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
   text += fmt::format("INGOT_INLINE ACC TAKE(ACC a, ACC v) {{ return {}; }}\n", reduction.take);
   text += fmt::format("INGOT_INLINE ACC MERGE(ACC a, ACC b) {{ return {}; }}\n", reduction.merge);
   std::string finish(reduction.finish);
-  text += fmt::format("#define FINISH(value) finish_value(p, value)\n"
-                      "INGOT_INLINE ACC finish_value(const ingot_cuda::ReduceParams& p, ACC a) {{ return {}; }}\n",
-                      finish);
+  text += fmt::format(
+      "#define FINISH(value) finish_value(p, value)\n"
+      "INGOT_INLINE ACC finish_value(const ingot_cuda::ReduceParams& p, ACC a) {{ return {}; }}\n",
+      finish);
   return std::vector<std::string>{assemble(text, "reduce.cu")};
 }
 

@@ -110,7 +110,9 @@ Result<std::string> print_expression(const Expr& expr, std::string_view name) {
                      fmt::join(parameters, ", "), body, result);
 }
 
-std::string define(std::string_view name, std::string_view value) { return fmt::format("#define {} {}\n", name, value); }
+std::string define(std::string_view name, std::string_view value) {
+  return fmt::format("#define {} {}\n", name, value);
+}
 std::string define(std::string_view name, std::int64_t value) { return fmt::format("#define {} {}\n", name, value); }
 
 Result<std::string> print_epilogue(const Problem& problem) {
@@ -127,8 +129,8 @@ Result<std::string> print_epilogue(const Problem& problem) {
   for (std::size_t i = 1; i < expr.input_types().size(); ++i) {
     const DType type = problem.inputs[problem.own_inputs() + i - 1].dtype;
     if (type != expr.input_types()[i]) return invalid_argument("epilogue operand {} has another type", i);
-    loads += fmt::format("const Vec<{}, V> e{} = load_epilogue<{}, V>(p.operands[{}], row, column); ",
-                         cuda_type(type), i, cuda_type(type), i - 1);
+    loads += fmt::format("const Vec<{}, V> e{} = load_epilogue<{}, V>(p.operands[{}], row, column); ", cuda_type(type),
+                         i, cuda_type(type), i - 1);
     arguments += fmt::format(", load_value(e{}.v[j])", i);
   }
   text += define("EPILOGUE_LOADS", loads);

@@ -20,7 +20,8 @@ Result<std::string> print_expression(const Expr& expr, std::string_view name);
 std::string define(std::string_view name, std::string_view value);
 std::string define(std::string_view name, std::int64_t value);
 
-// The epilogue of a problem whose output is rows x columns, as EPILOGUE_LOADS and EPILOGUE(j), see kernels/epilogue.cuh.
+// The epilogue of a problem whose output is rows x columns, as EPILOGUE_LOADS and EPILOGUE(j), see
+// kernels/epilogue.cuh.
 Result<std::string> print_epilogue(const Problem& problem);
 
 // prelude + params + epilogue helpers + definitions + the template.

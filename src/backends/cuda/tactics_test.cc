@@ -84,8 +84,11 @@ HostTensor random_tensor(const Problem& problem, std::size_t input, bool special
 
 struct Case {
   explicit Case(std::string_view text) {
-    special = text.starts_with("!");
-    if (special) text.remove_prefix(1);
+    // "~": the CPU has a plain tactic only; "!": NaN and infinities among the inputs.
+    while (text.starts_with("!") || text.starts_with("~")) {
+      special = special || text.starts_with("!");
+      text.remove_prefix(1);
+    }
     seed = static_cast<unsigned>(std::hash<std::string_view>()(text));
     if (const char* given = std::getenv("INGOT_TEST_SEED")) seed += static_cast<unsigned>(std::atoi(given));
     Result<Problem> parsed = Problem::parse(text);
@@ -99,8 +102,10 @@ struct Case {
         values.push_back(nullptr);
         continue;
       }
-      if (input.value == nullptr) values.push_back(share(random_tensor(problem, i, special, random)));
-      else values.push_back(input.value);
+      if (input.value == nullptr)
+        values.push_back(share(random_tensor(problem, i, special, random)));
+      else
+        values.push_back(input.value);
       if (input.constant) input.value = values.back();
     }
   }
@@ -164,8 +169,8 @@ void compare(const Case& test_case, std::size_t output, const HostTensor& expect
     bool same = false;
     if (is_float(expected.dtype()))
       same = std::isnan(want) ? std::isnan(have)
-                              : want == have || std::abs(want - have) <= epsilon * std::abs(want) +
-                                                                             tolerance * std::min(rms, 1e3) + 1e-30;
+                              : want == have || std::abs(want - have) <=
+                                                    epsilon * std::abs(want) + tolerance * std::min(rms, 1e3) + 1e-30;
     else
       same = expected.as_int(i) == actual.as_int(i);
     if (same) continue;
@@ -220,8 +225,7 @@ Result<OnDevice> place(const Device& device, const Case& test_case, const Packed
     out.memory.push_back(std::move(memory));
   }
   for (const HostTensor& expected : test_case.expected) {
-    INGOT_ASSIGN_OR_RETURN(DeviceMemory memory,
-                           DeviceMemory::allocate(device, expected.bytes().size() + 2 * kGuard));
+    INGOT_ASSIGN_OR_RETURN(DeviceMemory memory, DeviceMemory::allocate(device, expected.bytes().size() + 2 * kGuard));
     out.outputs.push_back(static_cast<std::byte*>(memory.data()) + kGuard);
     out.memory.push_back(std::move(memory));
   }
@@ -275,7 +279,8 @@ class CudaTactics : public testing::TestWithParam<std::string> {
       if (!test_case.problem.outputs[i].present()) continue;
       const std::size_t bytes = test_case.expected[i].bytes().size();
       std::vector<std::byte> host(bytes + 2 * kGuard);
-      ASSERT_TRUE(stream->copy_to_host(host.data(), static_cast<std::byte*>(placed->outputs[i]) - kGuard, host.size()).is_ok());
+      ASSERT_TRUE(
+          stream->copy_to_host(host.data(), static_cast<std::byte*>(placed->outputs[i]) - kGuard, host.size()).is_ok());
       const Status finished = stream->synchronize();
       if (!finished.is_ok()) {
         std::fprintf(stderr, "the device failed (%s): %s\n", finished.to_string().c_str(), GetParam().c_str());
@@ -323,6 +328,7 @@ INSTANTIATE_TEST_SUITE_P(Suite, CudaTactics, testing::ValuesIn(suite()),
                          [](const testing::TestParamInfo<std::string>& param_info) {
                            std::string kind = param_info.param.substr(0, param_info.param.find('('));
                            std::erase(kind, '!');
+                           std::erase(kind, '~');
                            return std::to_string(param_info.index) + "_" + kind;
                          });
 
@@ -339,8 +345,10 @@ TEST(CudaSources, Compile) {
     ASSERT_TRUE(test_case.status.is_ok()) << line;
     for (const Tactic* tactic : tactic_table()) {
       if (!tactic->supports(test_case.problem, device).ok()) continue;
-      const std::string type(to_string(test_case.problem.inputs.empty() ? DType::f32 : test_case.problem.inputs[0].dtype));
-      if (all == nullptr && of_kind[fmt::format("{} {} {}", tactic->id(), test_case.problem.kind, type)]++ >= 1) continue;
+      const std::string type(
+          to_string(test_case.problem.inputs.empty() ? DType::f32 : test_case.problem.inputs[0].dtype));
+      if (all == nullptr && of_kind[fmt::format("{} {} {}", tactic->id(), test_case.problem.kind, type)]++ >= 1)
+        continue;
       const auto& family = static_cast<const CudaTactic*>(tactic)->family();
       const std::string config = tactic->configs(test_case.problem, device)[0];
       const Result<std::vector<std::string>> sources = family.sources(test_case.problem, config);

@@ -95,7 +95,8 @@ Support depthwise_support(const Problem& problem) {
 std::vector<std::string> depthwise_configs(const Problem&) { return {"2", "4", "1"}; }
 
 Result<int> columns_of(const std::string& config) {
-  if (config != "1" && config != "2" && config != "4") return invalid_argument("cuda.depthwise: bad config '{}'", config);
+  if (config != "1" && config != "2" && config != "4")
+    return invalid_argument("cuda.depthwise: bad config '{}'", config);
   return config[0] - '0';
 }
 
@@ -123,7 +124,8 @@ Result<Packed> depthwise_pack(const Problem& problem) {
   packed.blobs.emplace_back(weights->bytes().size());
   for (std::size_t c = 0; c < channels; ++c)
     for (std::size_t t = 0; t < taps; ++t)
-      std::memcpy(packed.blobs[0].data() + (t * channels + c) * size, weights->bytes().data() + (c * taps + t) * size, size);
+      std::memcpy(packed.blobs[0].data() + (t * channels + c) * size, weights->bytes().data() + (c * taps + t) * size,
+                  size);
   return packed;
 }
 

@@ -24,7 +24,7 @@ struct PointwiseParams {
   void* out;
   long long units;  // vectors to compute
   int rank;
-  int dims[kMaxDims];  // outermost first; the last one counted in vectors
+  int dims[kMaxDims];                          // outermost first; the last one counted in vectors
   int strides[kMaxPointwiseInputs][kMaxDims];  // in elements, of the last dimension: 0 or 1
 };
 

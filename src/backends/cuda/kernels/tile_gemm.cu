@@ -51,11 +51,12 @@ struct LoaderA {
   bool ok[kARows];
   int row[kARows];
   int k, channel, tap_y, tap_x;  // of this thread's chunk in the next tile
-  Chunk held[kARegisters ? kARows : 1];
+  Chunk held[kARegisters && A_MODE != A_DEFORM ? kARows : 1];
   // Deformable: the four corners of the sample and their weights, for the tap and offset group they were computed for.
   int corner[A_MODE == A_DEFORM ? kARows : 1][4];
   float weight[A_MODE == A_DEFORM ? kARows : 1][4];
   long long offset_at[A_MODE == A_DEFORM ? kARows : 1], mask_at[A_MODE == A_DEFORM ? kARows : 1];
+  Chunk raw[A_MODE == A_DEFORM ? kARows : 1][4];  // at the corners: combined only when stored, behind the products
   int sampled;
 
   INGOT_INLINE LoaderA(const Params& params, const T* a, int m0, int group_channel, int first_tile) : p(params) {
@@ -185,18 +186,9 @@ struct LoaderA {
           held[i].v[j] = ok[i] && k + j < p.k ? base[i][at] : T{};
         }
       } else {
-        float sum[kChunk] = {};
-        if (ok[i] && k_ok) {
 #pragma unroll
-          for (int j = 0; j < 4; ++j) {
-            if (weight[i][j] == 0.0f) continue;
-            const Chunk from = *reinterpret_cast<const Chunk*>(base[i] + corner[i][j] + channel);
-#pragma unroll
-            for (int e = 0; e < kChunk; ++e) sum[e] = fmaf(weight[i][j], load_value(from.v[e]), sum[e]);
-          }
-        }
-#pragma unroll
-        for (int e = 0; e < kChunk; ++e) held[i].v[e] = store_value<T>(sum[e]);
+        for (int j = 0; j < 4; ++j)
+          raw[i][j] = ok[i] && k_ok ? *reinterpret_cast<const Chunk*>(base[i] + corner[i][j] + channel) : zero_chunk();
       }
     }
     advance();
@@ -206,7 +198,24 @@ struct LoaderA {
     if (!kARegisters) return;
     const int column = static_cast<int>(threadIdx.x) % kRowChunks * kChunk;
 #pragma unroll
-    for (int i = 0; i < kARows; ++i) *reinterpret_cast<Chunk*>(tile + row[i] * kPitch + column) = held[i];
+    for (int i = 0; i < kARows; ++i) {
+      Chunk chunk;
+      if (A_MODE == A_DEFORM) {
+        float sum[kChunk] = {};
+#pragma unroll
+        for (int j = 0; j < 4; ++j)
+#pragma unroll
+          for (int e = 0; e < kChunk; ++e) {
+            // A corner outside the map has weight 0 and reads an element that may be anything, NaN included.
+            if (weight[i][j] != 0.0f) sum[e] = fmaf(weight[i][j], load_value(raw[i][j].v[e]), sum[e]);
+          }
+#pragma unroll
+        for (int e = 0; e < kChunk; ++e) chunk.v[e] = store_value<T>(sum[e]);
+      } else {
+        chunk = held[i];
+      }
+      *reinterpret_cast<Chunk*>(tile + row[i] * kPitch + column) = chunk;
+    }
   }
 };
 

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/device_run.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace ingot {
+namespace {
+
+class DeviceAllocator final : public Allocator {
+ public:
+  explicit DeviceAllocator(const cuda::Device& device) : device_(device) {}
+  void* allocate(std::size_t bytes, std::size_t) override {
+    cuda::CuPointer pointer = 0;
+    if (!device_.make_current().is_ok() ||
+        device_.api().memory_allocate(&pointer, std::max<std::size_t>(bytes, 1)) != 0)
+      return nullptr;
+    return reinterpret_cast<void*>(pointer);
+  }
+  void deallocate(void* memory, std::size_t) override {
+    if (device_.make_current().is_ok()) device_.api().memory_free(reinterpret_cast<cuda::CuPointer>(memory));
+  }
+
+ private:
+  const cuda::Device& device_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<DeviceRun>> DeviceRun::create(const Engine& engine) {
+  std::unique_ptr<DeviceRun> run(new DeviceRun(engine));
+  run->allocator_ = std::make_unique<DeviceAllocator>(*engine.cuda_device());
+  INGOT_ASSIGN_OR_RETURN(run->stream_, cuda::Stream::create(*engine.cuda_device()));
+  run->inputs_.resize(engine.input_count());
+  run->outputs_.resize(engine.output_count());
+  return run;
+}
+
+void DeviceRun::forget_graph() {
+  graph_.reset();
+  ran_ = false;
+}
+
+Status DeviceRun::bind_input(Executor& executor, std::size_t index, const void* data, std::size_t bytes) {
+  if (index >= inputs_.size()) return invalid_argument("input {} of {}", index, inputs_.size());
+  Input& input = inputs_[index];
+  input.host = data;
+  input.bytes = bytes;
+  if (bytes > input.device.size() || input.device.data() == nullptr) {
+    forget_graph();
+    INGOT_ASSIGN_OR_RETURN(input.device,
+                           cuda::DeviceMemory::allocate(*engine_.cuda_device(), std::max<std::size_t>(bytes, 1)));
+  }
+  return executor.bind_input(index, data == nullptr ? nullptr : input.device.data(), bytes);
+}
+
+Status DeviceRun::bind_output(std::size_t index, void* data, std::size_t bytes) {
+  if (index >= outputs_.size()) return invalid_argument("output {} of {}", index, outputs_.size());
+  outputs_[index].bound = data;
+  outputs_[index].bound_bytes = bytes;
+  return Status::ok();
+}
+
+Status DeviceRun::copy_in(const Executor& executor) {
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    const Value value = executor.value_of(engine_.plan().inputs[i]);
+    if (inputs_[i].host == nullptr || inputs_[i].bytes < value.bytes) continue;  // the executor reports it
+    INGOT_RETURN_IF_ERROR(stream_->copy_to_device(inputs_[i].device.data(), inputs_[i].host, value.bytes));
+  }
+  return Status::ok();
+}
+
+Status DeviceRun::copy_out(const Executor& executor) {
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    Output& output = outputs_[i];
+    output.value = executor.output(i);
+    void* to = output.bound;
+    if (to == nullptr) {
+      if (output.own.dtype() != output.value.dtype || output.own.shape() != output.value.shape) {
+        INGOT_ASSIGN_OR_RETURN(output.own, HostTensor::create(output.value.dtype, output.value.shape));
+      }
+      to = output.own.mutable_bytes().data();
+    } else if (output.bound_bytes < output.value.bytes) {
+      return invalid_argument("output '{}' of shape {} needs {} bytes, bound were {}", engine_.output(i).name,
+                              to_string(output.value.shape), output.value.bytes, output.bound_bytes);
+    }
+    INGOT_RETURN_IF_ERROR(stream_->copy_to_host(to, output.value.data, output.value.bytes));
+    output.value.data = to;
+  }
+  return stream_->synchronize();
+}
+
+Status DeviceRun::capture(Executor& executor) {
+  INGOT_ASSIGN_OR_RETURN(
+      graph_, cuda::CapturedGraph::capture(*engine_.cuda_device(), *stream_, [&executor] { return executor.run(); }));
+  return Status::ok();
+}
+
+Status DeviceRun::run(Executor& executor, bool allow_graph) {
+  const cuda::DeviceScope scope(*engine_.cuda_device(), stream_->handle());
+  INGOT_RETURN_IF_ERROR(engine_.cuda_device()->make_current());
+  INGOT_RETURN_IF_ERROR(copy_in(executor));
+  // Captured at the second run: the first one allocates what is missing.
+  if (allow_graph && ran_ && graph_ == nullptr) INGOT_RETURN_IF_ERROR(capture(executor));
+  if (allow_graph && graph_ != nullptr)
+    INGOT_RETURN_IF_ERROR(graph_->launch(stream_->handle()));
+  else
+    INGOT_RETURN_IF_ERROR(executor.run());
+  INGOT_RETURN_IF_ERROR(copy_out(executor));
+  ran_ = true;
+  return Status::ok();
+}
+
+Result<double> DeviceRun::time(Executor& executor, int runs) {
+  const cuda::DeviceScope scope(*engine_.cuda_device(), stream_->handle());
+  if (!ran_) return failed_precondition("run the context before timing it");
+  INGOT_RETURN_IF_ERROR(engine_.cuda_device()->make_current());
+  if (graph_ == nullptr) INGOT_RETURN_IF_ERROR(capture(executor));
+  INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<cuda::Stopwatch> watch, cuda::Stopwatch::create(*engine_.cuda_device()));
+  double best = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < runs; ++i) {
+    INGOT_RETURN_IF_ERROR(watch->start(*stream_));
+    INGOT_RETURN_IF_ERROR(graph_->launch(stream_->handle()));
+    INGOT_RETURN_IF_ERROR(watch->stop(*stream_));
+    INGOT_ASSIGN_OR_RETURN(const double microseconds, watch->microseconds());
+    best = std::min(best, microseconds);
+  }
+  return best;
+}
+
+}  // namespace ingot
