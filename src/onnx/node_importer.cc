@@ -149,6 +149,32 @@ Status import_with_bodies(ModelContext& context, const NodeProto& node, const No
   return bind_outputs(node, draft, id, scope);
 }
 
+// Known when the graph's constants and sizes decide it.
+std::optional<bool> known_condition(const NodeDraft& draft, const ir::Graph& graph) {
+  if (draft.op != "If" || !draft.has_input(0)) return std::nullopt;
+  const HostTensor* constant = draft.input_constant(0);
+  if (constant != nullptr && constant->elements() == 1) return constant->as_int(0) != 0;
+  const auto& symbolic = graph.value(draft.inputs[0]).symbolic_value;
+  if (symbolic && symbolic->size() == 1 && symbolic->front().is_constant()) return symbolic->front().value() != 0;
+  return std::nullopt;
+}
+
+// Exporters write branches for all ranks and sizes; what is not taken may make no sense for those at hand.
+Status import_branch(ModelContext& context, const NodeProto& node, const NodeAttributes& attributes, bool taken,
+                     Scope& scope) {
+  const std::string_view wanted = taken ? "then_branch" : "else_branch";
+  const auto body = std::ranges::find_if(attributes.bodies, [&](const auto& entry) { return entry.first == wanted; });
+  if (body == attributes.bodies.end()) return invalid_argument("attribute {} (a graph) is missing", wanted);
+  auto outputs = import_inline(context, *body->second, scope, display_name(node) + "/", {});
+  if (!outputs.is_ok()) return std::move(outputs).status().annotate(wanted);
+  if (outputs->size() < static_cast<std::size_t>(node.output_size()))
+    return invalid_argument("{} yields {} outputs, but must yield {}", wanted, outputs->size(), node.output_size());
+  for (int i = 0; i < node.output_size(); ++i)
+    if (!node.output(i).empty())
+      INGOT_RETURN_IF_ERROR(scope.define(node.output(i), (*outputs)[static_cast<std::size_t>(i)]));
+  return Status::ok();
+}
+
 Status import_by_row(ModelContext& context, const NodeProto& node, const OpRow& row, std::int64_t opset, Scope& scope) {
   NodeDraft draft(scope.graph, row.name(), scope.prefix + display_name(node), opset);
   INGOT_ASSIGN_OR_RETURN(draft.inputs, find_inputs(node, scope));
@@ -164,6 +190,8 @@ Status import_by_row(ModelContext& context, const NodeProto& node, const OpRow& 
   }
   if (row.domain.empty()) INGOT_RETURN_IF_ERROR(upgrade_early(row.op, draft));
   if (row.upgrade != nullptr) INGOT_RETURN_IF_ERROR(row.upgrade(draft));
+  if (const std::optional<bool> taken = known_condition(draft, scope.graph))
+    return import_branch(context, node, attributes, *taken, scope);
   if (draft.op == "Attention") {
     if (!attributes.bodies.empty())
       INGOT_RETURN_IF_ERROR(lower_flex_attention(context, attributes.bodies, draft, scope));

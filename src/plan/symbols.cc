@@ -1,7 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan/symbols.h"
 
+#include <map>
+#include <optional>
+#include <utility>
+
 namespace ingot::plan {
+namespace {
+
+// The value of the one unknown symbol of a linear dimension, a * symbol + b, or nothing.
+std::optional<std::pair<std::string, std::int64_t>> solve(const Dim& dim, std::int64_t actual,
+                                                          const SymbolValues& symbols) {
+  std::map<std::string, Dim, std::less<>> known;
+  for (const auto& [name, value] : symbols) known.emplace(name, Dim(value));
+  const Dim open = dim.substitute(known);
+  std::vector<std::string> names;
+  open.collect_symbols(names);
+  if (names.size() != 1) return std::nullopt;
+  const Result<std::int64_t> base = open.evaluate({{names[0], 0}});
+  const Result<std::int64_t> next = open.evaluate({{names[0], 1}});
+  if (!base.is_ok() || !next.is_ok()) return std::nullopt;
+  const std::int64_t slope = *next - *base;
+  const bool linear = open == Dim::symbol(names[0]) * Dim(slope) + Dim(*base);
+  if (!linear || slope == 0 || (actual - *base) % slope != 0 || (actual - *base) / slope < 0) return std::nullopt;
+  return std::pair(names[0], (actual - *base) / slope);
+}
+
+}  // namespace
 
 Status bind_symbols(std::string_view name, const SymShape& pattern, const Shape& actual, SymbolValues& symbols) {
   if (pattern.size() != actual.size())
@@ -21,7 +46,10 @@ Status bind_symbols(std::string_view name, const SymShape& pattern, const Shape&
       continue;
     }
     const Result<std::int64_t> expected = dim.evaluate(symbols);
-    if (!expected.is_ok()) continue;  // decided by symbols that come later
+    if (!expected.is_ok()) {  // decided by this, or by symbols that come later
+      if (const auto found = solve(dim, actual[axis], symbols)) symbols.insert(*found);
+      continue;
+    }
     if (*expected != actual[axis])
       return invalid_argument("'{}' has shape {}, given was {}: dimension {} must be {}", name, to_string(pattern),
                               to_string(actual), axis, *expected);
