@@ -87,6 +87,17 @@ def test_if_captures(taken, other):
     check(proto, {"c": np.array(taken), "x": X})
 
 
+def test_branch_that_is_not_taken_may_make_no_sense():
+    """The condition follows from the sizes; the other branch could not even be inferred for them."""
+    other = graph([("Split", "x", "e f g", dict(num_outputs=3, axis=0))], [], [value("e")])
+    proto = model([("Shape", "x", "shape"), ("Size", "shape", "rank"), ("Equal", "rank two", "c"),
+                   ("If", "c", "y", dict(then_branch=branch("Relu", "t"), else_branch=other))],
+                  [value("x", FLOAT, [1, 3])], [value("y")], [constant("two", 2)])
+    import ingot.onnx_backend
+
+    np.testing.assert_array_equal(ingot.onnx_backend.prepare(proto).run({"x": X[:1]})[0], np.maximum(X[:1], 0))
+
+
 def counting_body(dims=(3,)):
     return graph([("Add", "s step", "next"), ("Identity", "go", "go_on"), ("Mul", "next next", "square")],
                  [value("i", INT64, []), value("go", BOOL, []), value("s", FLOAT, dims)],

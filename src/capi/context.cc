@@ -174,13 +174,17 @@ ingot_status ingot_context_output_value(ingot_context* context, size_t output, i
     const ingot::Engine& engine = context->context->engine();
     if (output >= engine.output_count())
       return ingot::invalid_argument("output {} of {}", output, engine.output_count());
-    auto made = std::make_unique<ingot_value>();
-    INGOT_ASSIGN_OR_RETURN(made->object, ingot::object_copy(context->context->output_value(output)));
-    made->kind = !made->object.present                 ? INGOT_VALUE_NONE
-                 : engine.output(output).is_sequence() ? INGOT_VALUE_SEQUENCE
-                                                       : INGOT_VALUE_TENSOR;
-    if (made->kind == INGOT_VALUE_TENSOR && made->object.items.empty())
+    const ingot::Value computed = context->context->output_value(output);
+    const bool sequence = engine.output(output).is_sequence();
+    const bool there = computed.object != nullptr
+                           ? sequence || !computed.object->present || !computed.object->items.empty()
+                           : computed.data != nullptr;
+    if (!there)
       return ingot::failed_precondition("output '{}' has not been computed: run first", engine.output(output).name);
+    auto made = std::make_unique<ingot_value>();
+    INGOT_ASSIGN_OR_RETURN(made->object, ingot::object_copy(computed));
+    made->kind = sequence ? INGOT_VALUE_SEQUENCE : INGOT_VALUE_TENSOR;
+    if (!made->object.present) made->kind = INGOT_VALUE_NONE;
     *value = made.release();
     return Status::ok();
   });

@@ -299,6 +299,15 @@ TEST(Attention, CausalMaskAndWhere) {
   EXPECT_EQ(node->inputs.size(), 3U);
 }
 
+TEST(Attention, MaskOfOneColumnStays) {
+  Builder b;  // the sum broadcasts over the keys, a mask of Attention does not
+  const ValueId q = b.in("q", {1, 2, 4, 3}), k = b.in("k", {1, 2, 3, 5}), v = b.in("v", {1, 2, 5, 3});
+  const ValueId s = b.op("Add", {b.op("MatMul", {q, k}), b.in("mask", {1, 1, 4, 1})});
+  b.out({b.op("MatMul", {b.op("Softmax", {s}), v})});
+  rewrite(*b.graph, attention_rules());
+  EXPECT_EQ(count(*b.graph, "Attention"), 0) << ir::print(*b.graph);
+}
+
 TEST(Attention, ShiftedWindows) {
   Builder b;  // 4 windows, 2 heads, 3 positions
   const ValueId q = b.in("q", {4, 2, 3, 5}), k = b.in("k", {4, 2, 5, 3}), v = b.in("v", {4, 2, 3, 5});

@@ -171,5 +171,17 @@ TEST(Symbols, BindAndCheck) {
   EXPECT_EQ(resolve({Dim::symbol("N") - Dim(3)}, symbols).status().code(), StatusCode::kInvalidArgument);
 }
 
+TEST(Symbols, LinearDimensionsAreSolved) {
+  SymbolValues symbols{{"N", 2}};
+  const Dim n = Dim::symbol("N"), a = Dim::symbol("A"), b = Dim::symbol("B"), c = Dim::symbol("C");
+  EXPECT_TRUE(bind_symbols("x", {a * n + Dim(3), b - Dim(1)}, {9, 4}, symbols).is_ok());
+  EXPECT_EQ(symbols["A"], 3);
+  EXPECT_EQ(symbols["B"], 5);
+  // No whole solution, a negative one, more than one, two unknowns: left to what comes later.
+  for (const Dim& dim : {c * Dim(2), c + Dim(8), floor_div(c, Dim(2)), c * Dim::symbol("D")})
+    EXPECT_TRUE(bind_symbols("x", {dim}, {7}, symbols).is_ok());
+  EXPECT_FALSE(symbols.contains("C"));
+}
+
 }  // namespace
 }  // namespace ingot::plan
