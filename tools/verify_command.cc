@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -20,7 +21,7 @@ struct Arguments {
   std::string model, plan, reference = "builtin", inputs_npz;
   std::vector<std::string> inputs;
   bool per_layer = false, json = false;
-  double tolerance = 1e-4;
+  std::optional<double> tolerance;
   std::uint32_t seed = 0;
 };
 
@@ -117,17 +118,18 @@ Status run(const Arguments& arguments) {
     INGOT_ASSIGN_OR_RETURN(const std::shared_ptr<ir::Graph> canonical, builder::make_canonical(*model.graph, options));
     INGOT_ASSIGN_OR_RETURN(layers, verify::compare_layers(engine, *canonical, inputs, arguments.engine.threads));
   }
+  const double tolerance = arguments.tolerance.value_or(verify::default_tolerance(*model.graph));
   if (arguments.json) {
-    print_json(outputs, layers, arguments.tolerance);
+    print_json(outputs, layers, tolerance);
   } else {
-    print_outputs(outputs, arguments.tolerance);
-    if (arguments.per_layer) print_layers(layers, arguments.tolerance);
+    print_outputs(outputs, tolerance);
+    if (arguments.per_layer) print_layers(layers, tolerance);
   }
   for (const verify::OutputReport& report : outputs)
-    if (!report.passed(arguments.tolerance))
+    if (!report.passed(tolerance))
       return failed_precondition(
           "output '{}' differs from the reference by {:.2e} of its root mean square (allowed {:.0e}){}{}", report.name,
-          report.comparison.relative_error, arguments.tolerance, report.error.empty() ? "" : ": ", report.error);
+          report.comparison.relative_error, tolerance, report.error.empty() ? "" : ": ", report.error);
   return Status::ok();
 }
 
@@ -147,8 +149,9 @@ Command add_verify(CLI::App& app) {
   command->add_option("--input", arguments->inputs, "NAME=FILE; seeded random data otherwise. Repeatable");
   command->add_option("--inputs", arguments->inputs_npz, ".npz file with all inputs");
   command->add_option("--seed", arguments->seed, "Of the random data")->capture_default_str();
-  command->add_option("--tolerance", arguments->tolerance, "Largest error, relative to the output's root mean square")
-      ->capture_default_str();
+  command->add_option(
+      "--tolerance", arguments->tolerance,
+      "Largest error, relative to the output's root mean square (default: 1e-4; more for f16 and bf16)");
   command->add_flag("--per-layer", arguments->per_layer, "Compare every step, and name the first that differs");
   command->add_flag("--json", arguments->json, "For machines");
   arguments->engine.add_to(*command);

@@ -30,6 +30,7 @@ Rules epilogue_rules();           // epilogue.cc
 
 Status merge_common_subexpressions(ir::Graph& graph, Session& session);  // common_subexpressions.cc
 Status remove_dead_code(ir::Graph& graph, Session& session);             // common_subexpressions.cc
+Status widen_half(ir::Graph& graph, Session& session);                   // widen_half.cc
 Status refine_types(ir::Graph& graph, Session& session);                 // shape_folding.cc
 
 }  // namespace ingot::passes

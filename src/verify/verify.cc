@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verify/verify.h"
 
+#include <algorithm>
+
 #include <cstring>
 
 #include "runtime/context.h"
@@ -44,6 +46,17 @@ Result<TensorMap> run_engine(const std::shared_ptr<const Engine>& engine, const 
   INGOT_RETURN_IF_ERROR(context->run());
   INGOT_ASSIGN_OR_RETURN(const NamedTensors outputs, output_tensors(*context));
   return TensorMap(outputs.begin(), outputs.end());
+}
+
+double default_tolerance(const ir::Graph& graph) {
+  double tolerance = 1e-4;
+  for (const ir::ValueId id : graph.values()) {
+    const ir::Value& value = graph.value(id);
+    if (value.constant != nullptr || !value.type.is_tensor()) continue;
+    if (value.type.dtype == DType::f16) tolerance = std::max(tolerance, 10 * 0x1p-11);
+    if (value.type.dtype == DType::bf16) tolerance = std::max(tolerance, 10 * 0x1p-8);
+  }
+  return tolerance;
 }
 
 std::vector<OutputReport> compare_outputs(const TensorMap& results, const TensorMap& reference) {

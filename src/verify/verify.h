@@ -36,6 +36,10 @@ struct LayerReport {
 Result<TensorMap> run_engine(const std::shared_ptr<const Engine>& engine, const TensorMap& inputs, int threads,
                              std::vector<std::pair<std::size_t, std::pair<std::string, HostTensor>>>* layers = nullptr);
 
+// What rounding explains, relative to an output's root mean square: 1e-4 in f32; ten roundings of the smallest type
+// that the graph computes in where that is f16 or bf16 (the evaluator rounds at every node, an engine need not).
+double default_tolerance(const ir::Graph& graph);
+
 std::vector<OutputReport> compare_outputs(const TensorMap& results, const TensorMap& reference);
 
 // `canonical` is the rewritten graph that the engine was built from (builder::make_canonical with the same options).
