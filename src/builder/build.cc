@@ -127,6 +127,7 @@ Result<std::shared_ptr<ir::Graph>> make_canonical(const ir::Graph& graph, const 
   passes::Options pass_options = options.passes;
   pass_options.channels_last = true;
   pass_options.widen_half = true;
+  pass_options.expand_quantized = true;
   INGOT_RETURN_IF_ERROR(passes::canonicalise(*canonical, pass_options));
   return canonical;
 }

@@ -164,7 +164,8 @@ Status infer_deform_conv(InferContext& ctx) {
 void add_convolution_ops(Table& table) {
   constexpr AttrSpec group{"group", AttrKind::integer};
   constexpr Traits both{.epilogue = true, .channels_last = true};
-  table.push_back(make_op("Conv", "X:F W:F B?:F", "Y", infer_conv, window_attrs(false, {group}), both));
+  table.push_back(make_op("Conv", "X:F W:F B?:F", "Y", infer_conv,
+                          window_attrs(false, {group, {"exact", AttrKind::integer}}), both));
   table.push_back(make_op(
       "ConvTranspose", "X:F W:F B?:F", "Y", infer_conv_transpose,
       window_attrs(false, {group, {"output_padding", AttrKind::integers}, {"output_shape", AttrKind::integers}}),

@@ -73,7 +73,9 @@ void add_matmul_ops(Table& table) {
       {"transA", AttrKind::integer}, {"transB", AttrKind::integer}, {"alpha", AttrKind::number}};
   std::vector<AttrSpec> gemm = transposed;
   gemm.push_back({"beta", AttrKind::number});
-  table.push_back(make_op("MatMul", "A:N B:N bias?:N", "Y", infer_matmul, transposed, {.epilogue = true}));
+  std::vector<AttrSpec> matmul = transposed;
+  matmul.push_back({"exact", AttrKind::integer});
+  table.push_back(make_op("MatMul", "A:N B:N bias?:N", "Y", infer_matmul, matmul, {.epilogue = true}));
   table.push_back(make_op("Gemm", "A:N B:N C?:N", "Y", infer_gemm, gemm));
   table.push_back(make_op("MatMulInteger", "A:Q B:Q1 a_zero_point?:Q b_zero_point?:Q1", "Y", infer_matmul_integer));
   table.push_back(make_op("QLinearMatMul",

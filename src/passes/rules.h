@@ -9,6 +9,7 @@ namespace ingot::passes {
 Rules constant_folding_rules();   // constant_folding.cc
 Rules shape_folding_rules();      // shape_folding.cc
 Rules identity_rules();           // identities.cc
+Rules quantization_rules();       // quantization.cc
 Rules reshape_rules();            // reshapes.cc
 Rules transpose_rules();          // transposes.cc
 Rules matmul_rules();             // matmul.cc

@@ -25,8 +25,9 @@ struct PassTime {
 };
 
 struct Options {
-  bool channels_last = false;  // run image operators in [N, spatial..., C]
-  bool widen_half = false;     // compute f16 and bf16 in f32
+  bool channels_last = false;     // run image operators in [N, spatial..., C]
+  bool widen_half = false;        // compute f16 and bf16 in f32
+  bool expand_quantized = false;  // compute quantised operators in f32, exactly where integers are exact
   bool fuse_attention = true;
   bool fuse_epilogues = true;
   std::vector<std::string> disabled;  // names of passes or rules

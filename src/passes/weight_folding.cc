@@ -40,7 +40,8 @@ std::optional<Product> find_product(const Graph& graph, ValueId value) {
     found.reshape = found.node;
     found.node = sole_producer(graph, found.node->inputs[0], "MatMul");
   }
-  if (found.node == nullptr || found.rank < 2 || found.node->attrs.has("epilogue")) return std::nullopt;
+  if (found.node == nullptr || found.rank < 2 || found.node->attrs.has("epilogue") || found.node->attrs.has("exact"))
+    return std::nullopt;
   const bool is_matmul = found.node->op == "MatMul";
   if (!is_matmul && !is_conv(*found.node) && found.node->op != "ConvTranspose") return std::nullopt;
   if (found.node->attrs.get_int("channels_last", 0) != 0 || !is_float(dtype_of(graph, value))) return std::nullopt;
@@ -168,7 +169,9 @@ Match alpha(const Graph& graph, const Node& root) {
   const auto scalar_side = scalar_operand(graph, root);
   if (!scalar_side || (root.op == "Div" && root.inputs[0] != scalar_side->other)) return no_match();
   const Node* product = sole_producer(graph, scalar_side->other, "MatMul");
-  if (product == nullptr || input(*product, 2) != kNoValue || product->attrs.has("epilogue")) return no_match();
+  if (product == nullptr || input(*product, 2) != kNoValue || product->attrs.has("epilogue") ||
+      product->attrs.has("exact"))
+    return no_match();
   if (!same_shape(graph, scalar_side->other, root.outputs[0]) || !is_float(dtype_of(graph, root.outputs[0])))
     return no_match();
   ir::Patch patch = new_patch(graph, "scale_into_alpha");

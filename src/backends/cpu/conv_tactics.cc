@@ -14,6 +14,7 @@ namespace {
 // A convolution algorithm; `tile` is Winograd's and 0 elsewhere.
 struct Algorithm {
   std::string_view id;
+  bool exact;  // adds up the products themselves
   Support (*fits)(const ConvShape& shape);
   std::vector<std::string_view> variants;
   std::size_t (*packed_bytes)(const ConvShape& shape, int tile, int panel);
@@ -81,6 +82,8 @@ class ConvTactic final : public Tactic {
   [[nodiscard]] Support supports(const Problem& problem, const DeviceInfo&) const override {
     Support support = conv_support(problem);
     if (!support.ok()) return support;
+    if (!algorithm_.exact && problem.attrs.get_int("exact", 0) != 0)
+      return Support::no(Refusal::kAttribute, "transforms its operands");
     return algorithm_.fits(shape_of(problem).value());
   }
 
@@ -124,6 +127,7 @@ class ConvTactic final : public Tactic {
 const Tactic& conv_implicit_gemm_tactic() {
   static const ConvTactic tactic({
       "cpu.conv.implicit_gemm",
+      true,
       [](const ConvShape& shape) {
         return shape.groups > 1 && depthwise_supports(shape) ? Support::no(Refusal::kNotWorthIt, "depthwise")
                                                              : Support::yes();
@@ -147,6 +151,7 @@ const Tactic& conv_implicit_gemm_tactic() {
 const Tactic& conv_winograd_tactic() {
   static const ConvTactic tactic({
       "cpu.conv.winograd",
+      false,
       [](const ConvShape& shape) {
         return winograd_supports(shape) ? Support::yes()
                                         : Support::no(Refusal::kShape, "needs 3x3, stride 1, one group");
@@ -167,6 +172,7 @@ const Tactic& conv_winograd_tactic() {
 const Tactic& conv_depthwise_tactic() {
   static const ConvTactic tactic({
       "cpu.conv.depthwise",
+      true,
       [](const ConvShape& shape) {
         return depthwise_supports(shape) ? Support::yes()
                                          : Support::no(Refusal::kShape, "needs one input channel per group");
