@@ -177,7 +177,8 @@ Status run_sequence_map(const Problem&, Executor& outer, std::size_t step) {
   const plan::Step& planned = planned_step(outer, step);
   const Values operands = values_of(outer, planned.inputs, 0);
   const auto is_sequence = [&](std::size_t i) {
-    return outer.loaded().program->tensors[static_cast<std::size_t>(planned.inputs[i])].is_sequence();
+    return planned.inputs[i] >= 0 &&
+           outer.loaded().program->tensors[static_cast<std::size_t>(planned.inputs[i])].is_sequence();
   };
   if (!is_sequence(0) || operands[0].object == nullptr) return invalid_argument("input 0 is no sequence");
   const std::size_t trips = operands[0].object->items.size();
@@ -187,7 +188,7 @@ Status run_sequence_map(const Problem&, Executor& outer, std::size_t step) {
     std::vector<Object> elements(operands.size());
     Values inputs = operands;
     for (std::size_t i = 0; i < operands.size(); ++i) {
-      if (planned.inputs[i] < 0 || !is_sequence(i)) continue;
+      if (!is_sequence(i)) continue;
       const std::vector<TensorPtr>& items = operands[i].object->items;
       if (items.size() != trips)
         return invalid_argument("input {} has {} elements, the first sequence {}", i, items.size(), trips);
