@@ -44,7 +44,8 @@ constexpr std::string_view kKinds[] = {"Conv",
                                        "Tile",
                                        "DepthToSpace",
                                        "SpaceToDepth",
-                                       "Gather"};
+                                       "Gather",
+                                       "Resize"};
 
 bool convertible(const LoweredStep& step) {
   if (step.by_runtime() || step.data_dependent) return false;
@@ -131,6 +132,8 @@ class Converter {
       if (id >= 0) root_half[root_of(id)] = false;
     };
     for (const LoweredStep& step : lowered_.steps) {
+      if (step.problem.kind == "Resize")
+        for (std::size_t i = 1; i < step.inputs.size(); ++i) exclude(step.inputs[i]);
       if (convertible(step)) continue;
       for (const auto* ids : {&step.inputs, &step.outputs})
         for (const std::int32_t id : *ids) exclude(id);
@@ -173,6 +176,7 @@ class Converter {
     Operand& operand = step.problem.inputs[i];
     const std::int32_t id = step.inputs[i];
     if (id < 0 || operand.dtype != DType::f32) return;
+    if (step.problem.kind == "Resize" && i > 0) return;  // scales
     if (!is_half(id)) {
       const auto known = halves_.find(id);
       if (known != halves_.end()) {

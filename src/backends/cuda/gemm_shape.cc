@@ -48,7 +48,8 @@ Status batch_levels(const cpu::MatmulShape& sizes, ingot_cuda::GemmParams& p) {
 
 Result<GemmShape> matmul_form(const Problem& problem, std::span<const Operand> inputs, bool force_any) {
   const Shape& a = inputs[0].shape;
-  const Shape& b = inputs[1].shape;
+  // Packed weights are no operand of the step any more.
+  const Shape& b = problem.inputs[1].constant ? problem.inputs[1].shape : inputs[1].shape;
   if (a.empty() || b.empty()) return unsupported("scalars");
   const cpu::MatmulShape sizes = cpu::matmul_shape(problem.attrs, a, b);
   const std::int64_t chunk = chunk_of(inputs[0].dtype);

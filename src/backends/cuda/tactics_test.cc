@@ -247,7 +247,11 @@ class CudaTactics : public testing::TestWithParam<std::string> {
     Result<Loaded> loaded = load(tactic, test_case.problem, config, backend_->device());
     if (!loaded.is_ok() && loaded.status().code() == StatusCode::kResourceExhausted) return;  // spills
     ASSERT_TRUE(loaded.is_ok()) << loaded.status().to_string();
+    // As in a plan: weights that were packed away are no operands any more.
     std::vector<Operand> inputs = test_case.problem.inputs;
+    const std::vector<std::size_t>& kept = loaded->packed.keep_inputs;
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (inputs[i].constant && std::find(kept.begin(), kept.end(), i) == kept.end()) inputs[i] = {};
     ConfigureArgs configure;
     configure.inputs = inputs;
     configure.outputs = test_case.problem.outputs;

@@ -139,6 +139,22 @@ struct GroupNormParams {
   EpilogueOperand operands[kMaxEpilogueInputs];
 };
 
+struct ResizePoint {
+  int low, high;
+  float weight;  // of high
+};
+
+// [outer][h][w][inner]; the points of all output rows, then of all output columns.
+struct ResizeParams {
+  const void* x;
+  void* y;
+  const ResizePoint* points;
+  long long units;
+  int in_h, in_w, out_h, out_w, inner;
+  int columns;
+  EpilogueOperand operands[kMaxEpilogueInputs];
+};
+
 // Strides in elements: of a batch, a head and a position; the last dimension is dense.
 struct AttentionParams {
   const void* q;

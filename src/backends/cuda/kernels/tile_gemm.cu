@@ -188,7 +188,9 @@ struct LoaderA {
       } else {
 #pragma unroll
         for (int j = 0; j < 4; ++j)
-          raw[i][j] = ok[i] && k_ok ? *reinterpret_cast<const Chunk*>(base[i] + corner[i][j] + channel) : zero_chunk();
+          raw[i][j] = ok[i] && k_ok && weight[i][j] != 0.0f
+                          ? *reinterpret_cast<const Chunk*>(base[i] + corner[i][j] + channel)
+                          : zero_chunk();
       }
     }
     advance();
@@ -205,10 +207,7 @@ struct LoaderA {
 #pragma unroll
         for (int j = 0; j < 4; ++j)
 #pragma unroll
-          for (int e = 0; e < kChunk; ++e) {
-            // A corner outside the map has weight 0 and reads an element that may be anything, NaN included.
-            if (weight[i][j] != 0.0f) sum[e] = fmaf(weight[i][j], load_value(raw[i][j].v[e]), sum[e]);
-          }
+          for (int e = 0; e < kChunk; ++e) sum[e] = fmaf(weight[i][j], load_value(raw[i][j].v[e]), sum[e]);
 #pragma unroll
         for (int e = 0; e < kChunk; ++e) chunk.v[e] = store_value<T>(sum[e]);
       } else {
