@@ -105,6 +105,10 @@ NB_MODULE(_core, module) {
   module.def("build", &build, nb::arg("model"), nb::arg("shapes"), nb::arg("timing_cache"), nb::arg("threads"),
              nb::arg("time_budget").none(), nb::arg("workspace"), nb::arg("disabled_tactics"),
              nb::arg("progress").none());
+  module.def("load_plugin", [](const std::string& path) {
+    const nb::gil_scoped_release release;
+    ingot::load_plugin(path).check();
+  });
   module.def("load", [](const std::string& path, bool verify_weights) {
     const nb::gil_scoped_release release;
     return Engine::load(path, {verify_weights}).value();

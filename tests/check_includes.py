@@ -20,17 +20,18 @@ MAY_INCLUDE = {
     "tensor": ["base"],
     "expr": ["tensor"],
     "ir": ["tensor", "expr"],
-    "ops": ["ir"],
+    "ops": ["ir", "plugin"],
     "reference": ["expr"],
     "onnx": ["ops"],
     "passes": ["ops", "reference"],
     "tactics": ["tensor", "expr"],
+    "plugin": ["tactics", "include"],
     "plan": ["tensor", "expr", "tactics"],
-    "backends/cpu": ["tactics", "reference"],
+    "backends/cpu": ["tactics", "plugin", "reference"],
     "backends/cuda": ["tactics", "backends/cpu"],
-    "runtime": ["plan", "tactics", "backends/cpu", "backends/cuda"],
+    "runtime": ["plan", "tactics", "plugin", "backends/cpu", "backends/cuda"],
     "builder": ["passes", "reference", "tactics", "plan", "backends/cpu", "backends/cuda", "ops"],
-    "verify": ["builder", "runtime", "reference", "onnx"],
+    "verify": ["builder", "runtime", "reference", "onnx", "plugin"],
     "inspect": ["ir", "ops", "plan", "builder"],
     "capi": ["runtime", "include"],
     "capi/runtime": ["capi", "runtime", "include"],
@@ -40,7 +41,7 @@ MAY_INCLUDE = {
 OUTSIDE = {
     "include": [],
     "python": ["include"],
-    "tools": ["include", "verify", "inspect"],
+    "tools": ["include", "verify", "inspect", "plugin"],
 }
 # A test may use these besides what its folder may: the reference evaluator is the oracle of every test, the importer
 # brings networks as exporters wrote them.

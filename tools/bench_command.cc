@@ -164,6 +164,7 @@ Result<double> measure_reload(const Arguments& arguments, const NamedTensors& fe
 }
 
 Status run(const Arguments& arguments) {
+  INGOT_RETURN_IF_ERROR(load_plugins(arguments.engine));
   const auto start = Clock::now();
   INGOT_ASSIGN_OR_RETURN(const std::shared_ptr<const Engine> engine, load_engine(arguments.engine, arguments.file));
   ContextOptions options;

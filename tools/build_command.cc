@@ -28,6 +28,7 @@ void print_summary(const builder::BuiltPlan& built, const Arguments& arguments, 
 }
 
 Status run(const Arguments& arguments) {
+  INGOT_RETURN_IF_ERROR(load_plugins(arguments.engine));
   const auto start = std::chrono::steady_clock::now();
   INGOT_ASSIGN_OR_RETURN(const builder::BuiltPlan built, build_model(arguments.engine, arguments.model));
   INGOT_RETURN_IF_ERROR(plan::write_file(built.plan, arguments.output));

@@ -18,6 +18,7 @@ Command add_bench(CLI::App& app);
 Command add_verify(CLI::App& app);
 Command add_inspect(CLI::App& app);
 Command add_doctor(CLI::App& app);
+Command add_plugin(CLI::App& app);
 Command add_ops(CLI::App& app);
 Command add_completion(CLI::App& app);
 

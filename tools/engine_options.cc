@@ -11,6 +11,7 @@
 #include "builder/shape_options.h"
 #include "plan/reader.h"
 #include "plan/writer.h"
+#include "plugin/registry.h"
 
 namespace ingot::tools {
 namespace {
@@ -51,7 +52,19 @@ void EngineOptions::add_to(CLI::App& command) {
   command.add_option("--stop-after-patch", stop_after_patch,
                      "Apply only the first N rewrites, to find a wrong one by bisection");
   command.add_flag("--trace-passes", trace_passes, "Print every rewrite with its number");
+  command
+      .add_option("--plugins", plugins,
+                  "Plugin library (LIB.so) to load; a bare name is looked up in INGOT_PLUGIN_PATH. Repeatable")
+      ->allow_extra_args(false);
+  command.add_flag("--embed-plugins", embed_plugins, "Store the plugin libraries themselves in the plan");
+  command.add_flag("--allow-embedded-plugins", allow_embedded_plugins,
+                   "Run the plugin libraries that a plan holds: trust it as you would a program");
   command.add_flag("--quiet", quiet, "No progress bar");
+}
+
+Status load_plugins(const EngineOptions& options) {
+  for (const std::string& path : options.plugins) INGOT_RETURN_IF_ERROR(plugin::Registry::global().load(path).status());
+  return Status::ok();
 }
 
 Result<bool> is_plan_file(const std::string& path) {
@@ -101,6 +114,7 @@ Result<builder::BuildOptions> build_options(const EngineOptions& options, const 
   if (options.workspace_mib > 0) out.workspace_limit = static_cast<std::size_t>(options.workspace_mib * 1024 * 1024);
   out.time_budget_seconds = options.time_budget;
   out.disabled_tactics = options.disabled_tactics;
+  out.embed_plugins = options.embed_plugins;
   out.passes.disabled = options.disabled_passes;
   out.passes.stop_after = options.stop_after_patch;
   if (options.trace_passes)
@@ -126,9 +140,10 @@ Result<builder::BuiltPlan> build_model(const EngineOptions& options, const std::
 }
 
 Result<std::shared_ptr<const Engine>> load_engine(const EngineOptions& options, const std::string& path) {
+  LoadOptions load;
+  load.allow_embedded_plugins = options.allow_embedded_plugins;
   INGOT_ASSIGN_OR_RETURN(const bool is_plan, is_plan_file(path));
   INGOT_ASSIGN_OR_RETURN(const int ordinal, cuda_ordinal(options.device));
-  LoadOptions load;
   load.cuda_device = std::max(0, ordinal);
   if (is_plan) return Engine::load_file(path, load);
   // A file named like a plan is meant as one, so that a damaged plan is not reported as a damaged model.

@@ -27,6 +27,8 @@ struct EngineOptions {
   int stop_after_patch = -1;
   bool trace_passes = false;
   bool quiet = false;
+  std::vector<std::string> plugins;
+  bool embed_plugins = false, allow_embedded_plugins = false;
 
   void add_to(CLI::App& command);
 };
@@ -38,6 +40,8 @@ struct Model {
 
 // "cpu", "cuda", "cuda:1": the number, or -1 for the CPU.
 Result<int> cuda_ordinal(const std::string& device);
+// Loads the plugin libraries; to be called before a model or a plan is read.
+Status load_plugins(const EngineOptions& options);
 Result<bool> is_plan_file(const std::string& path);
 Result<Model> load_model(const std::string& path);
 // Checks the options against the model.

@@ -16,6 +16,7 @@ struct Arguments {
 };
 
 Status run(const Arguments& arguments) {
+  INGOT_RETURN_IF_ERROR(load_plugins(arguments.engine));
   if (arguments.json && arguments.dot) return invalid_argument("--json or --dot, not both");
   const inspect::Format format = arguments.json  ? inspect::Format::json
                                  : arguments.dot ? inspect::Format::dot

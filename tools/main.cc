@@ -48,6 +48,7 @@ int main(int argc, char** argv) {
            {"verify", ingot::tools::add_verify},
            {"inspect", ingot::tools::add_inspect},
            {"ops", ingot::tools::add_ops},
+           {"plugin", ingot::tools::add_plugin},
            {"doctor", ingot::tools::add_doctor},
            {"completion", ingot::tools::add_completion}})
     commands.emplace_back(name, add(app));

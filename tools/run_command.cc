@@ -16,6 +16,7 @@ struct Arguments {
 };
 
 Status run(const Arguments& arguments) {
+  INGOT_RETURN_IF_ERROR(load_plugins(arguments.engine));
   INGOT_ASSIGN_OR_RETURN(const std::shared_ptr<const Engine> engine, load_engine(arguments.engine, arguments.file));
   INGOT_ASSIGN_OR_RETURN(const NamedTensors feed, read_feed(*engine, arguments.inputs, arguments.inputs_npz));
   ContextOptions options;

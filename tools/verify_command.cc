@@ -99,6 +99,7 @@ void print_json(const std::vector<verify::OutputReport>& outputs, const std::vec
 }
 
 Status run(const Arguments& arguments) {
+  INGOT_RETURN_IF_ERROR(load_plugins(arguments.engine));
   INGOT_ASSIGN_OR_RETURN(const Model model, load_model(arguments.model));
   INGOT_ASSIGN_OR_RETURN(const builder::BuildOptions options, build_options(arguments.engine, model, arguments.model));
   std::shared_ptr<const Engine> engine;

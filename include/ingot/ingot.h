@@ -75,6 +75,14 @@ INGOT_API const char* ingot_last_error(void);
 INGOT_API const char* ingot_status_name(ingot_status status);
 INGOT_API const char* ingot_dtype_name(ingot_dtype dtype);
 
+/* Loads a plugin library (ingot/plugin.h); a bare file name is looked up in the folders of the environment variable
+ * INGOT_PLUGIN_PATH. Its operators are known to all models and plans that are read afterwards. Libraries are never
+ * unloaded; loading one again does nothing. */
+INGOT_API ingot_status ingot_plugin_load(const char* path);
+/* The same for operators that the calling program itself holds: what an ingot_plugin_query function returns
+ * (const ingot_plugin_library*). */
+INGOT_API ingot_status ingot_plugin_register(const void* library);
+
 /* ---- engine -------------------------------------------------------------------------------------------------------
  */
 typedef struct ingot_engine ingot_engine;
@@ -82,6 +90,7 @@ typedef struct ingot_engine ingot_engine;
 typedef struct ingot_load_options {
   size_t size;
   int32_t skip_weight_verification; /* 1: do not hash the weights (the file is trusted) */
+  int32_t allow_embedded_plugins;   /* 1: run plugin libraries that the plan holds: trust it as a program */
 } ingot_load_options;
 
 /* options may be NULL. The file is mapped, not read. */

@@ -373,10 +373,14 @@ class Context {
   std::unique_ptr<ingot_context, Destroy> context_;
 };
 
+// Loads a plugin library (ingot/plugin.h); its operators are known to all models and plans that are read afterwards.
+inline Status load_plugin(const std::string& path) { return Status::of(ingot_plugin_load(path.c_str())); }
+
 // ---- engine ---------------------------------------------------------------------------------------------------------
 
 struct LoadOptions {
   bool verify_weights = true;  // false: do not hash the weights (the file is trusted)
+  bool allow_embedded_plugins = false;  // run plugin libraries that the plan holds: it must be trusted as a program is
 };
 
 // A shared, immutable, loaded plan; copies are cheap and mean the same engine.
@@ -387,14 +391,14 @@ class Engine {
 
   // The file is mapped, not read.
   static Result<Engine> load(const std::string& path, const LoadOptions& options = {}) {
-    const ingot_load_options raw{sizeof(raw), options.verify_weights ? 0 : 1};
+    const ingot_load_options raw{sizeof(raw), options.verify_weights ? 0 : 1, options.allow_embedded_plugins ? 1 : 0};
     ingot_engine* handle = nullptr;
     if (Status status = Status::of(ingot_engine_load(path.c_str(), &raw, &handle)); !status.is_ok()) return status;
     return Engine(handle);
   }
   // The bytes are copied.
   static Result<Engine> load_bytes(std::span<const std::byte> bytes, const LoadOptions& options = {}) {
-    const ingot_load_options raw{sizeof(raw), options.verify_weights ? 0 : 1};
+    const ingot_load_options raw{sizeof(raw), options.verify_weights ? 0 : 1, options.allow_embedded_plugins ? 1 : 0};
     ingot_engine* handle = nullptr;
     if (Status status = Status::of(ingot_engine_load_bytes(bytes.data(), bytes.size(), &raw, &handle)); !status.is_ok())
       return status;

@@ -10,6 +10,7 @@
 #include "base/thread_pool.h"
 #include "builder/emit.h"
 #include "builder/half.h"
+#include "builder/plan_plugins.h"
 #include "builder/profile.h"
 #include "ir/text.h"
 
@@ -161,6 +162,7 @@ Result<BuiltPlan> build(const ir::Graph& graph, const BuildOptions& options) {
   if (options.keep_graph) built.plan.graph = ir::print(*canonical);
   if (plan::Profile profile = profile_of(built.plan, options.shapes); !profile.empty())
     built.plan.profiles.push_back(std::move(profile));
+  INGOT_RETURN_IF_ERROR(record_plugins(built, options.embed_plugins));
   return built;
 }
 

@@ -33,7 +33,8 @@ struct BuildOptions {
   std::size_t workspace_limit = SIZE_MAX;  // bytes per step
   double time_budget_seconds = 60;         // for tuning; then the first guess is taken
   std::vector<std::string> disabled_tactics;
-  bool keep_graph = true;  // store the canonical graph, for re-tuning
+  bool keep_graph = true;      // store the canonical graph, for re-tuning
+  bool embed_plugins = false;  // store the plugin libraries themselves in the plan
   passes::Options passes;
   std::vector<std::pair<std::string, std::string>> provenance;
   // Before each tuning and at the end; false stops the build (kCancelled). What was timed so far stays in the cache.

@@ -35,7 +35,7 @@ std::vector<Trial> enumerate(const Problem& problem, bool data_dependent, const 
   for (const Tactic* tactic : options.backend->tactics()) {
     Support support = tactic->supports(problem, device);
     if (support.reason == Refusal::kKind) continue;
-    if (support.ok() && data_dependent && !tactic->is_plain())
+    if (support.ok() && data_dependent && !tactic->decides_shapes())
       support = Support::no(Refusal::kDynamic, "only the data decide the output's shape");
     if (!support.ok()) {
       trials.push_back({tactic, "", 0, describe(support)});

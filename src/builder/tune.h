@@ -36,7 +36,7 @@ struct Choice {
   std::vector<Trial> trials;  // all candidates and refusals of tactics for this kind, in table order
 };
 
-// data_dependent: the shape of an output only the data decide, which plain tactics alone can do.
+// data_dependent: the shape of an output only the data decide, which Tactic::decides_shapes() tells of.
 // Fails only when no tactic supports the problem; the error lists every refusal.
 Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptions& options, TimingCache& cache);
 

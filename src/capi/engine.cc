@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "capi/handles.h"
+#include "plugin/registry.h"
 
 namespace {
 
@@ -64,6 +65,7 @@ Result<LoadOptions> load_options(const ingot_load_options* given) {
   INGOT_RETURN_IF_ERROR(read_options(given, "ingot_load_options", options));
   LoadOptions out;
   out.verify_weights = options.skip_weight_verification == 0;
+  out.allow_embedded_plugins = options.allow_embedded_plugins != 0;
   return out;
 }
 
@@ -90,6 +92,19 @@ using ingot::capi::guard;
 using ingot::capi::require;
 
 extern "C" {
+
+ingot_status ingot_plugin_load(const char* path) {
+  return guard([&]() -> Status {
+    INGOT_RETURN_IF_ERROR(require("path", path));
+    return ingot::plugin::Registry::global().load(path).status();
+  });
+}
+ingot_status ingot_plugin_register(const void* library) {
+  return guard([&]() -> Status {
+    INGOT_RETURN_IF_ERROR(require("library", static_cast<const std::byte*>(library)));
+    return ingot::plugin::Registry::global().add(static_cast<const ingot_plugin_library*>(library)).status();
+  });
+}
 
 const char* ingot_version(void) { return INGOT_VERSION; }
 const char* ingot_last_error(void) { return last_error.c_str(); }

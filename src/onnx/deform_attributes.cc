@@ -166,13 +166,13 @@ Result<DeformNumbers> read_deform_numbers(const Attrs& attrs, PadOrder order) {
 
 Result<Attrs> parse_json_attributes(std::string_view json) {
   TextScanner scanner(json);
-  const auto number = [&]() -> Result<std::int64_t> {
-    if (scanner.take_word("true")) return 1;
-    if (scanner.take_word("false")) return 0;
-    INGOT_ASSIGN_OR_RETURN(const double value, scanner.real());
-    if (value != std::floor(value) || std::abs(value) > 1e9) return scanner.error("an integer is expected");
-    return static_cast<std::int64_t>(value);
+  const auto number = [&]() -> Result<double> {
+    if (scanner.take_word("true")) return 1.0;
+    if (scanner.take_word("false")) return 0.0;
+    return scanner.real();
   };
+  constexpr double kMaxInteger = 9007199254740992.0;  // 2^53: beyond it not every integer is a double
+  const auto is_whole = [](double value) { return value == std::floor(value) && std::abs(value) <= kMaxInteger; };
   Attrs attrs;
   INGOT_RETURN_IF_ERROR(scanner.expect('{'));
   if (!scanner.take('}')) {
@@ -184,16 +184,20 @@ Result<Attrs> parse_json_attributes(std::string_view json) {
         INGOT_ASSIGN_OR_RETURN(std::string text, scanner.quoted());
         attrs.set(name, std::move(text));
       } else if (scanner.take('[')) {
-        Ints list;
+        Floats list;
         while (!scanner.take(']')) {
           if (!list.empty()) INGOT_RETURN_IF_ERROR(scanner.expect(','));
-          INGOT_ASSIGN_OR_RETURN(const std::int64_t value, number());
+          INGOT_ASSIGN_OR_RETURN(const double value, number());
           list.push_back(value);
         }
-        attrs.set(name, std::move(list));
+        if (std::ranges::all_of(list, is_whole)) {
+          attrs.set(name, Ints(list.begin(), list.end()));
+        } else {
+          attrs.set(name, std::move(list));
+        }
       } else {
-        INGOT_ASSIGN_OR_RETURN(const std::int64_t value, number());
-        attrs.set(name, value);
+        INGOT_ASSIGN_OR_RETURN(const double value, number());
+        attrs.set(name, is_whole(value) ? Attr(static_cast<std::int64_t>(value)) : Attr(value));
       }
     } while (scanner.take(','));
     INGOT_RETURN_IF_ERROR(scanner.expect('}'));

@@ -27,7 +27,8 @@ struct DeformNumbers {
 // names for the same thing must agree, and names that mean nothing here are an error.
 Result<DeformNumbers> read_deform_numbers(const Attrs& attrs, PadOrder order);
 
-// The members of a JSON object as attributes: numbers without a fraction, text, and lists of numbers.
+// The members of a JSON object as attributes: numbers (integers where they have no fraction),
+// text, and lists of numbers.
 Result<Attrs> parse_json_attributes(std::string_view json);
 
 }  // namespace ingot::onnx

@@ -267,7 +267,7 @@ TEST(DeformSpellings, Refusals) {
       {"DCNv2", four, with("pad", std::int64_t{1}), "contradicts"},
       {"MMCVDeformConv2d", four, without(""), "are not those of a deformable convolution"},
       {"Plugin", merged, json("{\"stride\": 1"), "attribute info"},
-      {"Plugin", merged, json("{\"stride\": 1.5}"), "an integer is expected"},
+      {"Plugin", merged, json("{\"stride\": 1.5}"), "attribute stride must be an integer"},
       {"Plugin", merged, json(R"({"stride": [1, 2], "padding": [1, 0], "dilation": [2, 1], "groups": 2})"),
        "attribute deformable_groups is missing"},
       {"Plugin", merged,
@@ -275,7 +275,8 @@ TEST(DeformSpellings, Refusals) {
        "given as 1, but the 36 channels of input 1 make 2"},
       {"Plugin", merged, json(R"({"stride": 1, "padding": 1, "dilation": 1, "groups": 2, "deformable_groups": 2})"),
        "offset"},
-      {"Plugin", merged, [](NodeProto& node) { set(node, "name", "HSwish"); }, "there is no such ONNX operator"},
+      {"Plugin", merged, [](NodeProto& node) { set(node, "name", "HSwish"); },
+       "a Plugin node with name \"HSwish\": no plugin library that serves"},
   };
   for (const Case& test : cases) {
     const auto imported = make({test.op, "", test.inputs, test.attributes}).run();

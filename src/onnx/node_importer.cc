@@ -10,6 +10,7 @@
 #include "onnx/graph_importer.h"
 #include "onnx/node_draft.h"
 #include "onnx/op_table.h"
+#include "onnx/plugin_nodes.h"
 #include "onnx/support_check.h"
 #include "onnx/upgrades.h"
 #include "ops/infer.h"
@@ -203,6 +204,19 @@ Status import_by_row(ModelContext& context, const NodeProto& node, const OpRow& 
   return bind_outputs(node, draft, id, scope);
 }
 
+Status import_by_plugin(ModelContext& context, const NodeProto& node, const plugin::Operator& op, Scope& scope) {
+  NodeDraft draft(scope.graph, op.op, scope.prefix + display_name(node), 1);
+  INGOT_ASSIGN_OR_RETURN(draft.inputs, find_inputs(node, scope));
+  draft.outputs = output_names(node, scope);
+  INGOT_ASSIGN_OR_RETURN(NodeAttributes attributes, read_attributes(context, node, scope, op.op));
+  if (!attributes.bodies.empty())
+    return unsupported("attribute {} is a graph, which plugins do not take", attributes.bodies.front().first);
+  INGOT_ASSIGN_OR_RETURN(draft.attrs, plugin_attributes(op, node, std::move(attributes.plain)));
+  INGOT_ASSIGN_OR_RETURN(const ir::NodeId id, ops::add_node(scope.graph, draft.op, draft.name, std::move(draft.inputs),
+                                                            std::move(draft.attrs), draft.outputs));
+  return bind_outputs(node, draft, id, scope);
+}
+
 Result<AttributeBindings> bind_attributes(const NodeProto& node, const FunctionProto& function, const Scope& scope) {
   INGOT_ASSIGN_OR_RETURN(const auto given, resolve_attributes(node, scope.attributes));
   AttributeBindings bindings;
@@ -250,12 +264,15 @@ Status annotate_once(Status status, const std::string& name, const std::string& 
 
 Status import_node(ModelContext& context, const NodeProto& node, Scope& scope) {
   const OpRow* row = supported_row(node, scope.opsets);
-  const ModelFunction* function = row == nullptr ? context.function(node) : nullptr;
-  if (function == nullptr && row == nullptr) row = find_deform_spelling(node);
-  INGOT_CHECK(row != nullptr || function != nullptr, "{} passed the support check", node.op_type());
+  const plugin::Operator* plugin = row == nullptr ? find_plugin(node) : nullptr;
+  const ModelFunction* function = row == nullptr && plugin == nullptr ? context.function(node) : nullptr;
+  if (function == nullptr && plugin == nullptr && row == nullptr) row = find_deform_spelling(node);
+  INGOT_CHECK(row != nullptr || plugin != nullptr || function != nullptr, "{} passed the support check",
+              node.op_type());
   const std::int64_t opset = scope.opsets.version(node.domain()).value_or(1);
-  Status status =
-      row != nullptr ? import_by_row(context, node, *row, opset, scope) : import_call(context, node, *function, scope);
+  Status status = row != nullptr      ? import_by_row(context, node, *row, opset, scope)
+                  : plugin != nullptr ? import_by_plugin(context, node, *plugin, scope)
+                                      : import_call(context, node, *function, scope);
   return annotate_once(std::move(status), scope.prefix + display_name(node), node.op_type());
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "onnx/deform_spellings.h"
+#include "onnx/plugin_nodes.h"
 #include "ops/op_def.h"
 
 namespace ingot::onnx {
@@ -27,7 +28,7 @@ class Checker {
     std::int64_t size = 0;
     for (const NodeProto& node : nodes) {
       std::int64_t expanded = 1;
-      if (supported_row(node, opsets) == nullptr) {
+      if (supported_row(node, opsets) == nullptr && find_plugin(node) == nullptr) {
         if (const ModelFunction* function = context_.function(node)) {
           INGOT_ASSIGN_OR_RETURN(expanded, check_function(*function));
         } else if (find_deform_spelling(node) == nullptr) {
@@ -83,12 +84,11 @@ class Checker {
       } else {
         why = "the operator is not implemented";
       }
-    } else if (!domain.empty()) {
-      why = fmt::format("no plugin is loaded for domain \"{}\"", domain);
-    } else if (!opset) {
+    } else if (!opset && domain.empty()) {
       why = "the operator's domain is not among the opset imports";
     } else {
-      why = "there is no such ONNX operator";
+      why = domain.empty() && node.op_type() != "Plugin" ? "there is no such ONNX operator, and " : "";
+      why += explain_missing_plugin(node);
     }
     return fmt::format("node \"{}\"{} ({}{}{}, opset {}): {}", display_name(node), where, domain,
                        domain.empty() ? "" : "::", node.op_type(), opset ? std::to_string(*opset) : "missing", why);

@@ -8,6 +8,8 @@
 #include "ops/bodies.h"
 #include "ops/rules.h"
 #include "ops/schema_check.h"
+#include "plugin/infer.h"
+#include "plugin/registry.h"
 
 namespace ingot::ops {
 namespace {
@@ -25,6 +27,19 @@ struct Operand {
 using Subgraphs = std::span<const std::pair<std::string, std::shared_ptr<ir::Graph>>>;
 
 bool holds_symbols(DType type) { return is_integer(type) || type == DType::boolean; }
+
+// The elements of a small integer operand as expressions, when known.
+std::optional<std::vector<Dim>> small_value(const Operand& operand) {
+  if (operand.symbolic != nullptr) return *operand.symbolic;
+  const HostTensor* tensor = operand.constant;
+  if (tensor == nullptr || tensor->rank() > 1 || !holds_symbols(tensor->dtype()) ||
+      static_cast<std::size_t>(tensor->elements()) > kMaxSymbolicElements) {
+    return std::nullopt;
+  }
+  std::vector<Dim> value;
+  for (std::int64_t i = 0; i < tensor->elements(); ++i) value.emplace_back(tensor->as_int(i));
+  return value;
+}
 
 class Context final : public InferContext {
  public:
@@ -53,16 +68,7 @@ class Context final : public InferContext {
     return present(input) ? operands_[input].constant : nullptr;
   }
   [[nodiscard]] std::optional<std::vector<Dim>> symbolic_value(std::size_t input) const override {
-    if (!present(input)) return std::nullopt;
-    if (operands_[input].symbolic != nullptr) return *operands_[input].symbolic;
-    const HostTensor* tensor = operands_[input].constant;
-    if (tensor == nullptr || tensor->rank() > 1 || !holds_symbols(tensor->dtype()) ||
-        static_cast<std::size_t>(tensor->elements()) > kMaxSymbolicElements) {
-      return std::nullopt;
-    }
-    std::vector<Dim> value;
-    for (std::int64_t i = 0; i < tensor->elements(); ++i) value.emplace_back(tensor->as_int(i));
-    return value;
+    return present(input) ? small_value(operands_[input]) : std::nullopt;
   }
   [[nodiscard]] const ir::Graph* subgraph(std::string_view attribute) const override {
     const auto at = std::ranges::find_if(subgraphs_, [&](const auto& entry) { return entry.first == attribute; });
@@ -146,10 +152,37 @@ Status check_results(Context& ctx) {
   return Status::ok();
 }
 
+// An operator of a plugin: the library checks and infers, the graph only supplies what it knows.
+Result<std::vector<InferredOutput>> run_plugin(const plugin::Operator& op, const Attrs& attrs,
+                                               std::span<const Operand> operands, std::size_t output_count,
+                                               const std::string& symbol_prefix) {
+  std::vector<plugin::InferInput> inputs;
+  for (const Operand& operand : operands) {
+    plugin::InferInput& input = inputs.emplace_back();
+    if (!operand.present) continue;
+    if (!operand.type->is_tensor())
+      return invalid_argument("{}: input {} is {}, plugins take tensors only", op.describe(), inputs.size() - 1,
+                              operand.type->to_string());
+    input = {true, operand.type->dtype, operand.type->shape, small_value(operand)};
+  }
+  int unknown = 0;
+  INGOT_ASSIGN_OR_RETURN(std::vector<plugin::InferOutput> outputs, plugin::infer(op, attrs, inputs, output_count, [&] {
+                           return Dim::symbol(fmt::format("{}.{}", symbol_prefix, unknown++));
+                         }));
+  std::vector<InferredOutput> results;
+  for (plugin::InferOutput& output : outputs)
+    results.push_back({ir::Type::tensor(output.dtype, std::move(output.shape)), std::nullopt});
+  return results;
+}
+
 Result<std::vector<InferredOutput>> run(const std::string& op, const Attrs& attrs, std::span<const Operand> operands,
                                         std::size_t output_count, Subgraphs subgraphs, std::string symbol_prefix) {
   const OpDef* def = find_op(op);
-  if (def == nullptr) return unknown_op(op);
+  if (def == nullptr) {
+    const plugin::Operator* foreign = plugin::find_operator(op);
+    if (foreign == nullptr) return unknown_op(op);
+    return run_plugin(*foreign, attrs, operands, output_count, symbol_prefix);
+  }
   INGOT_RETURN_IF_ERROR(check_attrs(*def, attrs));
   for (const AttrSpec& spec : def->attrs) {
     if (spec.kind != AttrKind::graph) continue;
@@ -183,6 +216,7 @@ Result<std::vector<InferredOutput>> run(const std::string& op, const Attrs& attr
 std::string symbol_prefix(const std::string& graph, const std::string& op, const Attrs& attrs,
                           const std::vector<ir::ValueId>& inputs) {
   std::string prefix = "_" + op;
+  std::ranges::replace(prefix, ':', '_');  // of a plugin's operator
   if (const std::size_t scope = graph.rfind('@'); scope != std::string::npos)
     prefix += fmt::format(".s{:08x}", std::hash<std::string>()(graph.substr(scope)) & 0xffffffffU);
   for (const ir::ValueId id : inputs) {
@@ -256,7 +290,7 @@ Status infer_graph(ir::Graph& graph) {
     ir::Node& node = graph.node(id);
     if (!node.subgraphs.empty()) INGOT_RETURN_IF_ERROR(infer_bodies(graph, node));
     // The types of a foreign operator's outputs are its plugin's to know.
-    if (node.op.find("::") != std::string::npos) continue;
+    if (node.op.find("::") != std::string::npos && plugin::find_operator(node.op) == nullptr) continue;
     auto outputs = infer(graph, node.op, node.attrs, node.inputs, node.outputs.size(), node.subgraphs);
     if (!outputs.is_ok()) return outputs.status().annotate(fmt::format("node \"{}\" ({})", node.name, node.op));
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {

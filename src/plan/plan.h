@@ -72,6 +72,16 @@ struct Candidate {
   std::int32_t program = -1;  // index into Plan::programs; -1: the main program
 };
 
+// A plugin library that some step needs, as it was when the plan was built.
+struct PluginLibrary {
+  std::string name, version;
+  std::uint32_t interface_major = 0, interface_minor = 0;
+  std::string hash;  // of the file; empty: the process itself brought the operators
+  std::string file;
+  std::vector<std::string> operators;  // those that the plan uses
+  std::int32_t blob = -1;              // the library itself, where it was embedded
+};
+
 // Steps over tensors with inputs and outputs: the network itself, or a body of a control-flow step.
 struct Program {
   std::vector<Tensor> tensors;
@@ -91,6 +101,7 @@ struct Plan : Program {
   std::vector<Candidate> candidates;
   std::vector<std::pair<std::string, std::string>> provenance;
   std::string graph;
+  std::vector<PluginLibrary> plugins;
 
   // Constant bytes by blob id; views of the mapped file, or of what the builder owns.
   std::vector<std::span<const std::byte>> blobs;

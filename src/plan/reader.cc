@@ -175,6 +175,20 @@ Result<Plan> read(std::span<const std::byte> file, const ReadOptions& options) {
     return Status::ok();
   }));
 
+  INGOT_RETURN_IF_ERROR(each(in.plugins(), [&](const fb::PluginLibrary& library) {
+    plan.plugins.push_back({text_of(library.name()),
+                            text_of(library.version()),
+                            library.interface_major(),
+                            library.interface_minor(),
+                            text_of(library.hash()),
+                            text_of(library.file()),
+                            {},
+                            library.blob()});
+    if (library.operators() == nullptr) return Status::ok();
+    for (const flatbuffers::String* op : *library.operators()) plan.plugins.back().operators.push_back(text_of(op));
+    return Status::ok();
+  }));
+
   const std::span<const std::byte> area = file.subspan(header.blobs_offset);
   if (in.blobs() != nullptr) {
     for (const fb::BlobRef* blob : *in.blobs()) {

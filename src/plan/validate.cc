@@ -187,6 +187,9 @@ bool Program::is_dynamic() const {
 Status validate(const Plan& plan) {
   for (std::size_t i = 0; i < plan.programs.size(); ++i)
     INGOT_RETURN_IF_ERROR(Checker(plan, plan.programs[i], i).run());
+  for (const PluginLibrary& library : plan.plugins)
+    if (library.blob < -1 || library.blob >= static_cast<std::int32_t>(plan.blobs.size()))
+      return corrupt("plan: plugin library '{}' lies in blob {}, which does not exist", library.name, library.blob);
   Checker main(plan, plan, plan.programs.size());
   INGOT_RETURN_IF_ERROR(main.run());
   return main.check_profiles();

@@ -122,11 +122,19 @@ flatbuffers::DetachedBuffer build_metadata(const Plan& plan, const BlobArea& are
   std::vector<flatbuffers::Offset<fb::KeyValue>> provenance;
   for (const auto& [key, value] : plan.provenance)
     provenance.push_back(fb::CreateKeyValueDirect(builder, key.c_str(), value.c_str()));
-  const auto root =
-      fb::CreatePlanDirect(builder, plan.engine_version.c_str(), plan.device_kind.c_str(), plan.device_name.c_str(),
-                           plan.device_fingerprint.c_str(), &main.tensors, &main.steps, &plan.inputs, &plan.outputs,
-                           &profiles, &area.refs, &area.hashes, plan.arena_bytes, &candidates, &provenance,
-                           plan.graph.empty() ? nullptr : plan.graph.c_str(), programs.empty() ? nullptr : &programs);
+  std::vector<flatbuffers::Offset<fb::PluginLibrary>> plugins;
+  for (const PluginLibrary& library : plan.plugins) {
+    std::vector<flatbuffers::Offset<flatbuffers::String>> operators;
+    for (const std::string& op : library.operators) operators.push_back(builder.CreateString(op));
+    plugins.push_back(fb::CreatePluginLibraryDirect(
+        builder, library.name.c_str(), library.version.c_str(), library.interface_major, library.interface_minor,
+        library.hash.c_str(), library.file.c_str(), &operators, library.blob));
+  }
+  const auto root = fb::CreatePlanDirect(
+      builder, plan.engine_version.c_str(), plan.device_kind.c_str(), plan.device_name.c_str(),
+      plan.device_fingerprint.c_str(), &main.tensors, &main.steps, &plan.inputs, &plan.outputs, &profiles, &area.refs,
+      &area.hashes, plan.arena_bytes, &candidates, &provenance, plan.graph.empty() ? nullptr : plan.graph.c_str(),
+      programs.empty() ? nullptr : &programs, plugins.empty() ? nullptr : &plugins);
   builder.Finish(root);
   return builder.Release();
 }

@@ -12,6 +12,7 @@
 #include "plan/reader.h"
 #include "plan/strings.h"
 #include "runtime/control_flow.h"
+#include "runtime/plan_plugins.h"
 #include "runtime/step_check.h"
 
 namespace ingot {
@@ -82,6 +83,7 @@ Result<std::shared_ptr<const Engine>> Engine::load(std::shared_ptr<const void> o
   }
   const Backend& backend = *found;
   INGOT_RETURN_IF_ERROR(engine->check_device(backend.device()));
+  INGOT_RETURN_IF_ERROR(require_plugins(engine->plan_, options.allow_embedded_plugins));
   for (const plan::Program& body : engine->plan_.programs) {
     INGOT_ASSIGN_OR_RETURN(LoadedProgram loaded, engine->load_program(body, backend));
     engine->bodies_.push_back(std::move(loaded));

@@ -30,8 +30,9 @@ struct LoadedProgram {
 };
 
 struct LoadOptions {
-  bool verify_weights = true;  // check every weight chunk's hash (at about memory speed)
-  int cuda_device = 0;         // where a plan for a GPU goes
+  bool verify_weights = true;           // check every weight chunk's hash (at about memory speed)
+  int cuda_device = 0;                  // where a plan for a GPU goes
+  bool allow_embedded_plugins = false;  // run plugin libraries that the plan holds: it must be trusted as a program is
 };
 
 class Engine {

@@ -138,6 +138,8 @@ class Tactic {
   // True when launch() calls into a library that may allocate or lock by itself. The builder then asks for a clear win,
   // so that a plan's runs stay free of both wherever that costs little.
   [[nodiscard]] virtual bool may_allocate() const { return false; }
+  // True when launch() asks its OutputAllocator for the outputs whose shape only the data decide.
+  [[nodiscard]] virtual bool decides_shapes() const { return is_plain(); }
   // True when it is the correct-but-plain last resort.
   [[nodiscard]] virtual bool is_plain() const { return false; }
 };

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+// Layer: one plugin object of any generation behind one interface. A Layer owns its plugin.
+#pragma once
+
+#include "expressions.h"
+
+namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
+
+  // Descriptions of inputs then outputs, with full dimensions.
+  using Descs = std::vector<PluginTensorDesc>;
+
+  class Layer {
+   public:
+    virtual ~Layer() = default;
+    virtual std::int32_t outputs() const = 0;
+    virtual std::vector<DataType> output_types(const std::vector<DataType>& inputs) const = 0;
+    virtual std::vector<DimsExprs> output_shapes(const std::vector<DimsExprs>& inputs,
+                                                 const std::vector<DimsExprs>& shape_inputs, Builder& builder) = 0;
+    virtual bool supports(std::int32_t position, const Descs& descs, std::int32_t inputs) = 0;
+    virtual std::vector<std::int32_t> tactics() { return {}; }
+    virtual std::int32_t alias(std::int32_t) { return -1; }
+    virtual std::unique_ptr<Layer> clone() const = 0;
+    // On a clone that belongs to one context; returns the workspace's size.
+    virtual std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t tactic) = 0;
+    virtual std::int32_t enqueue(const Descs& inputs, const Descs& outputs, void const* const* in, void* const* out,
+                                 void* workspace, cudaStream_t stream) = 0;
+  };
+
+  inline std::vector<DynamicPluginTensorDesc> dynamic(const Descs& descs) {
+    std::vector<DynamicPluginTensorDesc> out;
+    for (const PluginTensorDesc& desc : descs) out.push_back(dynamic_desc(desc));
+    return out;
+  }
+
+  inline Descs joined(const Descs& a, const Descs& b) {
+    Descs out(a);
+    out.insert(out.end(), b.begin(), b.end());
+    return out;
+  }
+
+  template <typename T>
+  T* need(T * made, const char* what) {
+    if (made == nullptr) throw std::runtime_error(std::string(what) + " returned nullptr");
+    return made;
+  }
+
+  inline std::int32_t count(const Descs& descs) { return static_cast<std::int32_t>(descs.size()); }
+
+  // ---- version 2, full dimensions
+  // -------------------------------------------------------------------------------------
+
+  class DynamicLayer final : public Layer {
+   public:
+    explicit DynamicLayer(IPluginV2DynamicExt* plugin) : plugin_(plugin) {}
+    ~DynamicLayer() override {
+      if (initialised_) {
+        plugin_->detachFromContext();
+        plugin_->terminate();
+      }
+      plugin_->destroy();
+    }
+    std::int32_t outputs() const override { return plugin_->getNbOutputs(); }
+    std::vector<DataType> output_types(const std::vector<DataType>& inputs) const override {
+      std::vector<DataType> out;
+      for (std::int32_t i = 0; i < outputs(); ++i)
+        out.push_back(plugin_->getOutputDataType(i, inputs.data(), static_cast<std::int32_t>(inputs.size())));
+      return out;
+    }
+    std::vector<DimsExprs> output_shapes(const std::vector<DimsExprs>& inputs, const std::vector<DimsExprs>&,
+                                         Builder& builder) override {
+      std::vector<DimsExprs> out;
+      for (std::int32_t i = 0; i < outputs(); ++i)
+        out.push_back(
+            plugin_->getOutputDimensions(i, inputs.data(), static_cast<std::int32_t>(inputs.size()), builder));
+      return out;
+    }
+    bool supports(std::int32_t position, const Descs& descs, std::int32_t inputs) override {
+      return plugin_->supportsFormatCombination(position, descs.data(), inputs, count(descs) - inputs);
+    }
+    std::unique_ptr<Layer> clone() const override {
+      return std::unique_ptr<Layer>(new DynamicLayer(need(plugin_->clone(), "clone")));
+    }
+    std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t) override {
+      const auto in = dynamic(inputs), out = dynamic(outputs);
+      plugin_->configurePlugin(in.data(), count(inputs), out.data(), count(outputs));
+      if (plugin_->initialize() != 0) throw std::runtime_error("initialize failed");
+      plugin_->attachToContext(nullptr, nullptr, Registry::instance().allocator());
+      initialised_ = true;
+      return plugin_->getWorkspaceSize(inputs.data(), count(inputs), outputs.data(), count(outputs));
+    }
+    std::int32_t enqueue(const Descs& inputs, const Descs& outputs, void const* const* in, void* const* out,
+                         void* workspace, cudaStream_t stream) override {
+      return plugin_->enqueue(inputs.data(), outputs.data(), in, out, workspace, stream);
+    }
+
+   private:
+    IPluginV2DynamicExt* plugin_;
+    bool initialised_ = false;
+  };
+
+  // ---- version 2, dimensions without the batch
+  // ------------------------------------------------------------------------
+
+  class BatchLayer final : public Layer {
+   public:
+    explicit BatchLayer(IPluginV2* plugin)
+        : plugin_(plugin),
+          kind_(static_cast<PluginVersion>(static_cast<std::uint32_t>(plugin->getTensorRTVersion()) >> 24)) {}
+    ~BatchLayer() override {
+      if (initialised_) {
+        if (ext() != nullptr) ext()->detachFromContext();
+        plugin_->terminate();
+      }
+      plugin_->destroy();
+    }
+    std::int32_t outputs() const override { return plugin_->getNbOutputs(); }
+    std::vector<DataType> output_types(const std::vector<DataType>& inputs) const override {
+      std::vector<DataType> out;
+      for (std::int32_t i = 0; i < outputs(); ++i)
+        out.push_back(ext() != nullptr
+                          ? ext()->getOutputDataType(i, inputs.data(), static_cast<std::int32_t>(inputs.size()))
+                          : inputs.at(0));
+      return out;
+    }
+    std::vector<DimsExprs> output_shapes(const std::vector<DimsExprs>& inputs, const std::vector<DimsExprs>&,
+                                         Builder& builder) override {
+      std::vector<Dims> fixed;
+      for (const DimsExprs& input : inputs) {
+        Dims dims{};
+        dims.nbDims = input.nbDims > 0 ? input.nbDims - 1 : 0;
+        for (std::int32_t i = 0; i < dims.nbDims; ++i) {
+          if (!input.d[i + 1]->isConstant())
+            throw std::runtime_error(
+                "the plugin is an IPluginV2 or IPluginV2IOExt, which needs fixed sizes in all dimensions but the "
+                "batch: "
+                "give the model fixed sizes, or make it an IPluginV2DynamicExt");
+          dims.d[i] = input.d[i + 1]->getConstantValue();
+        }
+        fixed.push_back(dims);
+      }
+      if (inputs.empty() || inputs[0].nbDims == 0) throw std::runtime_error("the plugin needs an input with a batch");
+      std::vector<DimsExprs> out;
+      for (std::int32_t i = 0; i < outputs(); ++i) {
+        const Dims dims = plugin_->getOutputDimensions(i, fixed.data(), static_cast<std::int32_t>(fixed.size()));
+        DimsExprs exprs{};
+        exprs.nbDims = dims.nbDims + 1;
+        exprs.d[0] = inputs[0].d[0];
+        for (std::int32_t k = 0; k < dims.nbDims && k + 1 < Dims::MAX_DIMS; ++k)
+          exprs.d[k + 1] = builder.constant(dims.d[k]);
+        out.push_back(exprs);
+      }
+      return out;
+    }
+    bool supports(std::int32_t position, const Descs& descs, std::int32_t inputs) override {
+      const Descs batchless = without_batch(descs);
+      if (auto* io = io_ext())
+        return io->supportsFormatCombination(position, batchless.data(), inputs, count(descs) - inputs);
+      // One type and one format for all floating-point operands; others pass as they are.
+      const PluginTensorDesc& desc = descs[static_cast<std::size_t>(position)];
+      const bool is_float =
+          desc.type == DataType::kFLOAT || desc.type == DataType::kHALF || desc.type == DataType::kINT8;
+      if (!is_float) return desc.format == TensorFormat::kLINEAR;
+      for (std::int32_t i = 0; i < position; ++i) {
+        const PluginTensorDesc& other = descs[static_cast<std::size_t>(i)];
+        const bool other_float =
+            other.type == DataType::kFLOAT || other.type == DataType::kHALF || other.type == DataType::kINT8;
+        if (other_float && (other.type != desc.type || other.format != desc.format)) return false;
+      }
+      return plugin_->supportsFormat(desc.type, desc.format);
+    }
+    std::unique_ptr<Layer> clone() const override {
+      return std::unique_ptr<Layer>(new BatchLayer(need(plugin_->clone(), "clone")));
+    }
+    std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t) override {
+      batch_ = inputs.empty() ? 1 : static_cast<std::int32_t>(inputs[0].dims.nbDims > 0 ? inputs[0].dims.d[0] : 1);
+      in_ = without_batch(inputs);
+      out_ = without_batch(outputs);
+      if (auto* io = io_ext()) {
+        io->configurePlugin(in_.data(), count(in_), out_.data(), count(out_));
+      } else {
+        configure_older();
+      }
+      if (plugin_->initialize() != 0) throw std::runtime_error("initialize failed");
+      if (ext() != nullptr) ext()->attachToContext(nullptr, nullptr, Registry::instance().allocator());
+      initialised_ = true;
+      return plugin_->getWorkspaceSize(batch_);
+    }
+    std::int32_t enqueue(const Descs&, const Descs&, void const* const* in, void* const* out, void* workspace,
+                         cudaStream_t stream) override {
+      return plugin_->enqueue(batch_, in, out, workspace, stream);
+    }
+
+   private:
+    IPluginV2Ext* ext() const { return kind_ != PluginVersion::kV2 ? static_cast<IPluginV2Ext*>(plugin_) : nullptr; }
+    IPluginV2IOExt* io_ext() const {
+      return kind_ == PluginVersion::kV2_IOEXT ? static_cast<IPluginV2IOExt*>(plugin_) : nullptr;
+    }
+    static Descs without_batch(const Descs& descs) {
+      Descs out(descs);
+      for (PluginTensorDesc& desc : out) {
+        for (std::int32_t i = 1; i < desc.dims.nbDims; ++i) desc.dims.d[i - 1] = desc.dims.d[i];
+        if (desc.dims.nbDims > 0) --desc.dims.nbDims;
+      }
+      return out;
+    }
+    void configure_older() {
+      std::vector<Dims> in_dims, out_dims;
+      std::vector<DataType> in_types, out_types;
+      for (const PluginTensorDesc& desc : in_) in_dims.push_back(desc.dims), in_types.push_back(desc.type);
+      for (const PluginTensorDesc& desc : out_) out_dims.push_back(desc.dims), out_types.push_back(desc.type);
+      const TensorFormat format = in_.empty() ? TensorFormat::kLINEAR : in_[0].format;
+      const DataType type = in_.empty() ? DataType::kFLOAT : in_[0].type;
+      if (ext() == nullptr)
+        return plugin_->configureWithFormat(in_dims.data(), count(in_), out_dims.data(), count(out_), type, format,
+                                            batch_);
+      const std::unique_ptr<bool[]> in_no(new bool[in_.size() + 1]()), out_no(new bool[out_.size() + 1]());
+      ext()->configurePlugin(in_dims.data(), count(in_), out_dims.data(), count(out_), in_types.data(),
+                             out_types.data(), in_no.get(), out_no.get(), format, batch_);
+    }
+
+    IPluginV2* plugin_;
+    PluginVersion kind_;
+    std::int32_t batch_ = 1;
+    Descs in_, out_;
+    bool initialised_ = false;
+  };
+
+  // ---- version 3
+  // ------------------------------------------------------------------------------------------------------
+
+  class ResourceContext final : public IPluginResourceContext {
+   public:
+    IGpuAllocator* getGpuAllocator() const override { return Registry::instance().allocator(); }
+    IErrorRecorder* getErrorRecorder() const override { return Registry::instance().getErrorRecorder(); }
+  };
+
+  class V3Layer final : public Layer {
+   public:
+    explicit V3Layer(IPluginV3* plugin) : plugin_(plugin) {
+      build_ = static_cast<IPluginV3OneBuild*>(
+          need(plugin_->getCapabilityInterface(PluginCapabilityType::kBUILD), "getCapabilityInterface(kBUILD)"));
+      runtime_ = static_cast<IPluginV3OneRuntime*>(
+          need(plugin_->getCapabilityInterface(PluginCapabilityType::kRUNTIME), "getCapabilityInterface(kRUNTIME)"));
+    }
+    std::int32_t outputs() const override { return build_->getNbOutputs(); }
+    std::vector<DataType> output_types(const std::vector<DataType>& inputs) const override {
+      std::vector<DataType> out(static_cast<std::size_t>(outputs()));
+      if (build_->getOutputDataTypes(out.data(), outputs(), inputs.data(), static_cast<std::int32_t>(inputs.size())) !=
+          0)
+        throw std::runtime_error("getOutputDataTypes failed");
+      return out;
+    }
+    std::vector<DimsExprs> output_shapes(const std::vector<DimsExprs>& inputs,
+                                         const std::vector<DimsExprs>& shape_inputs, Builder& builder) override {
+      std::vector<DimsExprs> out(static_cast<std::size_t>(outputs()), DimsExprs{});
+      if (build_->getOutputShapes(inputs.data(), static_cast<std::int32_t>(inputs.size()), shape_inputs.data(),
+                                  static_cast<std::int32_t>(shape_inputs.size()), out.data(), outputs(), builder) != 0)
+        throw std::runtime_error("getOutputShapes failed");
+      return out;
+    }
+    bool supports(std::int32_t position, const Descs& descs, std::int32_t inputs) override {
+      const auto all = dynamic(descs);
+      return build_->supportsFormatCombination(position, all.data(), inputs, count(descs) - inputs);
+    }
+    std::vector<std::int32_t> tactics() override {
+      std::vector<std::int32_t> out(static_cast<std::size_t>(build_->getNbTactics()));
+      if (!out.empty() && build_->getValidTactics(out.data(), static_cast<std::int32_t>(out.size())) != 0) out.clear();
+      return out;
+    }
+    std::int32_t alias(std::int32_t output) override {
+      return build_->getInterfaceInfo().major >= 2 ? static_cast<IPluginV3OneBuildV2*>(build_)->getAliasedInput(output)
+                                                   : -1;
+    }
+    std::unique_ptr<Layer> clone() const override {
+      return std::unique_ptr<Layer>(new V3Layer(need(plugin_->clone(), "clone")));
+    }
+    std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t tactic) override {
+      const auto in = dynamic(inputs), out = dynamic(outputs);
+      if (build_->configurePlugin(in.data(), count(inputs), out.data(), count(outputs)) != 0)
+        throw std::runtime_error("configurePlugin failed");
+      const std::size_t workspace = build_->getWorkspaceSize(in.data(), count(inputs), out.data(), count(outputs));
+      attached_.reset(need(runtime_->attachToContext(&context_), "attachToContext"));
+      active_ = static_cast<IPluginV3OneRuntime*>(
+          need(attached_->getCapabilityInterface(PluginCapabilityType::kRUNTIME), "getCapabilityInterface(kRUNTIME)"));
+      if (tactic != 0 && active_->setTactic(tactic) != 0) throw std::runtime_error("setTactic failed");
+      if (active_->onShapeChange(inputs.data(), count(inputs), outputs.data(), count(outputs)) != 0)
+        throw std::runtime_error("onShapeChange failed");
+      return workspace;
+    }
+    std::int32_t enqueue(const Descs& inputs, const Descs& outputs, void const* const* in, void* const* out,
+                         void* workspace, cudaStream_t stream) override {
+      return active_->enqueue(inputs.data(), outputs.data(), in, out, workspace, stream);
+    }
+
+   private:
+    std::unique_ptr<IPluginV3> plugin_;
+    IPluginV3OneBuild* build_;
+    IPluginV3OneRuntime* runtime_;
+    ResourceContext context_;
+    std::unique_ptr<IPluginV3> attached_;
+    IPluginV3OneRuntime* active_ = nullptr;
+  };
+
+  inline std::unique_ptr<Layer> make_layer(const Creator& creator, PluginFieldCollection const* fields) {
+    const std::string name = creator.name();
+    if (creator.v3 != nullptr)
+      return std::unique_ptr<Layer>(
+          new V3Layer(need(creator.v3->createPlugin(name.c_str(), fields, TensorRTPhase::kBUILD), "createPlugin")));
+    IPluginV2* plugin = need(creator.v2->createPlugin(name.c_str(), fields), "createPlugin");
+    plugin->setPluginNamespace(creator.v2->getPluginNamespace());
+    const auto kind = static_cast<PluginVersion>(static_cast<std::uint32_t>(plugin->getTensorRTVersion()) >> 24);
+    if (kind == PluginVersion::kV2_DYNAMICEXT)
+      return std::unique_ptr<Layer>(new DynamicLayer(static_cast<IPluginV2DynamicExt*>(plugin)));
+    return std::unique_ptr<Layer>(new BatchLayer(plugin));
+  }
+
+}  // namespace )

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: Apache-2.0
+// One creator as an operator of the plugin interface: shape rule, formats, instances, contexts, launches.
+#pragma once
+
+#include <cstdio>
+#include <exception>
+
+#include "layers.h"
+
+// On which devices the plugins of this library can run: where CUDA's headers are installed enqueue is taken to launch
+// kernels; without them, or when the build says so, it is host code.
+#ifndef INGOT_TENSORRT_DEVICES
+#if defined(INGOT_TENSORRT_HAS_CUDA) && !defined(INGOT_TENSORRT_HOST_ENQUEUE)
+#define INGOT_TENSORRT_DEVICES INGOT_PLUGIN_CUDA
+#else
+#define INGOT_TENSORRT_DEVICES INGOT_PLUGIN_CPU
+#endif
+#endif
+
+namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
+
+  // The node attribute that says which inputs are sizes rather than data (V3).
+  inline const char* shape_inputs_name() { return "tensorrt_plugin_shape_input_indices"; }
+
+  template <typename Body>
+  std::int32_t guarded(ingot_plugin_error * error, Body body) noexcept {
+    try {
+      body();
+      return 0;
+    } catch (const std::exception& exception) {
+      if (error != nullptr) std::snprintf(error->text, error->capacity, "%s", exception.what());
+    } catch (...) {
+      if (error != nullptr) std::snprintf(error->text, error->capacity, "it threw an exception");
+    }
+    return 1;
+  }
+
+  struct Operator {
+    explicit Operator(IPluginCreatorInterface& creator_ref) : creator(creator_ref) {
+      name = creator.name();
+      variant = creator.version();
+      domain = creator.space().empty() ? "tensorrt" : creator.space();
+      PluginFieldCollection const* fields = creator.fields();
+      for (std::int32_t i = 0; fields != nullptr && i < fields->nbFields; ++i) {
+        bool known = fields->fields[i].name == nullptr;
+        for (const PluginField& field : wanted) known = known || std::strcmp(field.name, fields->fields[i].name) == 0;
+        if (!known) wanted.push_back(fields->fields[i]);
+      }
+      collection.nbFields = static_cast<std::int32_t>(wanted.size());
+      collection.fields = wanted.data();
+      for (const PluginField& field : wanted) add_attribute(field.name);
+      add_attribute(shape_inputs_name());
+      fill();
+    }
+    Operator(const Operator&) = delete;
+    Operator& operator=(const Operator&) = delete;
+
+    Creator creator;
+    std::string name, variant, domain;
+    std::vector<PluginField> wanted;
+    PluginFieldCollection collection{};
+    std::vector<ingot_plugin_attribute> attributes;
+    ingot_plugin_operator api{};
+
+   private:
+    void add_attribute(const char* attribute_name) {
+      ingot_plugin_attribute attribute{};
+      attribute.size = sizeof(attribute);
+      attribute.name = attribute_name;
+      attribute.type = INGOT_PLUGIN_ANY_VALUE;
+      attributes.push_back(attribute);
+    }
+    void fill();
+  };
+
+  // A plugin object with what the node says of its inputs.
+  struct Instance {
+    Instance(const Operator& op, const ingot_plugin_value* values, std::size_t inputs) : is_shape(inputs, false) {
+      const Fields fields(&op.collection, values);
+      layer = make_layer(op.creator, fields.get());
+      const ingot_plugin_value& indices = values[op.wanted.size()];
+      for (std::int64_t i = 0; i < indices.count && indices.type == INGOT_PLUGIN_INTS; ++i)
+        is_shape.at(static_cast<std::size_t>(indices.ints[i])) = true;
+    }
+    std::unique_ptr<Layer> layer;
+    std::vector<bool> is_shape;
+
+    Descs inputs_of(const ingot_plugin_tensor* tensors) const {
+      Descs out;
+      for (std::size_t i = 0; i < is_shape.size(); ++i)
+        if (!is_shape[i]) out.push_back(desc_of(tensors[i]));
+      return out;
+    }
+    std::vector<DataType> types_of(const Descs& descs) const {
+      std::vector<DataType> out;
+      for (const PluginTensorDesc& desc : descs) out.push_back(desc.type);
+      return out;
+    }
+    // On numbers. The values of shape inputs must be constants.
+    std::vector<DimsExprs> shapes(const ingot_plugin_tensor* inputs, Builder& builder) const {
+      std::vector<DimsExprs> data, sizes;
+      for (std::size_t i = 0; i < is_shape.size(); ++i) {
+        if (!is_shape[i]) {
+          data.push_back(builder.numbers(inputs[i]));
+          continue;
+        }
+        DimsExprs values{};
+        const std::int64_t count = inputs[i].rank == 0 ? 1 : inputs[i].dims[0];
+        if (inputs[i].data == nullptr || count > Dims::MAX_DIMS)
+          throw std::runtime_error("a shape input must be a small constant");
+        values.nbDims = static_cast<std::int32_t>(count);
+        for (std::int32_t k = 0; k < values.nbDims; ++k)
+          values.d[k] = builder.constant(static_cast<DimSize>(
+              inputs[i].dtype == INGOT_PLUGIN_I64 ? static_cast<const std::int64_t*>(inputs[i].data)[k]
+                                                  : static_cast<const std::int32_t*>(inputs[i].data)[k]));
+        sizes.push_back(values);
+      }
+      return layer->output_shapes(data, sizes, builder);
+    }
+  };
+
+  inline void infer_shapes(const Operator& op, const ingot_plugin_infer* call) {
+    Instance instance(op, call->attributes, call->input_count);
+    Builder builder(call);
+    std::vector<DimsExprs> data, sizes;
+    std::vector<DataType> types;
+    for (std::size_t i = 0; i < call->input_count; ++i) {
+      DimsExprs exprs{};
+      if (instance.is_shape[i]) {
+        const std::int64_t count = call->input_value_count(call->host, i);
+        if (count < 0 || count > Dims::MAX_DIMS)
+          throw std::runtime_error("shape input " + std::to_string(i) + " must be known while the model is read");
+        exprs.nbDims = static_cast<std::int32_t>(count);
+        for (std::int32_t k = 0; k < exprs.nbDims; ++k) exprs.d[k] = builder.wrap(call->input_value(call->host, i, k));
+        sizes.push_back(exprs);
+        continue;
+      }
+      types.push_back(DataType::kFLOAT);
+      if (call->input_present(call->host, i) != 0) {
+        const std::int32_t rank = call->input_rank(call->host, i);
+        if (rank < 0 || rank > Dims::MAX_DIMS)
+          throw std::runtime_error("input " + std::to_string(i) + " needs a known rank of at most 8");
+        types.back() = to_tensorrt(call->input_type(call->host, i));
+        exprs.nbDims = rank;
+        for (std::int32_t k = 0; k < rank; ++k) exprs.d[k] = builder.wrap(call->input_dim(call->host, i, k));
+      }
+      data.push_back(exprs);
+    }
+    const std::vector<DataType> out_types = instance.layer->output_types(types);
+    const std::vector<DimsExprs> shapes = instance.layer->output_shapes(data, sizes, builder);
+    if (call->output_count > shapes.size())
+      throw std::runtime_error("the node has " + std::to_string(call->output_count) + " outputs, the plugin " +
+                               std::to_string(shapes.size()));
+    for (std::size_t i = 0; i < call->output_count; ++i) {
+      if (shapes[i].nbDims < 0 || shapes[i].nbDims > Dims::MAX_DIMS)
+        throw std::runtime_error("output " + std::to_string(i) + " has " + std::to_string(shapes[i].nbDims) +
+                                 " dimensions");
+      ingot_plugin_dim dims[Dims::MAX_DIMS] = {};
+      for (std::int32_t k = 0; k < shapes[i].nbDims; ++k)
+        dims[k] = static_cast<const Expr*>(need(shapes[i].d[k], "the rule for a dimension"))->dim;
+      call->set_output(call->host, i, to_ingot(out_types[i]), shapes[i].nbDims, dims);
+    }
+  }
+
+  // ---- formats
+  // --------------------------------------------------------------------------------------------------------
+
+  // All combinations that the plugin accepts, found by trying the operands' formats one after the other.
+  class FormatSearch {
+   public:
+    FormatSearch(Layer& layer, const Descs& inputs, const Descs& outputs)
+        : layer_(layer), inputs_(static_cast<std::int32_t>(inputs.size())), descs_(joined(inputs, outputs)) {
+      for (const PluginTensorDesc& desc : descs_) wanted_.push_back(desc.type);
+      visit(0);
+    }
+    std::vector<Descs> found;
+
+   private:
+    static constexpr std::size_t kMostFound = 64;
+    static constexpr std::int32_t kMostTried = 20000;
+
+    std::vector<DataType> types_for(DataType model) const {
+      switch (model) {
+        case DataType::kFLOAT: return {DataType::kFLOAT, DataType::kHALF, DataType::kBF16};
+        case DataType::kHALF: return {DataType::kHALF, DataType::kFLOAT, DataType::kBF16};
+        case DataType::kBF16: return {DataType::kBF16, DataType::kFLOAT, DataType::kHALF};
+        case DataType::kINT64: return {DataType::kINT64, DataType::kINT32};
+        case DataType::kINT32: return {DataType::kINT32, DataType::kINT64};
+        case DataType::kBOOL: return {DataType::kBOOL, DataType::kUINT8};
+        default: return {model};
+      }
+    }
+    void visit(std::size_t position) {
+      if (position == descs_.size()) return found.push_back(descs_);
+      const bool image = descs_[position].dims.nbDims >= 3;
+      const bool volume = descs_[position].dims.nbDims >= 5;
+      std::vector<TensorFormat> formats(1, TensorFormat::kLINEAR);
+      if (image)
+        for (TensorFormat format : {volume ? TensorFormat::kDHWC : TensorFormat::kHWC, TensorFormat::kCHW4,
+                                    volume ? TensorFormat::kCDHW32 : TensorFormat::kCHW32, TensorFormat::kCHW2,
+                                    volume ? TensorFormat::kDHWC8 : TensorFormat::kHWC8, TensorFormat::kCHW16})
+          formats.push_back(format);
+      for (DataType type : types_for(wanted_[position]))
+        for (TensorFormat format : formats) {
+          if (found.size() >= kMostFound || ++tried_ > kMostTried) return;
+          descs_[position].type = type;
+          descs_[position].format = format;
+          if (layer_.supports(static_cast<std::int32_t>(position), descs_, inputs_)) visit(position + 1);
+        }
+    }
+
+    Layer& layer_;
+    std::int32_t inputs_;
+    Descs descs_;
+    std::vector<DataType> wanted_;
+    std::int32_t tried_ = 0;
+  };
+
+  // The descriptions of all outputs of the plugin, those that the node does not use included.
+  inline Descs outputs_of(const Instance& instance, const ingot_plugin_operands* call, const Descs& inputs) {
+    Descs out;
+    const auto types = instance.layer->output_types(instance.types_of(inputs));
+    for (std::size_t i = 0; i < types.size(); ++i) {
+      if (i < call->output_count && call->outputs[i].dtype != 0) {
+        out.push_back(desc_of(call->outputs[i]));
+        continue;
+      }
+      PluginTensorDesc desc{};
+      desc.type = types[i];
+      desc.scale = 1;
+      out.push_back(desc);
+    }
+    return out;
+  }
+
+  inline std::int32_t combination(const Operator& op, const ingot_plugin_operands* call, std::size_t index,
+                                  ingot_plugin_format* operands) {
+    // The engine asks for one index after the other; the search is done for the first.
+    static thread_local std::vector<Descs> found;
+    static thread_local std::vector<bool> is_shape;
+    if (index == 0) {
+      found.clear();
+      const Instance instance(op, call->attributes, call->input_count);
+      is_shape = instance.is_shape;
+      const Descs inputs = instance.inputs_of(call->inputs);
+      found = FormatSearch(*instance.layer, inputs, outputs_of(instance, call, inputs)).found;
+    }
+    if (index >= found.size()) return 0;
+    std::size_t at = 0;
+    const auto format = [](const PluginTensorDesc& desc) {
+      return ingot_plugin_format{to_ingot(desc.type), to_ingot(desc.format)};
+    };
+    for (std::size_t i = 0; i < call->input_count; ++i)
+      operands[i] =
+          is_shape[i] ? ingot_plugin_format{INGOT_PLUGIN_ANY_TYPE, INGOT_PLUGIN_LINEAR} : format(found[index][at++]);
+    for (std::size_t i = 0; i < call->output_count; ++i) operands[call->input_count + i] = format(found[index][at++]);
+    return 1;
+  }
+
+  // ---- contexts
+  // -------------------------------------------------------------------------------------------------------
+
+  inline std::size_t bytes_of(DataType type, const DimsExprs& shape) {
+    std::size_t bytes = type == DataType::kINT64                               ? 8
+                        : type == DataType::kHALF || type == DataType::kBF16   ? 2
+                        : type == DataType::kFLOAT || type == DataType::kINT32 ? 4
+                                                                               : 1;
+    for (std::int32_t i = 0; i < shape.nbDims; ++i)
+      bytes *= static_cast<std::size_t>(static_cast<const Expr*>(shape.d[i])->value);
+    return bytes;
+  }
+
+  struct Context {
+    Context(const Instance& instance_ref, const ingot_plugin_operands* call, std::size_t* workspace)
+        : instance(instance_ref), layer(instance.layer->clone()) {
+      inputs = instance.inputs_of(call->inputs);
+      outputs = outputs_of(instance, call, inputs);
+      scratch.resize(outputs.size());
+      by_data.assign(outputs.size(), false);
+      bool needs_bounds = outputs.size() > call->output_count;
+      for (std::size_t i = 0; i < call->output_count; ++i) {
+        needs_bounds = needs_bounds || call->outputs[i].dtype == 0;
+        for (std::int32_t k = 0; k < call->outputs[i].rank; ++k)
+          needs_bounds = needs_bounds || call->outputs[i].dims[k] < 0;
+      }
+      if (call->device == INGOT_PLUGIN_CPU) find_bounds(call, needs_bounds);
+      *workspace = layer->configure(inputs, outputs, static_cast<std::int32_t>(call->tactic));
+    }
+
+    const Instance& instance;
+    std::unique_ptr<Layer> layer;
+    Descs inputs, outputs;
+    std::vector<std::vector<char>> scratch;  // of outputs whose size the data decide, or that the node does not use
+    std::vector<bool> by_data, is_size;
+
+   private:
+    // Which outputs the data size, and memory for the most that they can be.
+    void find_bounds(const ingot_plugin_operands* call, bool needed) {
+      Builder builder(static_cast<const std::vector<std::int64_t>*>(nullptr));
+      std::vector<DimsExprs> bounds;
+      if (guarded(nullptr, [&] { bounds = instance.shapes(call->inputs, builder); }) != 0) {
+        if (needed) throw std::runtime_error("the sizes of its outputs are not known");
+        return;
+      }
+      for (std::size_t i = 0; i < bounds.size() && i < outputs.size(); ++i) {
+        is_size.push_back(builder.is_size(static_cast<std::int32_t>(i)));
+        for (std::int32_t k = 0; k < bounds[i].nbDims; ++k)
+          by_data[i] = by_data[i] || static_cast<const Expr*>(bounds[i].d[k])->depends_on_data;
+        const bool unused = i >= call->output_count || call->outputs[i].dtype == 0;
+        if (unused || by_data[i]) scratch[i].resize(bytes_of(outputs[i].type, bounds[i]) + 1);
+        outputs[i].dims.nbDims = bounds[i].nbDims;
+        for (std::int32_t k = 0; k < bounds[i].nbDims; ++k) {
+          const auto* expr = static_cast<const Expr*>(bounds[i].d[k]);
+          outputs[i].dims.d[k] = expr->depends_on_data ? static_cast<DimSize>(-1) : static_cast<DimSize>(expr->value);
+        }
+      }
+    }
+  };
+
+  inline void launch(Context & context, const ingot_plugin_launch* call) {
+    std::vector<const void*> in;
+    std::vector<void*> out;
+    for (std::size_t i = 0; i < call->input_count; ++i)
+      if (!context.instance.is_shape[i]) in.push_back(call->inputs[i].data);
+    for (std::size_t i = 0; i < context.outputs.size(); ++i) {
+      const bool own = !context.scratch[i].empty();
+      out.push_back(own ? context.scratch[i].data() : i < call->output_count ? call->outputs[i].data : nullptr);
+    }
+    const std::int32_t status = context.layer->enqueue(context.inputs, context.outputs, in.data(), out.data(),
+                                                       call->workspace, static_cast<cudaStream_t>(call->stream));
+    if (status != 0) throw std::runtime_error("enqueue returned " + std::to_string(status));
+    bool any = false;
+    for (std::size_t i = 0; i < call->output_count; ++i) any = any || context.by_data[i];
+    if (!any) return;
+    std::vector<std::int64_t> sizes(context.outputs.size(), 0);
+    for (std::size_t i = 0; i < context.is_size.size(); ++i) {
+      if (!context.is_size[i]) continue;
+      if (context.outputs[i].type == DataType::kINT64) {
+        sizes[i] = *static_cast<const std::int64_t*>(out[i]);
+      } else {
+        sizes[i] = *static_cast<const std::int32_t*>(out[i]);
+      }
+      if (sizes[i] < 0) throw std::runtime_error("size tensor " + std::to_string(i) + " is negative");
+    }
+    Builder builder(&sizes);
+    const std::vector<DimsExprs> shapes = context.instance.shapes(call->inputs, builder);
+    for (std::size_t i = 0; i < call->output_count; ++i) {
+      if (!context.by_data[i]) continue;
+      std::int64_t dims[Dims::MAX_DIMS] = {};
+      for (std::int32_t k = 0; k < shapes[i].nbDims; ++k) dims[k] = static_cast<const Expr*>(shapes[i].d[k])->value;
+      const std::size_t bytes = bytes_of(context.outputs[i].type, shapes[i]);
+      if (bytes >= context.scratch[i].size())
+        throw std::runtime_error("output " + std::to_string(i) + " is larger than the upper bound that was declared");
+      void* memory = call->allocate_output(call->host, i, dims, shapes[i].nbDims);
+      if (memory == nullptr) throw std::runtime_error("no memory for output " + std::to_string(i));
+      std::memcpy(memory, context.scratch[i].data(), bytes);
+    }
+  }
+
+  inline void Operator::fill() {
+    api.size = sizeof(api);
+    api.domain = domain.c_str();
+    api.name = name.c_str();
+    api.variant = variant.c_str();
+    api.flags = INGOT_PLUGIN_OPEN_SCHEMA | INGOT_PLUGIN_MUST_ALIAS;
+    // A namespace must be asked for, by plugin_namespace or the node's domain; without one the domain does not matter.
+    if (creator.space().empty()) api.flags |= INGOT_PLUGIN_ANY_DOMAIN;
+    api.devices = INGOT_TENSORRT_DEVICES;
+    api.most_inputs = api.most_outputs = -1;
+    api.least_outputs = 1;
+    api.attributes = attributes.data();
+    api.attribute_count = attributes.size();
+    api.user = this;
+    api.infer = [](void* user, const ingot_plugin_infer* call, ingot_plugin_error* error) {
+      return guarded(error, [&] { infer_shapes(*static_cast<const Operator*>(user), call); });
+    };
+    api.combination = [](void* user, const ingot_plugin_operands* call, std::size_t index, ingot_plugin_format* out) {
+      std::int32_t more = 0;
+      guarded(nullptr, [&] { more = combination(*static_cast<const Operator*>(user), call, index, out); });
+      return more;
+    };
+    api.create = [](void* user, const ingot_plugin_operands* call, void** instance, ingot_plugin_error* error) {
+      return guarded(error, [&] {
+        *instance = new Instance(*static_cast<const Operator*>(user), call->attributes, call->input_count);
+      });
+    };
+    api.destroy = [](void*, void* instance) { delete static_cast<Instance*>(instance); };
+    api.tactic = [](void*, const void* instance, const ingot_plugin_operands*, std::size_t index,
+                    ingot_plugin_tactic* out) {
+      std::int32_t more = 0;
+      guarded(nullptr, [&] {
+        const auto ids = static_cast<const Instance*>(instance)->layer->tactics();
+        if (index >= ids.size()) return;
+        out->id = ids[index];
+        more = 1;
+      });
+      return more;
+    };
+    api.configure = [](void*, const void* instance, const ingot_plugin_operands* call, void** state,
+                       std::size_t* workspace, ingot_plugin_error* error) {
+      return guarded(error, [&] { *state = new Context(*static_cast<const Instance*>(instance), call, workspace); });
+    };
+    api.release = [](void*, const void*, void* state) { delete static_cast<Context*>(state); };
+    api.launch = [](void*, const void*, void* state, const ingot_plugin_launch* call, ingot_plugin_error* error) {
+      return guarded(error, [&] { launch(*static_cast<Context*>(state), call); });
+    };
+    api.alias = [](void*, const void* instance, std::size_t output) {
+      std::int32_t input = -1;
+      guarded(nullptr,
+              [&] { input = static_cast<const Instance*>(instance)->layer->alias(static_cast<std::int32_t>(output)); });
+      return input;
+    };
+  }
+
+}  // namespace )

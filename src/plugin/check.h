@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// `ingot plugin check`: runs an operator in checking mode over random shapes and over every combination of formats and
+// tactics that it offers, against its declared reference.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "plugin/operator.h"
+#include "tactics/problem.h"
+
+namespace ingot::plugin {
+
+struct CheckOptions {
+  std::uint32_t seed = 0;
+  int cases = 50;
+  Attrs attrs;  // over what the schema's defaults and ranges suggest
+};
+
+struct CheckReport {
+  int cases = 0;               // operands that the shape rule accepted
+  int runs = 0;                // launches, combinations and tactics counted
+  bool has_reference = false;  // otherwise the combinations and tactics were compared with each other
+  std::string failure;         // of the smallest failing case; empty: none failed
+  std::string problem;         // that case
+  std::string note;            // why nothing could be run
+};
+
+CheckReport check_operator(const Operator& op, const CheckOptions& options);
+
+}  // namespace ingot::plugin

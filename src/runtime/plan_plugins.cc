@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/plan_plugins.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include <fmt/ranges.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "plugin/registry.h"
+
+namespace ingot {
+namespace {
+
+// Loads a library from memory: a file without a name that lives as long as the process has it mapped.
+Status load_embedded(const plan::PluginLibrary& library, std::span<const std::byte> bytes) {
+  if (hex_text(hash_bytes(bytes)) != library.hash)
+    return corrupt("plugin library '{}' that the plan holds is damaged (its hash does not match)", library.name);
+  const int file = memfd_create(library.file.c_str(), MFD_CLOEXEC);
+  if (file < 0) return resource_exhausted("no memory for plugin library '{}'", library.name);
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file, bytes.data(), bytes.size());
+    if (written <= 0) {
+      ::close(file);
+      return resource_exhausted("no memory for plugin library '{}'", library.name);
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  // The descriptor stays open: it is the library's path.
+  return plugin::Registry::global().load(fmt::format("/proc/self/fd/{}", file)).status();
+}
+
+std::string describe(const plan::PluginLibrary& library) {
+  return fmt::format("plugin library '{}' {}, interface {}.{}{}{}", library.name,
+                     library.version.empty() ? "without a version" : library.version, library.interface_major,
+                     library.interface_minor, library.file.empty() ? "" : fmt::format(", file {}", library.file),
+                     library.hash.empty() ? "" : fmt::format(", hash {}", library.hash));
+}
+
+std::vector<std::string> missing_operators(const plan::PluginLibrary& library) {
+  std::vector<std::string> missing;
+  std::ranges::copy_if(library.operators, std::back_inserter(missing),
+                       [](const std::string& op) { return plugin::find_operator(op) == nullptr; });
+  return missing;
+}
+
+}  // namespace
+
+Status require_plugins(const plan::Plan& plan, bool allow_embedded) {
+  for (const plan::PluginLibrary& library : plan.plugins) {
+    if (!missing_operators(library).empty() && library.blob >= 0 && allow_embedded)
+      INGOT_RETURN_IF_ERROR(load_embedded(library, plan.blobs[static_cast<std::size_t>(library.blob)]));
+    const std::vector<std::string> missing = missing_operators(library);
+    if (!missing.empty())
+      return not_found("the plan needs {} of {}{}; {}", fmt::join(missing, ", "), describe(library),
+                       library.blob >= 0 && !allow_embedded ? " (the plan holds it; loading it has to be allowed)" : "",
+                       plugin::Registry::global().loaded_text());
+    for (const std::string& op : library.operators) {
+      const plugin::Library& loaded = *plugin::find_operator(op)->library;
+      if (loaded.name == library.name && loaded.hash == library.hash) continue;
+      log_warning("the plan was built with {}; {} comes from {}", describe(library), op, loaded.describe());
+    }
+  }
+  return Status::ok();
+}
+
+}  // namespace ingot

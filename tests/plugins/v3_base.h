@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of an IPluginV3 that are always the same.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "NvInferRuntime.h"
+
+template <typename Self, typename Build = nvinfer1::IPluginV3OneBuild>
+class V3Base : public nvinfer1::IPluginV3,
+               public nvinfer1::IPluginV3OneCore,
+               public Build,
+               public nvinfer1::IPluginV3OneRuntime {
+ public:
+  nvinfer1::IPluginCapability* getCapabilityInterface(nvinfer1::PluginCapabilityType type) noexcept override {
+    if (type == nvinfer1::PluginCapabilityType::kBUILD) return static_cast<Build*>(this);
+    if (type == nvinfer1::PluginCapabilityType::kRUNTIME) return static_cast<nvinfer1::IPluginV3OneRuntime*>(this);
+    return static_cast<nvinfer1::IPluginV3OneCore*>(this);
+  }
+  nvinfer1::IPluginV3* clone() noexcept override { return new Self(static_cast<Self const&>(*this)); }
+  char const* getPluginName() const noexcept override { return Self::kName; }
+  char const* getPluginVersion() const noexcept override { return "1"; }
+  char const* getPluginNamespace() const noexcept override { return ""; }
+  int32_t getNbOutputs() const noexcept override { return 1; }
+  int32_t configurePlugin(nvinfer1::DynamicPluginTensorDesc const*, int32_t, nvinfer1::DynamicPluginTensorDesc const*,
+                          int32_t) noexcept override {
+    return 0;
+  }
+  bool supportsFormatCombination(int32_t pos, nvinfer1::DynamicPluginTensorDesc const* inOut, int32_t,
+                                 int32_t) noexcept override {
+    return inOut[pos].desc.type == nvinfer1::DataType::kFLOAT &&
+           inOut[pos].desc.format == nvinfer1::PluginFormat::kLINEAR;
+  }
+  int32_t getOutputDataTypes(nvinfer1::DataType* types, int32_t, nvinfer1::DataType const* inputs,
+                             int32_t) const noexcept override {
+    types[0] = inputs[0];
+    return 0;
+  }
+  int32_t getOutputShapes(nvinfer1::DimsExprs const* inputs, int32_t, nvinfer1::DimsExprs const*, int32_t,
+                          nvinfer1::DimsExprs* outputs, int32_t, nvinfer1::IExprBuilder&) noexcept override {
+    outputs[0] = inputs[0];
+    return 0;
+  }
+  int32_t onShapeChange(nvinfer1::PluginTensorDesc const*, int32_t, nvinfer1::PluginTensorDesc const*,
+                        int32_t) noexcept override {
+    return 0;
+  }
+  nvinfer1::IPluginV3* attachToContext(nvinfer1::IPluginResourceContext*) noexcept override { return clone(); }
+  nvinfer1::PluginFieldCollection const* getFieldsToSerialize() noexcept override { return &mNone; }
+
+ private:
+  nvinfer1::PluginFieldCollection mNone{0, nullptr};
+};
+
+template <typename Plugin>
+class V3Creator : public nvinfer1::IPluginCreatorV3One {
+ public:
+  char const* getPluginName() const noexcept override { return Plugin::kName; }
+  char const* getPluginVersion() const noexcept override { return "1"; }
+  char const* getPluginNamespace() const noexcept override { return ""; }
+  nvinfer1::PluginFieldCollection const* getFieldNames() noexcept override { return &mNone; }
+  nvinfer1::IPluginV3* createPlugin(char const*, nvinfer1::PluginFieldCollection const*,
+                                    nvinfer1::TensorRTPhase) noexcept override {
+    return new Plugin();
+  }
+
+ private:
+  nvinfer1::PluginFieldCollection mNone{0, nullptr};
+};
+
+inline int64_t volume(nvinfer1::Dims const& dims) {
+  int64_t out = 1;
+  for (int32_t i = 0; i < dims.nbDims; ++i) out *= dims.d[i];
+  return out;
+}
