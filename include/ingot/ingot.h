@@ -90,7 +90,8 @@ typedef struct ingot_engine ingot_engine;
 typedef struct ingot_load_options {
   size_t size;
   int32_t skip_weight_verification; /* 1: do not hash the weights (the file is trusted) */
-  int32_t allow_embedded_plugins;   /* 1: run plugin libraries that the plan holds: trust it as a program */
+  int32_t reserved;                 /* 0 */
+  int64_t allow_embedded_plugins;   /* 1: run plugin libraries that the plan holds: trust it as a program */
 } ingot_load_options;
 
 /* options may be NULL. The file is mapped, not read. */

@@ -391,14 +391,14 @@ class Engine {
 
   // The file is mapped, not read.
   static Result<Engine> load(const std::string& path, const LoadOptions& options = {}) {
-    const ingot_load_options raw{sizeof(raw), options.verify_weights ? 0 : 1, options.allow_embedded_plugins ? 1 : 0};
+    const ingot_load_options raw{sizeof(raw), options.verify_weights ? 0 : 1, 0, options.allow_embedded_plugins ? 1 : 0};
     ingot_engine* handle = nullptr;
     if (Status status = Status::of(ingot_engine_load(path.c_str(), &raw, &handle)); !status.is_ok()) return status;
     return Engine(handle);
   }
   // The bytes are copied.
   static Result<Engine> load_bytes(std::span<const std::byte> bytes, const LoadOptions& options = {}) {
-    const ingot_load_options raw{sizeof(raw), options.verify_weights ? 0 : 1, options.allow_embedded_plugins ? 1 : 0};
+    const ingot_load_options raw{sizeof(raw), options.verify_weights ? 0 : 1, 0, options.allow_embedded_plugins ? 1 : 0};
     ingot_engine* handle = nullptr;
     if (Status status = Status::of(ingot_engine_load_bytes(bytes.data(), bytes.size(), &raw, &handle)); !status.is_ok())
       return status;
