@@ -9,6 +9,11 @@ namespace ip = ingot::plugins;
 struct Wrong {
   explicit Wrong(const ip::Attributes&) {}
   static void infer(ip::Infer& call) { call.like(0, 0); }
+  // What it does wrong, it does to floats.
+  static std::vector<ip::Formats> formats(const ip::Operands&) {
+    const ingot_plugin_format f32{INGOT_PLUGIN_F32, INGOT_PLUGIN_LINEAR};
+    return {{f32, f32}};
+  }
   static void copy(const ip::Launch& call) {
     for (std::int64_t i = 0; i < call.input(0).elements(); ++i)
       call.output(0).data<float>()[i] = call.input(0).data<float>()[i];
