@@ -82,23 +82,30 @@ Result<Outputs> evaluate_quantized(const Call& call) {
   INGOT_ASSIGN_OR_RETURN(const HostTensor sum, integer_product(call, kLayout, 0, 2, 3, 5, bias));
   const std::size_t rank = sum.shape().size();
   const std::size_t axes[] = {kLayout.conv ? 1 : rank < 2 ? 0 : rank - 2, kLayout.conv ? 1 : rank - (rank > 0 ? 1 : 0)};
-  std::vector<double> values = to_numbers<double>(sum);
+  // One factor in single precision, as every other implementation has it: results agree to the last bit.
+  std::vector<double> factors(to_size(sum.elements()), 1.0);
   for (std::size_t which = 0; which < 2; ++which) {
     INGOT_ASSIGN_OR_RETURN(const HostTensor scale, aligned(*call.inputs[which == 0 ? 1 : 4], rank, axes[which]));
     INGOT_ASSIGN_OR_RETURN(const Shape strides,
                            broadcast_strides(scale.elements() == 1 ? Shape{} : scale.shape(), sum.shape()));
     const std::vector<double> scales = to_numbers<double>(scale);
     std::size_t i = 0;
-    for_each_element(sum.shape(), {strides}, [&](const auto& at) { values[i++] *= scales[to_size(at[0])]; });
+    for_each_element(sum.shape(), {strides}, [&](const auto& at) {
+      factors[i] = round_to(DType::f32, factors[i] * scales[to_size(at[0])]);
+      ++i;
+    });
   }
   const HostTensor& y_scale = *call.inputs[6];
   const HostTensor& y_zero = *call.inputs[7];
   if (y_scale.elements() != 1 || y_zero.elements() != 1) return unsupported("a y_scale of more than one element");
   const DType to = output_type(call, 0, y_zero.dtype());
   const Limits limits = limits_of(to);
-  for (double& value : values)
-    value = std::clamp(std::nearbyint(value / y_scale.as_double(0)) + y_zero.as_double(0), limits.lowest_float,
-                       limits.highest_float);
+  std::vector<double> values = to_numbers<double>(sum);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double factor = round_to(DType::f32, factors[i] / y_scale.as_double(0));
+    const double scaled = round_to(DType::f32, round_to(DType::f32, values[i]) * factor);
+    values[i] = std::clamp(std::nearbyint(scaled) + y_zero.as_double(0), limits.lowest_float, limits.highest_float);
+  }
   return single_output(to, sum.shape(), values);
 }
 
