@@ -65,17 +65,26 @@ TensorPtr convert(const HostTensor& from, DType half) {
   return share(std::move(to));
 }
 
-// The same program for operands and result of another type, computed as before.
-Expr convert(const Expr& expr, DType half) {
-  if (expr.is_identity() && expr.input_types()[0] == DType::f32) return Expr({half});
+// Whether a half keeps what the constant says: nothing that overflows, nothing of which only few bits would be left.
+// Scales of quantised values are as small as 1e-5.
+bool survives(const HostTensor& constant, DType half) {
+  const double most = half == DType::f16 ? kHalfMax : 3e38;
+  const double least = half == DType::f16 ? 0x1p-14 : 1e-37;
+  for (std::int64_t i = 0; i < constant.elements(); ++i) {
+    const double size = std::abs(constant.as_double(i));
+    if (size != 0 && !(size >= least && size <= most)) return false;
+  }
+  return true;
+}
+
+// The same program for operands of these types and a half result, computed as before.
+Expr convert(const Expr& expr, const std::vector<DType>& types, DType half) {
+  if (expr.is_identity() && types[0] == half) return Expr({half});
   Expr out;
   std::vector<ExprArg> inputs, instrs;
-  for (const DType type : expr.input_types()) {
-    const int input = out.add_input(type == DType::f32 ? half : type);
-    inputs.push_back(expr_input(input));
-  }
-  for (std::size_t i = 0; i < expr.input_types().size(); ++i)
-    if (expr.input_types()[i] == DType::f32)
+  for (const DType type : types) inputs.push_back(expr_input(out.add_input(type)));
+  for (std::size_t i = 0; i < types.size(); ++i)
+    if (expr.input_types()[i] == DType::f32 && types[i] == half)
       inputs[i] = out.add(ExprOp::kCast, DType::f32, std::array<ExprArg, 1>{inputs[i]});
   for (ExprInstr instr : expr.instrs()) {
     for (int a = 0; a < arity_of(instr.op); ++a) {
@@ -176,7 +185,11 @@ class Converter {
     Operand& operand = step.problem.inputs[i];
     const std::int32_t id = step.inputs[i];
     if (id < 0 || operand.dtype != DType::f32) return;
-    if (step.problem.kind == "Resize" && i > 0) return;  // scales
+    if (step.problem.kind == "Resize" && i > 0) return;                      // scales
+    if (step.problem.kind == "Attention" && i == 3 && !is_half(id)) return;  // a mask, whose "minus a lot" is no half
+    // Expressions take operands of any type.
+    const bool of_expression = step.problem.kind == "Pointwise" || i >= step.problem.own_inputs();
+    if (of_expression && operand.constant && operand.value != nullptr && !survives(*operand.value, half_)) return;
     if (!is_half(id)) {
       const auto known = halves_.find(id);
       if (known != halves_.end()) {
@@ -207,7 +220,11 @@ class Converter {
     const std::string_view name = step.problem.kind == "Pointwise" ? "expr" : "epilogue";
     if (!step.problem.attrs.has(name)) return Status::ok();
     INGOT_ASSIGN_OR_RETURN(const Expr expr, Expr::parse(step.problem.attrs.get_string(name, "")));
-    step.problem.attrs.set(name, convert(expr, half_).to_string());
+    const std::size_t first = step.problem.kind == "Pointwise" ? 0 : step.problem.own_inputs();
+    std::vector<DType> types;
+    if (first != 0) types.push_back(expr.input_types()[0] == DType::f32 ? half_ : expr.input_types()[0]);
+    for (std::size_t i = first; i < step.problem.inputs.size(); ++i) types.push_back(step.problem.inputs[i].dtype);
+    step.problem.attrs.set(name, convert(expr, types, half_).to_string());
     return Status::ok();
   }
 

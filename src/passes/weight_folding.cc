@@ -47,7 +47,8 @@ std::optional<Product> find_product(const Graph& graph, ValueId value) {
   if (found.node->attrs.get_int("channels_last", 0) != 0 || !is_float(dtype_of(graph, value))) return std::nullopt;
   found.channel_axis = is_matmul ? found.rank - 1 : 1;
   const auto channels = (*shape_of(graph, value))[static_cast<std::size_t>(found.channel_axis)].constant();
-  if (!channels) return std::nullopt;
+  constexpr std::int64_t kMostChannels = std::int64_t{1} << 24;  // more is a size that nothing has confirmed
+  if (!channels || *channels > kMostChannels) return std::nullopt;
   found.channels = *channels;
   return found;
 }
