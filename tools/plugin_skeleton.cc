@@ -30,6 +30,7 @@ include(CheckLanguage)
 check_language(CUDA)
 if(CMAKE_CUDA_COMPILER)
   enable_language(CUDA)
+  set_target_properties(@name@ PROPERTIES CUDA_ARCHITECTURES 80)  # Ampere; newer ones compile its PTX
   find_package(CUDAToolkit REQUIRED)
   target_sources(@name@ PRIVATE @name@.cu)
   target_compile_definitions(@name@ PRIVATE WITH_CUDA)
