@@ -149,7 +149,8 @@ Result<BuiltPlan> build(const ir::Graph& graph, const BuildOptions& options) {
   }
   if (options.precision != DType::f32) {
     if (device.kind != "cuda")
-      return unsupported("precision {} on device '{}'", to_string(options.precision), device.kind);
+      return unsupported("device '{}' has no kernels for precision {}; use fp32", device.kind,
+                         to_string(options.precision));
     INGOT_RETURN_IF_ERROR(make_half(lowered, options.precision));
   }
   INGOT_ASSIGN_OR_RETURN(const Choices choices, tune_all(lowered, options));
