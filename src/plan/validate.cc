@@ -15,7 +15,9 @@ class Checker {
 
   Status run() {
     // What a context places itself begins behind the fixed part.
-    if (program_.arena_bytes % 64 != 0) return corrupt("plan: an arena of {} bytes", program_.arena_bytes);
+    constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;  // sums of such sizes do not wrap
+    if (program_.arena_bytes % 64 != 0 || program_.arena_bytes > kMostBytes)
+      return corrupt("plan: an arena of {} bytes", program_.arena_bytes);
     for (std::size_t i = 0; i < program_.tensors.size(); ++i) INGOT_RETURN_IF_ERROR(check_tensor(i));
     for (const std::int32_t id : program_.inputs) {
       INGOT_RETURN_IF_ERROR(check_id(id, "an input"));
