@@ -19,6 +19,10 @@ std::optional<bool> known_condition(const Graph& graph, ValueId id) {
 
 Status inline_branch(Graph& graph, ir::NodeId id, const Graph& branch) {
   const Node node = graph.node(id);
+  if (node.inputs.size() != branch.inputs().size() + 1 || node.outputs.size() != branch.outputs().size())
+    return invalid_argument("If '{}': a branch of {} inputs and {} outputs for {} captures and {} outputs", node.name,
+                            branch.inputs().size(), branch.outputs().size(), node.inputs.size() - 1,
+                            node.outputs.size());
   std::map<ValueId, ValueId> placed;
   for (std::size_t i = 0; i < branch.inputs().size(); ++i) placed[branch.inputs()[i]] = node.inputs[i + 1];
   const auto outer = [&](ValueId inner) {
