@@ -14,6 +14,7 @@ PACKAGES=(
   protobuf-compiler libprotobuf-dev                    # ONNX files
   flatbuffers-compiler libflatbuffers-dev              # plan files
   libdnnl-dev libhwy-dev                               # CPU kernels
+  libjpeg-dev libtiff-dev libwebp-dev libopenjp2-7-dev # images that models decode
   libgtest-dev libgmock-dev clang-format               # tests
   python3 python3-venv python3-dev                     # Python module, demo and tests
 )

@@ -21,7 +21,8 @@ MAY_INCLUDE = {
     "expr": ["tensor"],
     "ir": ["tensor", "expr"],
     "ops": ["ir", "plugin"],
-    "reference": ["expr"],
+    "images": ["tensor"],
+    "reference": ["expr", "images"],
     "onnx": ["ops"],
     "passes": ["ops", "reference"],
     "tactics": ["tensor", "expr"],
@@ -52,6 +53,7 @@ CONFINED = {
     r"^google/protobuf/|\.pb\.h$": ["onnx"],
     r"^(dnnl|oneapi/)": ["backends/cpu"],
     r"^hwy/": ["backends/cpu"],
+    r"^(jpeglib|jerror|tiffio|openjpeg)\.h$|^webp/": ["images"],
     r"^CLI/": ["tools"],
     r"^nanobind/": ["python"],
 }

@@ -7,6 +7,7 @@
 #include "backends/cpu/cpu_backend.h"
 #include "base/thread_pool.h"
 #include "commands.h"
+#include "images/decode.h"
 #include "onnx/import.h"
 #include "plan/format.h"
 
@@ -20,10 +21,14 @@ Command add_doctor(CLI::App& app) {
     const DeviceInfo device = cpu::backend().device();
     std::vector<std::string> tactics;
     for (const Tactic* tactic : cpu::backend().tactics()) tactics.emplace_back(tactic->id());
+    const std::vector<images::Format> formats = images::formats();
     if (*json) {
+      nlohmann::json decoded = nlohmann::json::object();
+      for (const images::Format& format : formats) decoded[std::string(format.name)] = format.status.to_string();
       const nlohmann::json out = {{"version", INGOT_VERSION},
                                   {"plan_format", plan::kFormatVersion},
                                   {"onnx_opsets", {onnx::kOldestOpset, onnx::kNewestOpset}},
+                                  {"image_formats", decoded},
                                   {"devices",
                                    {{{"kind", device.kind},
                                      {"name", device.name},
@@ -43,6 +48,9 @@ Command add_doctor(CLI::App& app) {
     std::printf("  features: %s\n", fmt::format("{}", fmt::join(device.features, " ")).c_str());
     std::printf("  tactics: %zu\n", tactics.size());
     for (const std::string& id : tactics) std::printf("    %s\n", id.c_str());
+    std::printf("images that ImageDecoder takes:\n");
+    for (const images::Format& format : formats)
+      std::printf("  %s: %s\n", std::string(format.name).c_str(), format.status.to_string().c_str());
     return Status::ok();
   };
 }

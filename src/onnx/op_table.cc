@@ -14,8 +14,6 @@
 namespace ingot::onnx {
 namespace {
 
-constexpr std::string_view kNoCodecs = "image codecs are no part of the engine; decode images before they are bound";
-
 // clang-format off
 constexpr auto kRows = std::to_array<OpRow>({
     {.op = "Abs"}, {.op = "Acos"}, {.op = "Acosh", .since = 9}, {.op = "Add"}, {.op = "AffineGrid", .since = 20},
@@ -45,8 +43,7 @@ constexpr auto kRows = std::to_array<OpRow>({
     {.op = "GroupNormalization", .since = 18, .upgrade = upgrade_group_normalization},
     {.op = "HammingWindow", .since = 17}, {.op = "HannWindow", .since = 17}, {.op = "HardSigmoid"},
     {.op = "HardSwish", .since = 14}, {.op = "Hardmax", .upgrade = upgrade_softmax}, {.op = "Identity"}, {.op = "If"},
-    {.op = "ImageDecoder", .since = 20, .refusal = kNoCodecs}, {.op = "InstanceNormalization"}, {.op = "IsInf", .since = 10},
-    {.op = "IsNaN", .since = 9}, {.op = "LRN"}, {.op = "LSTM"}, {.op = "LayerNormalization", .since = 17},
+    {.op = "ImageDecoder", .since = 20}, {.op = "InstanceNormalization"}, {.op = "IsInf", .since = 10}, {.op = "IsNaN", .since = 9}, {.op = "LRN"}, {.op = "LSTM"}, {.op = "LayerNormalization", .since = 17},
     {.op = "LeakyRelu"}, {.op = "Less"}, {.op = "LessOrEqual", .since = 12}, {.op = "LinearAttention", .since = 27},
     {.op = "Log"}, {.op = "LogSoftmax", .upgrade = upgrade_softmax}, {.op = "Loop"}, {.op = "LpNormalization"},
     {.op = "LpPool", .upgrade = upgrade_pool}, {.op = "MatMul"}, {.op = "MatMulInteger", .since = 10}, {.op = "Max"},

@@ -109,6 +109,13 @@ Status infer_det(InferContext& ctx) {
   return Status::ok();
 }
 
+Status infer_image_decoder(InferContext& ctx) {
+  INGOT_RETURN_IF_ERROR(expect_rank(ctx, 0, 1, 1));
+  INGOT_ASSIGN_OR_RETURN(const std::string format, text_choice(ctx, "pixel_format", {"RGB", "BGR", "Grayscale"}));
+  ctx.set_tensor(0, DType::u8, SymShape{ctx.unknown_dim(), ctx.unknown_dim(), Dim(format == "Grayscale" ? 1 : 3)});
+  return Status::ok();
+}
+
 }  // namespace
 
 void add_vision_ops(Table& table) {
@@ -132,6 +139,8 @@ void add_vision_ops(Table& table) {
   table.push_back(
       make_op("Col2Im", "input image_shape:i64 block_shape:i64", "output", infer_col2im,
               {{"dilations", AttrKind::integers}, {"pads", AttrKind::integers}, {"strides", AttrKind::integers}}));
+  table.push_back(
+      make_op("ImageDecoder", "encoded_stream:u8", "image", infer_image_decoder, {{"pixel_format", AttrKind::text}}));
   table.push_back(make_op("Det", "X:F", "Y", infer_det));
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// AffineGrid, Col2Im, MaxUnpool and Det.
+// AffineGrid, Col2Im, MaxUnpool, Det and ImageDecoder.
 #include <algorithm>
 #include <cmath>
 
+#include "images/decode.h"
 #include "reference/families.h"
 #include "reference/window.h"
 
@@ -154,11 +155,19 @@ Result<Outputs> evaluate_det(const Call& call) {
   return single_output(output_type(call, 0, x->dtype()), shape, values);
 }
 
+Result<Outputs> evaluate_image_decoder(const Call& call) {
+  INGOT_ASSIGN_OR_RETURN(const HostTensor* file, numeric_operand(call, 0, "encoded_stream"));
+  const std::string name = call.attrs->get_string("pixel_format", "RGB");
+  const std::optional<images::PixelFormat> format = images::pixel_format_from_string(name);
+  if (!format) return invalid_argument("attribute pixel_format is '{}', not RGB, BGR or Grayscale", name);
+  INGOT_ASSIGN_OR_RETURN(HostTensor image, images::decode(file->bytes(), *format));
+  return outputs_of(std::move(image));
+}
+
 constexpr Row kRows[] = {
-    {"AffineGrid", evaluate_affine_grid},
-    {"Col2Im", evaluate_col2im},
-    {"MaxUnpool", evaluate_max_unpool},
-    {"Det", evaluate_det},
+    {"AffineGrid", evaluate_affine_grid},     {"Col2Im", evaluate_col2im},
+    {"MaxUnpool", evaluate_max_unpool},       {"Det", evaluate_det},
+    {"ImageDecoder", evaluate_image_decoder},
 };
 
 }  // namespace
