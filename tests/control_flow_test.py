@@ -141,6 +141,31 @@ def test_scan_axes_and_directions(steps):
                   "B": rng.standard_normal((steps, 2)).astype(np.float32)})
 
 
+@pytest.mark.parametrize("fixed", [True, False], ids=["fixed", "dynamic"])
+@pytest.mark.parametrize("lengths", [None, [5, 5, 5], [1, 5, 3]], ids=["whole", "full", "short"])
+@pytest.mark.parametrize("directions", [[0, 0], [1, 0]])
+def test_scan_of_batches(fixed, lengths, directions):
+    """Opset 8: a batch in front of everything, sequences of different lengths; the body captures."""
+    body = graph([("Add", "s a", "t"), ("Mul", "t factor", "next"), ("Sub", "p t", "p_next"), ("MatMul", "next w", "o"),
+                  ("Concat", "b t", "joined", dict(axis=0))],
+                 [value("s", FLOAT, [2]), value("p", FLOAT, [2]), value("a", FLOAT, [2]), value("b", FLOAT, [3])],
+                 [value("next", FLOAT, [2]), value("p_next", FLOAT, [2]), value("o", FLOAT, [4]),
+                  value("joined", FLOAT, [5])])
+    batch, steps = (3, 5) if fixed else ("B", "T")
+    rng = np.random.default_rng(3)
+    feed = {"s0": (batch, 2), "p0": (batch, 2), "A": (batch, steps, 2), "B": (batch, steps, 3), "factor": (2,)}
+    inputs = [value(name, FLOAT, shape) for name, shape in feed.items()]
+    feed = {name: rng.standard_normal([{"B": 3, "T": 5}.get(d, d) for d in shape]).astype(np.float32)
+            for name, shape in feed.items()}
+    if lengths is not None:
+        inputs.append(value("lengths", INT64, [batch]))
+        feed["lengths"] = np.array(lengths)
+    scan = ("Scan", f"{'-' if lengths is None else 'lengths'} s0 p0 A B", "last p O J",
+            dict(body=body, num_scan_inputs=2, directions=directions))
+    check(model([scan], inputs, [value("last"), value("p"), value("O"), value("J")],
+                [constant("w", rng.standard_normal((2, 4)).astype(np.float32))], opset=8), feed)
+
+
 @pytest.mark.parametrize("threshold", [-10, 1])
 def test_nested_with_data_dependent_shapes(threshold):
     loop = graph([("Add", "s s", "next"), ("Greater", "next limit", "g"), ("NonZero", "g", "found"),

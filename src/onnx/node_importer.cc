@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "onnx/constant_node.h"
+#include "onnx/control_flow.h"
 #include "onnx/deform_spellings.h"
 #include "onnx/flex_attention.h"
 #include "onnx/graph_importer.h"
@@ -36,7 +37,7 @@ std::vector<std::string> output_names(const NodeProto& node, const Scope& scope)
 
 struct NodeAttributes {
   Attrs plain;
-  std::vector<std::pair<std::string, const GraphProto*>> bodies;
+  NamedBodies bodies;
 };
 
 Result<NodeAttributes> read_attributes(ModelContext& context, const NodeProto& node, const Scope& scope,
@@ -69,85 +70,6 @@ Status bind_outputs(const NodeProto& node, const NodeDraft& draft, ir::NodeId la
     INGOT_RETURN_IF_ERROR(scope.define(node.output(i), value));
   }
   return Status::ok();
-}
-
-// What the bodies take from outside, each once.
-Result<std::vector<Capture>> find_captures(const NodeAttributes& attributes, const Scope& scope) {
-  std::vector<Capture> captures;
-  for (const auto& [attribute, body] : attributes.bodies) {
-    for (const std::string& name : free_names(*body)) {
-      if (std::ranges::any_of(captures, [&](const Capture& capture) { return capture.name == name; })) continue;
-      INGOT_ASSIGN_OR_RETURN(const ir::ValueId value, scope.find(name));
-      captures.push_back({name, value});
-    }
-  }
-  return captures;
-}
-
-// What the own inputs of a body are known to be from the node's operands alone.
-Result<std::vector<ir::Type>> body_operands(const NodeDraft& draft) {
-  std::vector<ir::Type> types;
-  if (draft.op == "Loop") {
-    types = {ir::Type::tensor(DType::i64, SymShape{}), ir::Type::tensor(DType::boolean, SymShape{})};
-    for (std::size_t i = 2; i < draft.inputs.size(); ++i) {
-      ir::Type type = draft.has_input(i) ? draft.input_type(i) : ir::Type{};
-      type.shape.reset();  // may change from one iteration to the next
-      types.push_back(std::move(type));
-    }
-  }
-  if (draft.op == "SequenceMap") {
-    for (std::size_t i = 0; i < draft.inputs.size(); ++i) {
-      const ir::Type type = draft.has_input(i) ? draft.input_type(i) : ir::Type{};
-      types.push_back(type.kind == ir::Type::Kind::sequence ? *type.element : type);
-    }
-  }
-  if (draft.op == "Scan") {
-    INGOT_ASSIGN_OR_RETURN(const std::int64_t scanned, draft.read_or<std::int64_t>("num_scan_inputs", 0));
-    const auto count = static_cast<std::int64_t>(draft.inputs.size());
-    if (scanned < 1 || scanned > count)
-      return invalid_argument("num_scan_inputs is {}, with {} inputs", scanned, count);
-    for (std::size_t i = 0; i < draft.inputs.size(); ++i) {
-      ir::Type type = draft.has_input(i) ? draft.input_type(i) : ir::Type{};
-      if (static_cast<std::int64_t>(i) >= count - scanned) type.shape.reset();  // one slice of it
-      types.push_back(std::move(type));
-    }
-  }
-  return types;
-}
-
-Status import_with_bodies(ModelContext& context, const NodeProto& node, const NodeAttributes& attributes,
-                          NodeDraft& draft, Scope& scope) {
-  INGOT_ASSIGN_OR_RETURN(const std::vector<Capture> captures, find_captures(attributes, scope));
-  INGOT_ASSIGN_OR_RETURN(const std::vector<ir::Type> operands, body_operands(draft));
-  std::vector<std::pair<std::string, std::shared_ptr<ir::Graph>>> bodies;
-  for (const auto& [name, proto] : attributes.bodies) {
-    auto body = import_body(context, *proto, scope, operands, captures);
-    if (!body.is_ok()) return std::move(body).status().annotate(name);
-    bodies.emplace_back(name, std::move(*body));
-  }
-  if (draft.op == "Loop") draft.inputs.resize(std::max<std::size_t>(draft.inputs.size(), 2), ir::kNoValue);
-  std::int64_t captured = 0;
-  for (const Capture& capture : captures) {
-    if (capture.outer == ir::kNoValue || scope.graph.constant(capture.outer) != nullptr) continue;
-    draft.inputs.push_back(capture.outer);
-    ++captured;
-  }
-  if (captured > 0 && draft.op != "If") draft.attrs.set("captures", captured);
-  if (!bodies.empty()) {
-    // The body's first output is Loop's condition.
-    const std::size_t body_outputs = bodies.front().second->outputs().size();
-    const std::size_t wanted = draft.op == "Loop" ? std::max<std::size_t>(body_outputs, 1) - 1 : body_outputs;
-    draft.outputs.resize(std::max(draft.outputs.size(), wanted));
-  }
-  INGOT_ASSIGN_OR_RETURN(std::vector<ops::InferredOutput> inferred,
-                         ops::infer(scope.graph, draft.op, draft.attrs, draft.inputs, draft.outputs.size(), bodies));
-  std::vector<ir::Graph::NewOutput> outputs;
-  for (std::size_t i = 0; i < inferred.size(); ++i)
-    outputs.push_back({draft.outputs[i], std::move(inferred[i].type), draft.has_output(i)});
-  INGOT_ASSIGN_OR_RETURN(const ir::NodeId id,
-                         scope.graph.add_node(draft.op, draft.name, draft.inputs, draft.attrs, std::move(outputs)));
-  scope.graph.node(id).subgraphs = std::move(bodies);
-  return bind_outputs(node, draft, id, scope);
 }
 
 // Known when the graph's constants and sizes decide it.
@@ -197,7 +119,8 @@ Status import_by_row(ModelContext& context, const NodeProto& node, const OpRow& 
     if (!attributes.bodies.empty())
       INGOT_RETURN_IF_ERROR(lower_flex_attention(context, attributes.bodies, draft, scope));
   } else if (!attributes.bodies.empty()) {
-    return import_with_bodies(context, node, attributes, draft, scope);
+    INGOT_ASSIGN_OR_RETURN(const ir::NodeId with_bodies, import_with_bodies(context, attributes.bodies, draft, scope));
+    return bind_outputs(node, draft, with_bodies, scope);
   }
   INGOT_ASSIGN_OR_RETURN(const ir::NodeId id, ops::add_node(scope.graph, draft.op, draft.name, std::move(draft.inputs),
                                                             std::move(draft.attrs), draft.outputs));

@@ -66,7 +66,7 @@ constexpr auto kRows = std::to_array<OpRow>({
     {.op = "Reshape"}, {.op = "Resize", .since = 10, .upgrade = upgrade_resize},
     {.op = "ReverseSequence", .since = 10}, {.op = "RoiAlign", .since = 10, .upgrade = upgrade_roi_align},
     {.op = "RotaryEmbedding", .since = 23}, {.op = "Round", .since = 11}, {.op = "STFT", .since = 17},
-    {.op = "Scan", .since = 9}, {.op = "Scatter", .since = 9, .until = 10, .canonical = "ScatterElements"},
+    {.op = "Scan", .since = 8}, {.op = "Scatter", .since = 9, .until = 10, .canonical = "ScatterElements"},
     {.op = "ScatterElements", .since = 11}, {.op = "ScatterND", .since = 11}, {.op = "Selu"},
     {.op = "SequenceAt", .since = 11}, {.op = "SequenceConstruct", .since = 11}, {.op = "SequenceEmpty", .since = 11},
     {.op = "SequenceErase", .since = 11}, {.op = "SequenceInsert", .since = 11},
