@@ -5,34 +5,19 @@
 Exits with 1 when the engine disagrees with the outputs that PyTorch recorded. Needs: NumPy and the `ingot` command.
 """
 import argparse
-import json
 import os
 import pathlib
-import shlex
-import subprocess
 import sys
 
 import numpy as np
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from shell import Cli, relative_error  # noqa: E402
+
 TOLERANCE = 1e-4  # largest error, relative to the outputs' root mean square
 SHADES = " .:-=+*#%@"
-
-
-class Cli:
-    """Runs `ingot`, showing each command before its output."""
-
-    def __init__(self, program: pathlib.Path):
-        self.program = program
-
-    def __call__(self, *arguments, capture: bool = False) -> str:
-        shown = [os.path.relpath(a) if isinstance(a, pathlib.Path) else str(a) for a in arguments]
-        print(f"\n$ ingot {shlex.join(shown)}", flush=True)
-        done = subprocess.run([self.program, *shown], stdin=subprocess.DEVNULL, text=True,
-                              stdout=subprocess.PIPE if capture else None)
-        if done.returncode != 0:
-            sys.exit(f"error: 'ingot {shown[0]}' ended with exit code {done.returncode}")
-        return done.stdout or ""
 
 
 def draw(image: np.ndarray) -> str:
@@ -76,13 +61,10 @@ def main() -> int:
     print(f"the engine reads: {picture_digit}")
 
     print("\n5. Measure it.")
-    latency = json.loads(ingot("bench", plan, "--json", capture=True))
-    show_latency(latency)
+    show_latency(ingot.bench(plan))
 
-    if scores.shape != expected.shape:
-        sys.exit(f"error: the engine's output has shape {scores.shape}, PyTorch's {expected.shape}")
+    relative = relative_error(scores, expected)
     error = np.abs(scores - expected).max()
-    relative = float(error / np.sqrt(np.mean(np.square(expected, dtype=np.float64))))
     same = int((scores.argmax(1) == expected.argmax(1)).sum())
     print(f"\naccuracy               {100 * (scores.argmax(1) == labels).mean():.2f} %"
           f"  (PyTorch: {100 * (expected.argmax(1) == labels).mean():.2f} %)")

@@ -18,10 +18,9 @@ using ir::ValueId;
 
 class Interpreter {
  public:
-  using Observe = std::function<void(const std::string&, const HostTensor&)>;
   // `symbols` are those that mean something around the graph.
-  Interpreter(const ir::Graph& graph, const Observe& observe, SymbolValues symbols = {})
-      : graph_(graph), observe_(observe), symbols_(std::move(symbols)) {}
+  Interpreter(const ir::Graph& graph, const Revise& revise, SymbolValues symbols = {})
+      : graph_(graph), revise_(revise), symbols_(std::move(symbols)) {}
 
   Result<Objects> run(const Objects& inputs) {
     for (std::size_t i = 0; i < graph_.inputs().size(); ++i) {
@@ -93,7 +92,7 @@ class Interpreter {
     }
     if (!node.subgraphs.empty()) {
       const auto body = [&](const ir::Graph& graph, const Objects& operands) {
-        static const Observe kNobody;
+        static const Revise kNobody;
         return Interpreter(graph, kNobody, symbols_).run(operands);
       };
       return run_bodies(graph_, node, inputs, body);
@@ -135,8 +134,8 @@ class Interpreter {
       if (id == ir::kNoValue || i >= results.size()) continue;
       const ir::Value& value = graph_.value(id);
       INGOT_RETURN_IF_ERROR(bind_shape(value, results[i]));
-      if (observe_ && value.type.is_tensor() && results[i].items.size() == 1)
-        observe_(value.name, *results[i].items[0]);
+      if (revise_ && value.type.is_tensor() && results[i].items.size() == 1)
+        results[i].items[0] = revise_(value, std::move(results[i].items[0]));
       values_.insert_or_assign(id, std::move(results[i]));
     }
     // A network's activations do not all fit in memory: drop what nobody needs any more.
@@ -146,7 +145,7 @@ class Interpreter {
   }
 
   const ir::Graph& graph_;
-  const Observe& observe_;
+  const Revise& revise_;
   std::map<ValueId, Object> values_;
   std::map<ValueId, int> uses_;
   SymbolValues symbols_;
@@ -159,8 +158,7 @@ bool is_sequence(const ir::Type& type) {
 
 }  // namespace
 
-Result<TensorMap> run_graph(const ir::Graph& graph, const TensorMap& inputs,
-                            const std::function<void(const std::string&, const HostTensor&)>& observe) {
+Result<TensorMap> run_graph(const ir::Graph& graph, const TensorMap& inputs, const Revise& revise) {
   const NamedTensors given(inputs.begin(), inputs.end());
   Objects operands;
   for (const ValueId id : graph.inputs()) {
@@ -169,7 +167,7 @@ Result<TensorMap> run_graph(const ir::Graph& graph, const TensorMap& inputs,
     if (!object && value.type.is_tensor()) return not_found("input '{}' is not given", value.name);
     operands.push_back(object ? std::move(*object) : Object{value.type.kind != ir::Type::Kind::optional, {}});
   }
-  INGOT_ASSIGN_OR_RETURN(const Objects results, Interpreter(graph, observe).run(operands));
+  INGOT_ASSIGN_OR_RETURN(const Objects results, Interpreter(graph, revise).run(operands));
   NamedTensors outputs;
   for (std::size_t i = 0; i < results.size(); ++i)
     append_tensors(graph.output_names()[i], results[i], is_sequence(graph.value(graph.outputs()[i]).type), outputs);

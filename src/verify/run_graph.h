@@ -15,9 +15,11 @@ namespace ingot::verify {
 
 using TensorMap = std::map<std::string, HostTensor, std::less<>>;
 
-// Outputs by name. `observe`, when given, sees every intermediate value as it is computed.
-Result<TensorMap> run_graph(const ir::Graph& graph, const TensorMap& inputs,
-                            const std::function<void(const std::string& name, const HostTensor&)>& observe = {});
+// Sees every tensor as it is computed, bodies aside, and gives the tensor that the rest of the graph shall see.
+using Revise = std::function<TensorPtr(const ir::Value&, TensorPtr)>;
+
+// Outputs by name.
+Result<TensorMap> run_graph(const ir::Graph& graph, const TensorMap& inputs, const Revise& revise = {});
 
 // Random inputs for a graph: floats normal, booleans true, integers 0 (always valid as indices) or uniform below
 // `limit`.
