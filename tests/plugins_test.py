@@ -244,6 +244,21 @@ def test_exported_creators(plugins, tmp_path, rng, attributes, factor):
     np.testing.assert_array_equal(y, factor * x)
 
 
+def test_exported_creators_of_version_2(plugins, tmp_path, rng):
+    x = normal(rng, 4)
+    np.testing.assert_array_equal(run(tmp_path, [plugins / "v10_exported.so"], "HalfOf", {"x": x})["y"], x / 2)
+
+
+def test_a_collection_is_initialised(plugins, tmp_path, rng):
+    y = run(tmp_path, [plugins / "v8_collection.so"], "GridAnchors", {"x": normal(rng, 2, 3, 4, 5)}, minSize=7.0)["y"]
+    np.testing.assert_array_equal(y, np.tile(np.arange(7, 27, dtype=np.float32), 2).reshape(2, 4, 5))
+
+
+def test_the_namespace_is_named(plugins, tmp_path, rng):
+    error = error_of(tmp_path, [plugins / "native_scale.so"], "PowerScale", {"x": normal(rng, 4)}, domain="dem")
+    assert 'the loaded plugins have PowerScale in domain "demo" only' in error
+
+
 def test_fields_of_every_kind(plugins, tmp_path):
     kinds = {"float32": 1, "float64": 2, "int8": 3, "int16": 4, "int32": 5, "char": 6, "dims": 7, "int64": 10}
     tensor = onnx.numpy_helper.from_array(np.array([1.5, -2], np.float32), "t")
@@ -413,7 +428,7 @@ def test_a_plan_without_its_library(plugins, tmp_path, rng):
     np.savez(tmp_path / "in.npz", x=normal(rng, 3))
     done = ingot_cli.run("run", tmp_path / "m.plan", "--inputs", tmp_path / "in.npz")
     assert not done.ok
-    for part in ["demo::PowerScale", "'demo' 1.0.0", "interface 1.0", "native_scale.so", "no plugin library is loaded"]:
+    for part in ["demo::PowerScale", "'demo' 1.0.0", "interface 1.0", "native_scale.so", "(step 'the_node", "no plugin library is loaded"]:
         assert part in done.stderr, done.stderr
 
 
@@ -426,10 +441,13 @@ def test_an_embedded_library(plugins, tmp_path, rng):
     np.savez(tmp_path / "in.npz", x=x)
     rest = ["--inputs", tmp_path / "in.npz", "--output", tmp_path / "o.npz"]
     done = ingot_cli.run("run", tmp_path / "m.plan", *rest)
-    assert not done.ok and "has to be allowed" in done.stderr, done.stderr
+    assert not done.ok and "--allow-embedded-plugins" in done.stderr, done.stderr
     done = ingot_cli.run("run", tmp_path / "m.plan", *rest, "--allow-embedded-plugins")
     assert done.ok, done.stderr
     np.testing.assert_array_equal(np.load(tmp_path / "o.npz")["y"], 2 * x)
+    for command in (["bench", tmp_path / "m.plan"], ["verify", path, "--plan", tmp_path / "m.plan", "--per-layer"]):
+        done = ingot_cli.run(*command, "--allow-embedded-plugins")
+        assert done.ok, done.stderr
 
 
 # ---- ingot plugin ----------------------------------------------------------------------------------------------------

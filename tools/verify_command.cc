@@ -116,15 +116,19 @@ void print_json(const std::vector<verify::OutputReport>& outputs, const std::vec
 
 Status run(const Arguments& arguments) {
   INGOT_RETURN_IF_ERROR(load_plugins(arguments.engine));
+  std::shared_ptr<const Engine> engine;
+  // The plan first: it may hold the plugin libraries that the model needs.
+  if (!arguments.plan.empty()) {
+    INGOT_ASSIGN_OR_RETURN(engine, load_engine(arguments.engine, arguments.plan));
+  }
   INGOT_ASSIGN_OR_RETURN(const Model model, load_model(arguments.model));
   INGOT_ASSIGN_OR_RETURN(const builder::BuildOptions options, build_options(arguments.engine, model, arguments.model));
-  std::shared_ptr<const Engine> engine;
-  if (arguments.plan.empty()) {
+  if (engine == nullptr) {
     INGOT_ASSIGN_OR_RETURN(const builder::BuiltPlan built, builder::build(*model.graph, options));
     INGOT_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, plan::write(built.plan));
-    INGOT_ASSIGN_OR_RETURN(engine, Engine::load_bytes(bytes));
-  } else {
-    INGOT_ASSIGN_OR_RETURN(engine, Engine::load_file(arguments.plan));
+    LoadOptions load;
+    load.cuda_device = std::max(0, options.cuda_device);
+    INGOT_ASSIGN_OR_RETURN(engine, Engine::load_bytes(bytes, load));
   }
   INGOT_ASSIGN_OR_RETURN(const verify::TensorMap inputs, make_inputs(arguments, model, options, *engine));
   INGOT_ASSIGN_OR_RETURN(const verify::TensorMap reference, make_reference(arguments, model, inputs));

@@ -55,6 +55,25 @@ std::string operators_text(const Library& library) {
   return fmt::format("{} with {}", library.describe(), fmt::join(names, ", "));
 }
 
+// What could be loaded by its bare name: " has libdemo.so, liby.so".
+std::string plugin_path_text() {
+  std::vector<std::string> found;
+  const std::vector<std::string> folders = list_of("INGOT_PLUGIN_PATH");
+  for (const std::string& folder : folders) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder, error))
+      if (entry.path().extension() == ".so") found.push_back(entry.path().filename().string());
+  }
+  if (folders.empty()) return " is not set";
+  std::ranges::sort(found);
+  constexpr std::size_t kMost = 16;
+  const std::size_t more = found.size() > kMost ? found.size() - kMost : 0;
+  found.resize(found.size() - more);
+  return found.empty() ? " has none"
+                       : fmt::format(" has {}{}", fmt::join(found, ", "),
+                                     more > 0 ? fmt::format(" and {} more", more) : "");
+}
+
 bool is_same_domain(std::string_view a, std::string_view b) {
   const auto canonical = [](std::string_view domain) { return domain == "ai.onnx" ? std::string_view() : domain; };
   return canonical(a) == canonical(b);
@@ -146,7 +165,9 @@ const Operator* Registry::find_node(std::string_view domain, std::string_view na
 
 std::string Registry::list_loaded() const {
   if (libraries_.empty())
-    return "no plugin library is loaded (command line: --plugins LIB.so; environment: INGOT_PLUGINS)";
+    return fmt::format(
+        "no plugin library is loaded (command line: --plugins LIB.so; environment: INGOT_PLUGINS; INGOT_PLUGIN_PATH{})",
+        plugin_path_text());
   std::vector<std::string> texts;
   for (const auto& library : libraries_) texts.push_back(operators_text(*library));
   return fmt::format("loaded plugin libraries: {}", fmt::join(texts, "; "));
@@ -168,6 +189,13 @@ std::string Registry::explain(std::string_view domain, std::string_view name, st
       }))
     return fmt::format("the loaded plugins for domain \"{}\" have no operator {}{}; {}", domain, name,
                        suggestion(name, in_domain), list_loaded());
+  // The name is right, the domain is not.
+  for (const auto& [key, op] : operators_)
+    if (op->name() == name)
+      return fmt::format(
+          "the loaded plugins have {} in domain \"{}\" only: give the node that domain, or an attribute "
+          "plugin_namespace; {}",
+          name, op->domain(), list_loaded());
   const std::string wanted = domain.empty() ? fmt::format("operator {}", name) : fmt::format("domain \"{}\"", domain);
   return fmt::format("no plugin library that serves {} is loaded{}; {}", wanted, suggestion(name, in_domain),
                      list_loaded());

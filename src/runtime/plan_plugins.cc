@@ -49,15 +49,31 @@ std::vector<std::string> missing_operators(const plan::PluginLibrary& library) {
 
 }  // namespace
 
+// The first step that needs one of the operators: " (step 'node')".
+std::string user_of(const plan::Plan& plan, const std::vector<std::string>& operators) {
+  const auto find = [&](const plan::Program& program) -> std::string {
+    for (const plan::Step& step : program.steps)
+      if (std::ranges::find(operators, step.problem.substr(0, step.problem.find('('))) != operators.end())
+        return fmt::format(" (step '{}')", step.name);
+    return "";
+  };
+  std::string found = find(plan);
+  for (std::size_t i = 0; found.empty() && i < plan.programs.size(); ++i) found = find(plan.programs[i]);
+  return found;
+}
+
 Status require_plugins(const plan::Plan& plan, bool allow_embedded) {
   for (const plan::PluginLibrary& library : plan.plugins) {
     if (!missing_operators(library).empty() && library.blob >= 0 && allow_embedded)
       INGOT_RETURN_IF_ERROR(load_embedded(library, plan.blobs[static_cast<std::size_t>(library.blob)]));
     const std::vector<std::string> missing = missing_operators(library);
     if (!missing.empty())
-      return not_found("the plan needs {} of {}{}; {}", fmt::join(missing, ", "), describe(library),
-                       library.blob >= 0 && !allow_embedded ? " (the plan holds it; loading it has to be allowed)" : "",
-                       plugin::Registry::global().loaded_text());
+      return not_found(
+          "the plan needs {}{} of {}{}; {}", fmt::join(missing, ", "), user_of(plan, missing), describe(library),
+          library.blob >= 0 && !allow_embedded
+              ? " (the plan holds the library: --allow-embedded-plugins, in the API allow_embedded_plugins, runs it)"
+              : "",
+          plugin::Registry::global().loaded_text());
     for (const std::string& op : library.operators) {
       const plugin::Library& loaded = *plugin::find_operator(op)->library;
       if (loaded.name == library.name && loaded.hash == library.hash) continue;

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "NvInferRuntime.h"
+#include "volume.h"
 
 class DynamicBase : public nvinfer1::IPluginV2DynamicExt {
  public:
@@ -70,10 +70,4 @@ std::vector<T> readField(nvinfer1::PluginFieldCollection const& fc, char const* 
       return std::vector<T>(static_cast<T const*>(fc.fields[i].data),
                             static_cast<T const*>(fc.fields[i].data) + fc.fields[i].length);
   return {};
-}
-
-inline int64_t volume(nvinfer1::Dims const& dims) {
-  int64_t out = 1;
-  for (int32_t i = 0; i < dims.nbDims; ++i) out *= dims.d[i];
-  return out;
 }

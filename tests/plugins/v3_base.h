@@ -6,7 +6,7 @@
 #include <cstring>
 #include <vector>
 
-#include "NvInferRuntime.h"
+#include "volume.h"
 
 template <typename Self, typename Build = nvinfer1::IPluginV3OneBuild>
 class V3Base : public nvinfer1::IPluginV3,
@@ -69,9 +69,3 @@ class V3Creator : public nvinfer1::IPluginCreatorV3One {
  private:
   nvinfer1::PluginFieldCollection mNone{0, nullptr};
 };
-
-inline int64_t volume(nvinfer1::Dims const& dims) {
-  int64_t out = 1;
-  for (int32_t i = 0; i < dims.nbDims; ++i) out *= dims.d[i];
-  return out;
-}

@@ -1,6 +1,81 @@
 // SPDX-License-Identifier: Apache-2.0
 // TensorRT's plugin classes for Ingot: sources written for releases 7.1 to 10.16 compile against this folder, and the
-// shared library that comes out is an Ingot plugin (docs/tensorrt_plugins.md).
+// shared library that comes out is an Ingot plugin (docs/tensorrt_plugins.md). Of the network's layers there are the
+// enumerations, which some plugins take as attributes.
 #pragma once
+#pragma GCC system_header
 
 #include "NvInferRuntime.h"
+
+namespace nvinfer1 {
+
+class IBuilder;
+class IBuilderConfig;
+class ILayer;
+class INetworkDefinition;
+class IPluginV2Layer;
+class IPluginV3Layer;
+class ITensor;
+
+enum class ActivationType : std::int32_t {
+  kRELU = 0,
+  kSIGMOID = 1,
+  kTANH = 2,
+  kLEAKY_RELU = 3,
+  kELU = 4,
+  kSELU = 5,
+  kSOFTSIGN = 6,
+  kSOFTPLUS = 7,
+  kCLIP = 8,
+  kHARD_SIGMOID = 9,
+  kSCALED_TANH = 10,
+  kTHRESHOLDED_RELU = 11,
+  kGELU_ERF = 12,
+  kGELU_TANH = 13
+};
+enum class ElementWiseOperation : std::int32_t {
+  kSUM = 0,
+  kPROD = 1,
+  kMAX = 2,
+  kMIN = 3,
+  kSUB = 4,
+  kDIV = 5,
+  kPOW = 6,
+  kFLOOR_DIV = 7,
+  kAND = 8,
+  kOR = 9,
+  kXOR = 10,
+  kEQUAL = 11,
+  kGREATER = 12,
+  kLESS = 13
+};
+enum class PoolingType : std::int32_t { kMAX = 0, kAVERAGE = 1, kMAX_AVERAGE_BLEND = 2 };
+enum class PaddingMode : std::int32_t {
+  kEXPLICIT_ROUND_DOWN = 0,
+  kEXPLICIT_ROUND_UP = 1,
+  kSAME_UPPER = 2,
+  kSAME_LOWER = 3
+};
+enum class ScaleMode : std::int32_t { kUNIFORM = 0, kCHANNEL = 1, kELEMENTWISE = 2 };
+enum class ReduceOperation : std::int32_t { kSUM = 0, kPROD = 1, kMAX = 2, kMIN = 3, kAVG = 4 };
+enum class TopKOperation : std::int32_t { kMAX = 0, kMIN = 1 };
+enum class MatrixOperation : std::int32_t { kNONE = 0, kTRANSPOSE = 1, kVECTOR = 2 };
+enum class InterpolationMode : std::int32_t { kNEAREST = 0, kLINEAR = 1, kCUBIC = 2 };
+using ResizeMode = InterpolationMode;
+enum class SampleMode : std::int32_t {
+  kSTRICT_BOUNDS = 0,
+  kDEFAULT = kSTRICT_BOUNDS,
+  kWRAP = 1,
+  kCLAMP = 2,
+  kFILL = 3,
+  kREFLECT = 4
+};
+using SliceMode = SampleMode;
+enum class GatherMode : std::int32_t { kDEFAULT = 0, kELEMENT = 1, kND = 2 };
+enum class ScatterMode : std::int32_t { kELEMENT = 0, kND = 1 };
+
+struct Permutation {
+  std::int32_t order[Dims::MAX_DIMS];
+};
+
+}  // namespace nvinfer1

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fields, capabilities, resources and creators of plugins, as far as both generations share them.
 #pragma once
+#pragma GCC system_header
 
 #include "NvInferRuntimeBase.h"
 
@@ -36,14 +37,12 @@ class PluginField {
 };
 
 struct PluginFieldCollection {
-  std::int32_t nbFields;
-  PluginField const* fields;
+  std::int32_t nbFields{};
+  PluginField const* fields{};
 };
 
 enum class PluginCapabilityType : std::int32_t { kCORE = 0, kBUILD = 1, kRUNTIME = 2 };
 enum class TensorRTPhase : std::int32_t { kBUILD = 0, kRUNTIME = 1 };
-
-inline namespace v_1_0 {
 
 class IPluginCapability : public IVersionedInterface {};
 
@@ -73,5 +72,19 @@ class IPluginCreatorV3One : public IPluginCreatorInterface {
   virtual AsciiChar const* getPluginNamespace() const { return ""; }
 };
 
+namespace impl {
+template <>
+struct EnumMaxImpl<PluginFieldType> {
+  static constexpr std::int32_t kVALUE = 14;
+};
+}  // namespace impl
+
+namespace v_1_0 {
+using nvinfer1::IPluginCapability;
+using nvinfer1::IPluginCreatorInterface;
+using nvinfer1::IPluginCreatorV3One;
+using nvinfer1::IPluginResource;
+using nvinfer1::IPluginV3;
 }  // namespace v_1_0
+
 }  // namespace nvinfer1

@@ -4,6 +4,7 @@
 // Written for Ingot so that plugin sources compile unchanged; docs/tensorrt_plugins.md says what is covered. No virtual
 // function is declared noexcept, so overrides with and without it compile.
 #pragma once
+#pragma GCC system_header
 
 #include <cstddef>
 #include <cstdint>
@@ -23,8 +24,10 @@ typedef struct CUstream_st* cudaStream_t;
 typedef struct CUevent_st* cudaEvent_t;
 #endif
 
+extern "C" {
 struct cublasContext;
 struct cudnnContext;
+}
 
 #ifndef TENSORRTAPI
 #define TENSORRTAPI __attribute__((visibility("default")))
@@ -34,13 +37,8 @@ struct cudnnContext;
 #define TRT_DEPRECATED_ENUM
 #define TRT_DEPRECATED_API
 #endif
-// Before release 8 nothing was noexcept; some sources use the macro of that name.
 #ifndef TRTNOEXCEPT
-#if NV_TENSORRT_MAJOR >= 8
-#define TRTNOEXCEPT noexcept
-#else
 #define TRTNOEXCEPT
-#endif
 #endif
 #ifndef _TENSORRT_OVERRIDE
 #define _TENSORRT_OVERRIDE override
@@ -54,11 +52,17 @@ using AsciiChar = char_t;
 
 class IErrorRecorder;
 class IGpuAllocator;
-class INetworkDefinition;
-class ITensor;
-class IBuilder;
-class ICudaEngine;
-class IExecutionContext;
+
+namespace impl {
+template <typename T>
+struct EnumMaxImpl;
+}  // namespace impl
+
+// How many enumerators an enumeration has.
+template <typename T>
+constexpr std::int32_t EnumMax() noexcept {
+  return impl::EnumMaxImpl<T>::kVALUE;
+}
 
 enum class DataType : std::int32_t {
   kFLOAT = 0,
@@ -94,6 +98,7 @@ enum class TensorFormat : std::int32_t {
   kDHWC = 12
 };
 using PluginFormat = TensorFormat;
+using TensorFormats = std::uint32_t;
 
 #ifdef INGOT_TENSORRT_DIMS32
 using DimSize = std::int32_t;
@@ -101,9 +106,7 @@ using DimSize = std::int32_t;
 using DimSize = std::int64_t;
 #endif
 
-#if NV_TENSORRT_MAJOR < 8
 enum class DimensionType : std::int32_t { kSPATIAL = 0, kCHANNEL = 1, kINDEX = 2, kSEQUENCE = 3 };
-#endif
 
 class Dims {
  public:
@@ -119,62 +122,6 @@ using Dims32 = Dims;
 #else
 using Dims64 = Dims;
 #endif
-
-class Dims2 : public Dims {
- public:
-  Dims2() : Dims2(0, 0) {}
-  Dims2(DimSize d0, DimSize d1) : Dims() {
-    nbDims = 2;
-    d[0] = d0;
-    d[1] = d1;
-  }
-};
-
-class DimsHW : public Dims2 {
- public:
-  DimsHW() = default;
-  DimsHW(DimSize height, DimSize width) : Dims2(height, width) {}
-  DimSize& h() { return d[0]; }
-  DimSize h() const { return d[0]; }
-  DimSize& w() { return d[1]; }
-  DimSize w() const { return d[1]; }
-};
-
-class Dims3 : public Dims2 {
- public:
-  Dims3() : Dims3(0, 0, 0) {}
-  Dims3(DimSize d0, DimSize d1, DimSize d2) : Dims2(d0, d1) {
-    nbDims = 3;
-    d[2] = d2;
-  }
-};
-
-class DimsCHW : public Dims3 {
- public:
-  DimsCHW() = default;
-  DimsCHW(DimSize channels, DimSize height, DimSize width) : Dims3(channels, height, width) {}
-  DimSize& c() { return d[0]; }
-  DimSize c() const { return d[0]; }
-  DimSize& h() { return d[1]; }
-  DimSize h() const { return d[1]; }
-  DimSize& w() { return d[2]; }
-  DimSize w() const { return d[2]; }
-};
-
-class Dims4 : public Dims3 {
- public:
-  Dims4() : Dims4(0, 0, 0, 0) {}
-  Dims4(DimSize d0, DimSize d1, DimSize d2, DimSize d3) : Dims3(d0, d1, d2) {
-    nbDims = 4;
-    d[3] = d3;
-  }
-};
-
-class DimsNCHW : public Dims4 {
- public:
-  DimsNCHW() = default;
-  DimsNCHW(DimSize n, DimSize c, DimSize h, DimSize w) : Dims4(n, c, h, w) {}
-};
 
 class Weights {
  public:
@@ -253,7 +200,7 @@ class ILoggerFinder {
   virtual ~ILoggerFinder() = default;
 };
 
-using AllocatorFlag = std::int32_t;
+enum class AllocatorFlag : std::int32_t { kRESIZABLE = 0 };
 using AllocatorFlags = std::uint32_t;
 
 class IGpuAllocator : public IVersionedInterface {
@@ -268,21 +215,37 @@ class IGpuAllocator : public IVersionedInterface {
     return true;
   }
   virtual void free(void* const) {}
+  virtual void* allocateAsync(std::uint64_t const size, std::uint64_t const alignment, AllocatorFlags const flags,
+                              cudaStream_t) {
+    return allocate(size, alignment, flags);
+  }
+  virtual bool deallocateAsync(void* const memory, cudaStream_t) { return deallocate(memory); }
 };
+using IGpuAsyncAllocator = IGpuAllocator;
 
-template <typename T>
-constexpr std::int32_t EnumMax();
+namespace impl {
 template <>
-constexpr std::int32_t EnumMax<DataType>() {
-  return 12;
-}
+struct EnumMaxImpl<DataType> {
+  static constexpr std::int32_t kVALUE = 12;
+};
 template <>
-constexpr std::int32_t EnumMax<TensorFormat>() {
-  return 13;
-}
+struct EnumMaxImpl<TensorFormat> {
+  static constexpr std::int32_t kVALUE = 13;
+};
 template <>
-constexpr std::int32_t EnumMax<ILogger::Severity>() {
-  return 5;
-}
+struct EnumMaxImpl<ILogger::Severity> {
+  static constexpr std::int32_t kVALUE = 5;
+};
+template <>
+struct EnumMaxImpl<AllocatorFlag> {
+  static constexpr std::int32_t kVALUE = 1;
+};
+}  // namespace impl
+
+// Releases from 10 on keep their interfaces in namespaces by version.
+namespace v_1_0 {
+using nvinfer1::IErrorRecorder;
+using nvinfer1::IGpuAllocator;
+}  // namespace v_1_0
 
 }  // namespace nvinfer1

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of TensorRT's headers by this name; all plugin classes come with it.
 #pragma once
+#pragma GCC system_header
 
-#include "NvInferRuntimePlugin.h"
+#include "NvInferRuntime.h"

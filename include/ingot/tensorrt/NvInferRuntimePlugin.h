@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The plugin classes themselves: IPluginV2 and its extensions, IPluginV3 and its capabilities, the registry.
 #pragma once
+#pragma GCC system_header
 
+#include "NvInferLegacyDims.h"
 #include "NvInferPluginBase.h"
 
 namespace nvinfer1 {
@@ -22,7 +24,16 @@ struct DynamicPluginTensorDesc {
 #endif
 };
 
-enum class PluginVersion : std::uint8_t { kV2 = 0, kV2_EXT = 1, kV2_IOEXT = 2, kV2_DYNAMICEXT = 3 };
+static constexpr std::int32_t kPLUGIN_VERSION_PYTHON_BIT = 0x40;
+
+enum class PluginVersion : std::uint8_t {
+  kV2 = 0,
+  kV2_EXT = 1,
+  kV2_IOEXT = 2,
+  kV2_DYNAMICEXT = 3,
+  kV2_DYNAMICEXT_PYTHON = kPLUGIN_VERSION_PYTHON_BIT | 3
+};
+enum class PluginCreatorVersion : std::int32_t { kV1 = 0, kV1_PYTHON = kPLUGIN_VERSION_PYTHON_BIT };
 
 // ---- expressions over sizes -----------------------------------------------------------------------------------------
 
@@ -51,6 +62,13 @@ class DimsExprs {
   std::int32_t nbDims;
   IDimensionExpr const* d[Dims::MAX_DIMS];
 };
+
+namespace impl {
+template <>
+struct EnumMaxImpl<DimensionOperation> {
+  static constexpr std::int32_t kVALUE = 9;
+};
+}  // namespace impl
 
 class IExprBuilder {
  public:
@@ -150,8 +168,6 @@ class IPluginV2DynamicExt : public IPluginV2Ext {
   }
 };
 
-inline namespace v_1_0 {
-
 class IPluginCreator : public IPluginCreatorInterface {
  public:
   InterfaceInfo getInterfaceInfo() const override { return InterfaceInfo{"PLUGIN CREATOR_V1", 1, 0}; }
@@ -220,14 +236,20 @@ class IPluginV3OneRuntime : public IPluginCapability {
   virtual PluginFieldCollection const* getFieldsToSerialize() = 0;
 };
 
-}  // namespace v_1_0
-
-inline namespace v_2_0 {
 class IPluginV3OneBuildV2 : public IPluginV3OneBuild {
  public:
   InterfaceInfo getInterfaceInfo() const override { return InterfaceInfo{"PLUGIN_V3ONE_BUILD", 2, 0}; }
   virtual std::int32_t getAliasedInput(std::int32_t) { return -1; }
 };
+
+namespace v_1_0 {
+using nvinfer1::IPluginCreator;
+using nvinfer1::IPluginV3OneBuild;
+using nvinfer1::IPluginV3OneCore;
+using nvinfer1::IPluginV3OneRuntime;
+}  // namespace v_1_0
+namespace v_2_0 {
+using IPluginV3OneBuild = nvinfer1::IPluginV3OneBuildV2;
 }  // namespace v_2_0
 
 // ---- registry -------------------------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 // IExprBuilder three times over: on the engine's symbols while a model is read, on numbers with the upper bounds of
 // what the data decide, and on numbers with the sizes that a launch has found.
 #pragma once
+#pragma GCC system_header
 
+#include <limits>
 #include <memory>
 
 #include "types.h"
@@ -13,7 +15,9 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
   class Expr final : public IDimensionExpr {
    public:
     bool isConstant() const override { return known && !size_tensor; }
-    DimSize getConstantValue() const override { return known ? static_cast<DimSize>(value) : -1; }
+    DimSize getConstantValue() const override {
+      return known ? static_cast<DimSize>(value) : std::numeric_limits<std::int32_t>::min();
+    }
     bool isSizeTensor() const override { return size_tensor; }
 
     ingot_plugin_dim dim = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layer: one plugin object of any generation behind one interface. A Layer owns its plugin.
 #pragma once
+#pragma GCC system_header
 
 #include "expressions.h"
 
@@ -44,6 +45,10 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     return made;
   }
 
+  inline void check(std::int32_t status, const char* what) {
+    if (status != 0) throw std::runtime_error(std::string(what) + " returned " + std::to_string(status));
+  }
+
   inline std::int32_t count(const Descs& descs) { return static_cast<std::int32_t>(descs.size()); }
 
   // ---- version 2, full dimensions
@@ -83,7 +88,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t) override {
       const auto in = dynamic(inputs), out = dynamic(outputs);
       plugin_->configurePlugin(in.data(), count(inputs), out.data(), count(outputs));
-      if (plugin_->initialize() != 0) throw std::runtime_error("initialize failed");
+      check(plugin_->initialize(), "initialize");
       plugin_->attachToContext(nullptr, nullptr, Registry::instance().allocator());
       initialised_ = true;
       return plugin_->getWorkspaceSize(inputs.data(), count(inputs), outputs.data(), count(outputs));
@@ -180,7 +185,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       } else {
         configure_older();
       }
-      if (plugin_->initialize() != 0) throw std::runtime_error("initialize failed");
+      check(plugin_->initialize(), "initialize");
       if (ext() != nullptr) ext()->attachToContext(nullptr, nullptr, Registry::instance().allocator());
       initialised_ = true;
       return plugin_->getWorkspaceSize(batch_);
@@ -245,17 +250,19 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     std::int32_t outputs() const override { return build_->getNbOutputs(); }
     std::vector<DataType> output_types(const std::vector<DataType>& inputs) const override {
       std::vector<DataType> out(static_cast<std::size_t>(outputs()));
-      if (build_->getOutputDataTypes(out.data(), outputs(), inputs.data(), static_cast<std::int32_t>(inputs.size())) !=
-          0)
-        throw std::runtime_error("getOutputDataTypes failed");
+      const std::int32_t status =
+          build_->getOutputDataTypes(out.data(), outputs(), inputs.data(), static_cast<std::int32_t>(inputs.size()));
+      if (status != 0)
+        throw std::runtime_error("getOutputDataTypes returned " + std::to_string(status) + " for inputs of " +
+                                 types_text(inputs));
       return out;
     }
     std::vector<DimsExprs> output_shapes(const std::vector<DimsExprs>& inputs,
                                          const std::vector<DimsExprs>& shape_inputs, Builder& builder) override {
       std::vector<DimsExprs> out(static_cast<std::size_t>(outputs()), DimsExprs{});
-      if (build_->getOutputShapes(inputs.data(), static_cast<std::int32_t>(inputs.size()), shape_inputs.data(),
-                                  static_cast<std::int32_t>(shape_inputs.size()), out.data(), outputs(), builder) != 0)
-        throw std::runtime_error("getOutputShapes failed");
+      check(build_->getOutputShapes(inputs.data(), static_cast<std::int32_t>(inputs.size()), shape_inputs.data(),
+                                    static_cast<std::int32_t>(shape_inputs.size()), out.data(), outputs(), builder),
+            "getOutputShapes");
       return out;
     }
     bool supports(std::int32_t position, const Descs& descs, std::int32_t inputs) override {
@@ -276,15 +283,14 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     }
     std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t tactic) override {
       const auto in = dynamic(inputs), out = dynamic(outputs);
-      if (build_->configurePlugin(in.data(), count(inputs), out.data(), count(outputs)) != 0)
-        throw std::runtime_error("configurePlugin failed");
+      check(build_->configurePlugin(in.data(), count(inputs), out.data(), count(outputs)), "configurePlugin");
       const std::size_t workspace = build_->getWorkspaceSize(in.data(), count(inputs), out.data(), count(outputs));
-      attached_.reset(need(runtime_->attachToContext(&context_), "attachToContext"));
+      IPluginV3* attached = need(runtime_->attachToContext(&context_), "attachToContext");
+      if (attached != plugin_.get()) attached_.reset(attached);
       active_ = static_cast<IPluginV3OneRuntime*>(
-          need(attached_->getCapabilityInterface(PluginCapabilityType::kRUNTIME), "getCapabilityInterface(kRUNTIME)"));
-      if (tactic != 0 && active_->setTactic(tactic) != 0) throw std::runtime_error("setTactic failed");
-      if (active_->onShapeChange(inputs.data(), count(inputs), outputs.data(), count(outputs)) != 0)
-        throw std::runtime_error("onShapeChange failed");
+          need(attached->getCapabilityInterface(PluginCapabilityType::kRUNTIME), "getCapabilityInterface(kRUNTIME)"));
+      if (tactic != 0) check(active_->setTactic(tactic), "setTactic");
+      check(active_->onShapeChange(inputs.data(), count(inputs), outputs.data(), count(outputs)), "onShapeChange");
       return workspace;
     }
     std::int32_t enqueue(const Descs& inputs, const Descs& outputs, void const* const* in, void* const* out,

@@ -2,6 +2,7 @@
 // The library as a whole: its registry, its logger, and ingot_plugin_query over all creators that registered
 // themselves while it was loaded or that it exports through getCreators.
 #pragma once
+#pragma GCC system_header
 
 #include "operator.h"
 
@@ -39,6 +40,9 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       library->operators.emplace_back(new Operator(*creators[i]));
       library->pointers.push_back(&library->operators.back()->api);
     }
+    if (count == 0)
+      log(1, library->name + ": no plugin creator has registered itself (REGISTER_TENSORRT_PLUGIN) or is exported "
+                             "(getCreators, getPluginCreators)");
     library->api.size = sizeof(library->api);
     library->api.major = INGOT_PLUGIN_MAJOR;
     library->api.minor = INGOT_PLUGIN_MINOR;

@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // One creator as an operator of the plugin interface: shape rule, formats, instances, contexts, launches.
 #pragma once
+#pragma GCC system_header
 
 #include <cstdio>
 #include <exception>
 
 #include "layers.h"
-
-// On which devices the plugins of this library can run: where CUDA's headers are installed enqueue is taken to launch
-// kernels; without them, or when the build says so, it is host code.
-#ifndef INGOT_TENSORRT_DEVICES
-#if defined(INGOT_TENSORRT_HAS_CUDA) && !defined(INGOT_TENSORRT_HOST_ENQUEUE)
-#define INGOT_TENSORRT_DEVICES INGOT_PLUGIN_CUDA
-#else
-#define INGOT_TENSORRT_DEVICES INGOT_PLUGIN_CPU
-#endif
-#endif
 
 namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
 
@@ -96,8 +87,9 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       for (const PluginTensorDesc& desc : descs) out.push_back(desc.type);
       return out;
     }
-    // On numbers. The values of shape inputs must be constants.
-    std::vector<DimsExprs> shapes(const ingot_plugin_tensor* inputs, Builder& builder) const {
+    // On numbers. The values of shape inputs must be constants. By a context's own plugin, since some plugins remember
+    // what they were asked.
+    std::vector<DimsExprs> shapes(Layer& of, const ingot_plugin_tensor* inputs, Builder& builder) const {
       std::vector<DimsExprs> data, sizes;
       for (std::size_t i = 0; i < is_shape.size(); ++i) {
         if (!is_shape[i]) {
@@ -115,7 +107,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
                                                   : static_cast<const std::int32_t*>(inputs[i].data)[k]));
         sizes.push_back(values);
       }
-      return layer->output_shapes(data, sizes, builder);
+      return of.output_shapes(data, sizes, builder);
     }
   };
 
@@ -283,7 +275,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
         for (std::int32_t k = 0; k < call->outputs[i].rank; ++k)
           needs_bounds = needs_bounds || call->outputs[i].dims[k] < 0;
       }
-      if (call->device == INGOT_PLUGIN_CPU) find_bounds(call, needs_bounds);
+      find_bounds(call, needs_bounds);
       *workspace = layer->configure(inputs, outputs, static_cast<std::int32_t>(call->tactic));
     }
 
@@ -298,7 +290,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     void find_bounds(const ingot_plugin_operands* call, bool needed) {
       Builder builder(static_cast<const std::vector<std::int64_t>*>(nullptr));
       std::vector<DimsExprs> bounds;
-      if (guarded(nullptr, [&] { bounds = instance.shapes(call->inputs, builder); }) != 0) {
+      if (guarded(nullptr, [&] { bounds = instance.shapes(*layer, call->inputs, builder); }) != 0) {
         if (needed) throw std::runtime_error("the sizes of its outputs are not known");
         return;
       }
@@ -343,7 +335,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       if (sizes[i] < 0) throw std::runtime_error("size tensor " + std::to_string(i) + " is negative");
     }
     Builder builder(&sizes);
-    const std::vector<DimsExprs> shapes = context.instance.shapes(call->inputs, builder);
+    const std::vector<DimsExprs> shapes = context.instance.shapes(*context.layer, call->inputs, builder);
     for (std::size_t i = 0; i < call->output_count; ++i) {
       if (!context.by_data[i]) continue;
       std::int64_t dims[Dims::MAX_DIMS] = {};
@@ -365,7 +357,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     api.flags = INGOT_PLUGIN_OPEN_SCHEMA | INGOT_PLUGIN_MUST_ALIAS;
     // A namespace must be asked for, by plugin_namespace or the node's domain; without one the domain does not matter.
     if (creator.space().empty()) api.flags |= INGOT_PLUGIN_ANY_DOMAIN;
-    api.devices = INGOT_TENSORRT_DEVICES;
+    api.devices = devices();
     api.most_inputs = api.most_outputs = -1;
     api.least_outputs = 1;
     api.attributes = attributes.data();

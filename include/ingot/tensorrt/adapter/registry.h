@@ -2,6 +2,7 @@
 // The registry of one plugin library, its logger, and memory for what plugins ask of an allocator. C++11, like
 // everything in this folder: plugins choose their own language level.
 #pragma once
+#pragma GCC system_header
 
 #include <dlfcn.h>
 
@@ -23,6 +24,19 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     static const ingot_plugin_host* the_host = nullptr;
     return the_host;
   }
+
+  // On which device the plugins of this library run: where CUDA's headers are installed enqueue is taken to launch
+  // kernels, otherwise, or when the build says so, to be host code. One source that was compiled with them decides for
+  // the library.
+  inline std::uint32_t& devices() {
+    static std::uint32_t bits = INGOT_PLUGIN_CPU;
+    return bits;
+  }
+#if defined(INGOT_TENSORRT_HAS_CUDA) && !defined(INGOT_TENSORRT_HOST_ENQUEUE)
+  namespace {
+  const bool uses_cuda = (devices() = INGOT_PLUGIN_CUDA) != 0;
+  }
+#endif
 
   inline void log(std::int32_t severity, const std::string& text) {
     if (host() != nullptr && host()->log != nullptr) host()->log(severity, text.c_str());
@@ -70,10 +84,9 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     bool registerCreator(IPluginCreator& creator, AsciiChar const* const space) override {
       return registerCreator(static_cast<IPluginCreatorInterface&>(creator), space);
     }
-    bool registerCreator(IPluginCreatorInterface& creator, AsciiChar const* const space) override {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      for (IPluginCreatorInterface* known : all_)
-        if (known == &creator) return false;
+    bool registerCreator(IPluginCreatorInterface& creator, AsciiChar const* const space) override;
+    // The first of several creators of one name, version and namespace counts.
+    bool add(IPluginCreatorInterface& creator, AsciiChar const* const space) {
       all_.push_back(&creator);
       if (is_v2(creator)) {
         auto& v2 = static_cast<IPluginCreator&>(creator);
@@ -127,6 +140,10 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
 
     // What a library exports instead of registering it while it is loaded.
     void add_exported(void* handle) {
+      // A collection of plugins in the manner of TensorRT's own registers them when asked to.
+      using Initialise = bool (*)(void*, const char*);
+      if (auto initialise = reinterpret_cast<Initialise>(dlsym(handle, "initLibNvInferPlugins")))
+        initialise(finder_.findLogger(), "");
       using SetFinder = void (*)(ILoggerFinder*);
       if (auto set = reinterpret_cast<SetFinder>(dlsym(handle, "setLoggerFinder"))) set(&finder_);
       using GetAll = IPluginCreatorInterface* const* (*)(std::int32_t&);
@@ -135,7 +152,8 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       if (auto get = reinterpret_cast<GetAll>(dlsym(handle, "getCreators"))) {
         IPluginCreatorInterface* const* list = get(count);
         for (std::int32_t i = 0; i < count; ++i) registerCreator(*list[i], "");
-      } else if (auto get_v2 = reinterpret_cast<GetV2>(dlsym(handle, "getPluginCreators"))) {
+      }
+      if (auto get_v2 = reinterpret_cast<GetV2>(dlsym(handle, "getPluginCreators"))) {
         IPluginCreator* const* list = get_v2(count);
         for (std::int32_t i = 0; i < count; ++i) registerCreator(*list[i], "");
       }
@@ -192,6 +210,19 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     PluginFieldCollection const* fields() const { return v2 != nullptr ? v2->getFieldNames() : v3->getFieldNames(); }
     static std::string text(const char* given) { return given != nullptr ? given : ""; }
   };
+
+  inline bool Registry::registerCreator(IPluginCreatorInterface& creator, AsciiChar const* const space) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const Creator added(creator);
+    const std::string added_space = space != nullptr && *space != '\0' ? std::string(space) : added.space();
+    for (IPluginCreatorInterface* known : all_) {
+      const Creator other(*known);
+      if (known == &creator || (other.name() == added.name() && other.version() == added.version() &&
+                                other.space() == added_space))
+        return false;
+    }
+    return add(creator, space);
+  }
 
   inline IPluginCreatorInterface* Registry::getCreator(AsciiChar const* const name, AsciiChar const* const version,
                                                        AsciiChar const* const space) {

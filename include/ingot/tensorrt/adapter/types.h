@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // TensorRT's element types, formats and attribute fields against the plugin interface's.
 #pragma once
+#pragma GCC system_header
 
 #include <deque>
 #include <stdexcept>
@@ -39,6 +40,19 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       case INGOT_PLUGIN_I4: return DataType::kINT4;
       default: return DataType::kFLOAT;
     }
+  }
+
+  // "kFLOAT, kINT32"
+  inline std::string types_text(const std::vector<DataType>& types) {
+    static const char* const kNames[] = {"kFLOAT", "kHALF", "kINT8",  "kINT32", "kBOOL", "kUINT8",
+                                         "kFP8",   "kBF16", "kINT64", "kINT4",  "kFP4",  "kE8M0"};
+    std::string out;
+    for (const DataType type : types) {
+      const auto index = static_cast<std::size_t>(type);
+      out += (out.empty() ? "" : ", ") +
+             (index < sizeof(kNames) / sizeof(*kNames) ? std::string(kNames[index]) : std::to_string(index));
+    }
+    return out;
   }
 
   inline std::int32_t to_ingot(TensorFormat format) {
