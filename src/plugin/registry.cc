@@ -69,9 +69,9 @@ std::string plugin_path_text() {
   constexpr std::size_t kMost = 16;
   const std::size_t more = found.size() > kMost ? found.size() - kMost : 0;
   found.resize(found.size() - more);
-  return found.empty() ? " has none"
-                       : fmt::format(" has {}{}", fmt::join(found, ", "),
-                                     more > 0 ? fmt::format(" and {} more", more) : "");
+  return found.empty()
+             ? " has none"
+             : fmt::format(" has {}{}", fmt::join(found, ", "), more > 0 ? fmt::format(" and {} more", more) : "");
 }
 
 bool is_same_domain(std::string_view a, std::string_view b) {

@@ -41,8 +41,9 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       library->pointers.push_back(&library->operators.back()->api);
     }
     if (count == 0)
-      log(1, library->name + ": no plugin creator has registered itself (REGISTER_TENSORRT_PLUGIN) or is exported "
-                             "(getCreators, getPluginCreators)");
+      log(1, library->name +
+                 ": no plugin creator has registered itself (REGISTER_TENSORRT_PLUGIN) or is exported "
+                 "(getCreators, getPluginCreators)");
     library->api.size = sizeof(library->api);
     library->api.major = INGOT_PLUGIN_MAJOR;
     library->api.minor = INGOT_PLUGIN_MINOR;

@@ -211,14 +211,14 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     static std::string text(const char* given) { return given != nullptr ? given : ""; }
   };
 
-  inline bool Registry::registerCreator(IPluginCreatorInterface& creator, AsciiChar const* const space) {
+  inline bool Registry::registerCreator(IPluginCreatorInterface & creator, AsciiChar const* const space) {
     const std::lock_guard<std::mutex> lock(mutex_);
     const Creator added(creator);
     const std::string added_space = space != nullptr && *space != '\0' ? std::string(space) : added.space();
     for (IPluginCreatorInterface* known : all_) {
       const Creator other(*known);
-      if (known == &creator || (other.name() == added.name() && other.version() == added.version() &&
-                                other.space() == added_space))
+      if (known == &creator ||
+          (other.name() == added.name() && other.version() == added.version() && other.space() == added_space))
         return false;
     }
     return add(creator, space);
