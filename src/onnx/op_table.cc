@@ -65,7 +65,7 @@ constexpr auto kRows = std::to_array<OpRow>({
     {.op = "ReduceSumSquare", .upgrade = upgrade_axes}, {.op = "RegexFullMatch", .since = 20}, {.op = "Relu"},
     {.op = "Reshape"}, {.op = "Resize", .since = 10, .upgrade = upgrade_resize},
     {.op = "ReverseSequence", .since = 10}, {.op = "RoiAlign", .since = 10, .upgrade = upgrade_roi_align},
-    {.op = "RotaryEmbedding", .since = 23}, {.op = "Round", .since = 11}, {.op = "STFT", .since = 17},
+    {.op = "RotaryEmbedding", .since = 23}, {.op = "Round", .since = 11}, {.op = "STFT", .since = 17, .upgrade = upgrade_stft},
     {.op = "Scan", .since = 8}, {.op = "Scatter", .since = 9, .until = 10, .canonical = "ScatterElements"},
     {.op = "ScatterElements", .since = 11}, {.op = "ScatterND", .since = 11}, {.op = "Selu"},
     {.op = "SequenceAt", .since = 11}, {.op = "SequenceConstruct", .since = 11}, {.op = "SequenceEmpty", .since = 11},

@@ -53,6 +53,17 @@ Status upgrade_slice(NodeDraft& draft) {
   return draft.ints_to_input("axes", 3);
 }
 
+// The specification wants rank 3; PyTorch's exporter writes a real signal as [batch, length], which others accept.
+Status upgrade_stft(NodeDraft& draft) {
+  INGOT_RETURN_IF_ERROR(draft.require_input(0));
+  const ir::Type& signal = draft.input_type(0);
+  if (!signal.shape || signal.shape->size() != 2) return Status::ok();
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId with_parts,
+                         draft.emit("Unsqueeze", {draft.inputs[0], draft.add_ints("axes", {-1})}));
+  draft.set_input(0, with_parts);
+  return Status::ok();
+}
+
 Status upgrade_split(NodeDraft& draft) {
   INGOT_RETURN_IF_ERROR(draft.ints_to_input("split", 1));
   if (!draft.has_input(1) && !draft.attrs.has("num_outputs"))

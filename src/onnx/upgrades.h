@@ -16,6 +16,7 @@ Status upgrade_dft(NodeDraft& draft);
 Status upgrade_grid_sample(NodeDraft& draft);
 Status upgrade_pad(NodeDraft& draft);
 Status upgrade_roi_align(NodeDraft& draft);
+Status upgrade_stft(NodeDraft& draft);
 Status upgrade_slice(NodeDraft& draft);
 Status upgrade_split(NodeDraft& draft);
 Status upgrade_top_k(NodeDraft& draft);

@@ -8,10 +8,11 @@
 namespace ingot {
 namespace {
 
+bool before(const Attrs::Entry& entry, std::string_view name) { return entry.first < name; }
+
 template <typename Entries>
 auto place_of(Entries& entries, std::string_view name) {
-  return std::lower_bound(entries.begin(), entries.end(), name,
-                          [](const Attrs::Entry& entry, std::string_view wanted) { return entry.first < wanted; });
+  return std::lower_bound(entries.begin(), entries.end(), name, before);
 }
 
 // nullptr when the attribute is absent or of another type.
