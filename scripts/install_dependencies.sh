@@ -8,7 +8,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 PACKAGES=(
-  cmake ninja-build g++ ccache pkg-config              # build tools
+  cmake ninja-build make g++ ccache pkg-config         # build tools; make: what CMake takes in projects of users
   libfmt-dev nlohmann-json3-dev libcli11-dev           # text, JSON, command line
   libxxhash-dev libpng-dev libzip-dev                  # plan checksums, PNG and NPZ files
   protobuf-compiler libprotobuf-dev                    # ONNX files
