@@ -243,7 +243,7 @@ Status upgrade_deform_conv(NodeDraft& draft) {
 
 const OpRow* find_deform_spelling(const NodeProto& node) {
   static constexpr OpRow kRow{.op = "DeformConv", .upgrade = upgrade_deform_conv};
-  if (find_spelling(node.op_type()) == nullptr) return nullptr;
+  if (find_spelling(node.op_type()) == nullptr) return find_deform_points_spelling(node);
   const bool is_named = std::ranges::any_of(node.attribute(), [](const AttributeProto& attribute) {
     return attribute.name() == "name" && attribute.s() == "DCNv2";
   });

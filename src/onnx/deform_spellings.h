@@ -9,7 +9,10 @@
 namespace ingot::onnx {
 
 // The row of a node that is a deformable convolution by its name, in whatever domain; nullptr otherwise. A node
-// `Plugin` is one when its attribute `name` is "DCNv2".
+// `Plugin` is one when its attribute `name` is "DCNv2". Also the row of a node that is the core of DCNv3 or DCNv4.
 const OpRow* find_deform_spelling(const NodeProto& node);
+
+// deform_points.cc: only the latter.
+const OpRow* find_deform_points_spelling(const NodeProto& node);
 
 }  // namespace ingot::onnx

@@ -23,6 +23,8 @@ Status upgrade_top_k(NodeDraft& draft);
 
 // deform_spellings.cc: by the name that the model uses, see deform_spellings.h
 Status upgrade_deform_conv(NodeDraft& draft);
+// deform_points.cc: the same of DCNv3 and DCNv4
+Status upgrade_deform_points(NodeDraft& draft);
 
 // upgrade_lowering.cc: operators that become others
 Status upgrade_cast_like(NodeDraft& draft);

@@ -159,6 +159,41 @@ Status infer_deform_conv(InferContext& ctx) {
   return Status::ok();
 }
 
+// Its window lies in X [N, H, W, C] whatever the attributes say of layouts.
+Status infer_dcnv3(InferContext& ctx) {
+  ctx.set_tensor(0, ctx.dtype(0), std::nullopt);
+  INGOT_RETURN_IF_ERROR(expect_rank(ctx, 0, 4, 4));
+  INGOT_RETURN_IF_ERROR(expect_rank(ctx, 1, 4, 4));
+  const Ints kernel = ctx.attrs().get_ints("kernel_shape", {});
+  if (kernel.size() != 2 || kernel[0] < 1 || kernel[1] < 1)
+    return invalid_argument("attribute kernel_shape must hold two positive sizes");
+  INGOT_ASSIGN_OR_RETURN(const Windows windows, Windows::read(ctx, kernel));
+  INGOT_ASSIGN_OR_RETURN(const std::int64_t groups, group_of(ctx, "group"));
+  const bool remove_center = ctx.attrs().get_int("remove_center", 0) != 0;
+  if (remove_center && (kernel[0] % 2 == 0 || kernel[1] % 2 == 0))
+    return invalid_argument("attribute remove_center needs a window with a middle, not {}x{}", kernel[0], kernel[1]);
+  if (!ctx.shape(0)) return Status::ok();
+  const SymShape& x = *ctx.shape(0);
+  if (x[3].is_constant() && x[3].value() % groups != 0)
+    return invalid_argument("input 0 (X) has shape {}, whose channels are no multiple of group {}", to_string(x), groups);
+  const Dim points = Dim(groups) * Dim(kernel[0] * kernel[1] - (remove_center ? 1 : 0));
+  const SymShape pixels{x[0], windows.output(x[1], 0), windows.output(x[2], 1)};
+  const auto with_last = [&](const Dim& last) { return SymShape{pixels[0], pixels[1], pixels[2], last}; };
+  if (ctx.present(2)) {
+    INGOT_RETURN_IF_ERROR(
+        expect_shape(ctx, 1, with_last(points * Dim(2)), "dx and dy of each group and point at each output position"));
+    INGOT_RETURN_IF_ERROR(expect_shape(ctx, 2, with_last(points), "one factor per group and point"));
+  } else if (ctx.shape(1)) {
+    const Dim last = ctx.shape(1)->back();
+    INGOT_RETURN_IF_ERROR(expect_shape(ctx, 1, with_last(last), "the points of each output position"));
+    if (last.is_constant() && points.is_constant() && last.value() < 3 * points.value())
+      return invalid_argument("input 1 (offset) has shape {}; {} values at each position are needed, or a mask",
+                              to_string(*ctx.shape(1)), 3 * points.value());
+  }
+  ctx.set_tensor(0, ctx.dtype(0), with_last(x[3]));
+  return Status::ok();
+}
+
 }  // namespace
 
 void add_convolution_ops(Table& table) {
@@ -179,6 +214,14 @@ void add_convolution_ops(Table& table) {
                            {"pads", AttrKind::integers},
                            {"offset_channels_last", AttrKind::integer}},
                           both));
+  table.push_back(make_op("DCNv3", "X:F offset:F mask?:F", "Y", infer_dcnv3,
+                          {group,
+                           {"kernel_shape", AttrKind::integers, true},
+                           {"strides", AttrKind::integers},
+                           {"dilations", AttrKind::integers},
+                           {"pads", AttrKind::integers},
+                           {"offset_scale", AttrKind::number},
+                           {"remove_center", AttrKind::integer}}));
   table.push_back(make_op("ConvInteger", "x:Q w:Q1 x_zero_point?:Q w_zero_point?:Q1", "y", infer_conv_integer,
                           window_attrs(false, {group})));
   table.push_back(

@@ -25,6 +25,7 @@ constexpr auto kArithmetic = std::to_array<std::string_view>({
     "Conv",
     "ConvTranspose",
     "DeformConv",
+    "DCNv3",
     "MatMul",
     "Einsum",
     "Attention",

@@ -19,7 +19,7 @@ const Row* find_row(std::string_view op) {
   static const std::map<std::string_view, Row> table = [] {
     std::map<std::string_view, Row> rows;
     for (const auto family : {attention_rows(),    cast_rows(),        convolution_rows(),   cumulative_rows(),
-                              deform_conv_rows(),  einsum_rows(),      expression_rows(),    gather_rows(),
+                              deform_conv_rows(), deform_points_rows(), einsum_rows(),      expression_rows(),    gather_rows(),
                               generator_rows(),    grid_sample_rows(), integer_rows(),       linear_attention_rows(),
                               loss_rows(),         matmul_rows(),      movement_rows(),      normalization_rows(),
                               pointwise_rows(),    pooling_rows(),     quantize_rows(),      random_rows(),

@@ -22,6 +22,7 @@ std::span<const Row> cast_rows();
 std::span<const Row> convolution_rows();
 std::span<const Row> cumulative_rows();
 std::span<const Row> deform_conv_rows();
+std::span<const Row> deform_points_rows();
 std::span<const Row> einsum_rows();
 std::span<const Row> expression_rows();
 std::span<const Row> gather_rows();

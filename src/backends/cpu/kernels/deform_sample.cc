@@ -57,9 +57,39 @@ void sample_rows(const DeformSample* samples, int rows, std::int64_t count, floa
   }
 }
 
+// `kVectors` vectors of channels at a time: as many chains of additions.
+template <int kVectors>
+void sum_block(const WeightedPixel* pixels, int pixel_count, std::int64_t from, bool add, float* out) {
+  const D d;
+  V sum[kVectors];
+  for (int v = 0; v < kVectors; ++v) sum[v] = add ? hn::LoadU(d, out + from + v * kLanes) : hn::Zero(d);
+  for (int p = 0; p < pixel_count; ++p) {
+    const V weight = hn::Set(d, pixels[p].weight);
+    const float* pixel = pixels[p].pixel + from;
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) sum[v] = hn::MulAdd(weight, hn::LoadU(d, pixel + v * kLanes), sum[v]);
+  }
+  for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[v], d, out + from + v * kLanes);
+}
+
+void weighted_sum(const WeightedPixel* pixels, int pixel_count, std::int64_t count, bool add, float* out) {
+  std::int64_t c = 0;
+  for (; c + 4 * kLanes <= count; c += 4 * kLanes) sum_block<4>(pixels, pixel_count, c, add, out);
+  for (; c + 2 * kLanes <= count; c += 2 * kLanes) sum_block<2>(pixels, pixel_count, c, add, out);
+  for (; c + kLanes <= count; c += kLanes) sum_block<1>(pixels, pixel_count, c, add, out);
+  if (c == count) return;
+  const D d;
+  const auto mask = hn::FirstN(d, static_cast<std::size_t>(count - c));
+  V sum = add ? hn::MaskedLoad(mask, d, out + c) : hn::Zero(d);
+  for (int p = 0; p < pixel_count; ++p)
+    sum = hn::MulAdd(hn::Set(d, pixels[p].weight), hn::MaskedLoad(mask, d, pixels[p].pixel + c), sum);
+  hn::BlendedStore(sum, mask, d, out + c);
+}
+
 }  // namespace
 
 DeformSampleFn deform_sample_fn_of_target() { return sample_rows; }
+WeightedSumFn weighted_sum_fn_of_target() { return weighted_sum; }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace ingot::cpu
@@ -71,6 +101,7 @@ HWY_AFTER_NAMESPACE();
 namespace ingot::cpu {
 
 DeformSampleFn deform_sample_fn(int panel) { return INGOT_SIMD_SELECT(deform_sample_fn_of_target, panel)(); }
+WeightedSumFn weighted_sum_fn(int panel) { return INGOT_SIMD_SELECT(weighted_sum_fn_of_target, panel)(); }
 
 }  // namespace ingot::cpu
 #endif

@@ -17,4 +17,14 @@ using DeformSampleFn = void (*)(const DeformSample* samples, int rows, std::int6
                                 std::int64_t pitch);
 DeformSampleFn deform_sample_fn(int panel);
 
+// A pixel (its first channel wanted) and its factor.
+struct WeightedPixel {
+  const float* pixel;
+  float weight;
+};
+
+// out[c] = sum over the pixels of weight * pixel[c], for c < count; added to what is there when `add`.
+using WeightedSumFn = void (*)(const WeightedPixel* pixels, int pixel_count, std::int64_t count, bool add, float* out);
+WeightedSumFn weighted_sum_fn(int panel);
+
 }  // namespace ingot::cpu
