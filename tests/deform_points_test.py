@@ -56,7 +56,7 @@ CASES = {
     "no center": dict(x=(2, 6, 7, 48), group=3, remove_center=1, scale=0.5),
     "strides": dict(x=(1, 9, 12, 20), group=5, stride=(2, 3)),
     "uneven": dict(x=(2, 9, 8, 18), group=2, kernel=(5, 3), pads=(2, 0), dilation=(1, 2)),
-    "even window": dict(x=(1, 7, 6, 8), group=2, kernel=(2, 4), dilation=(1, 3), scale=1.5),
+    "even window": dict(x=(1, 7, 9, 8), group=2, kernel=(2, 4), pads=(1, 3), dilation=(1, 3), scale=1.5),
     "wide": dict(x=(1, 4, 5, 150), group=1),
     "large window": dict(x=(1, 9, 9, 4), group=1, kernel=(7, 7), pads=(3, 3)),
     "one pixel": dict(x=(1, 1, 1, 16), group=1),

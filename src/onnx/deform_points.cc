@@ -42,8 +42,8 @@ Result<Ints> take_pair(NodeDraft& draft, const std::array<Name, 2>& names) {
 }
 
 Result<ir::ValueId> slice_last(NodeDraft& draft, ir::ValueId value, std::int64_t begin, std::int64_t end) {
-  return draft.emit("Slice", {value, draft.add_ints("starts", {begin}), draft.add_ints("ends", {end}),
-                              draft.add_ints("axes", {-1})});
+  return draft.emit(
+      "Slice", {value, draft.add_ints("starts", {begin}), draft.add_ints("ends", {end}), draft.add_ints("axes", {-1})});
 }
 
 }  // namespace

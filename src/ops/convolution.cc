@@ -175,7 +175,8 @@ Status infer_dcnv3(InferContext& ctx) {
   if (!ctx.shape(0)) return Status::ok();
   const SymShape& x = *ctx.shape(0);
   if (x[3].is_constant() && x[3].value() % groups != 0)
-    return invalid_argument("input 0 (X) has shape {}, whose channels are no multiple of group {}", to_string(x), groups);
+    return invalid_argument("input 0 (X) has shape {}, whose channels are no multiple of group {}", to_string(x),
+                            groups);
   const Dim points = Dim(groups) * Dim(kernel[0] * kernel[1] - (remove_center ? 1 : 0));
   const SymShape pixels{x[0], windows.output(x[1], 0), windows.output(x[2], 1)};
   const auto with_last = [&](const Dim& last) { return SymShape{pixels[0], pixels[1], pixels[2], last}; };

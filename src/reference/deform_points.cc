@@ -79,7 +79,8 @@ Result<Outputs> evaluate_points(const Call& call) {
   for (std::int64_t pixel = 0; pixel < product(leading); ++pixel) {
     const std::int64_t row = pixel / coarse[1] % coarse[0], column = pixel % coarse[1];
     const double* image = x.data() + pixel / (coarse[0] * coarse[1]) * x_shape[1] * x_shape[2] * channels;
-    const double y0 = middle[0] * (1 - points.scale) + static_cast<double>(row * window.strides[0] - window.pads_begin[0]);
+    const double y0 =
+        middle[0] * (1 - points.scale) + static_cast<double>(row * window.strides[0] - window.pads_begin[0]);
     const double x0 =
         middle[1] * (1 - points.scale) + static_cast<double>(column * window.strides[1] - window.pads_begin[1]);
     for (std::int64_t g = 0; g < points.groups; ++g) {

@@ -52,8 +52,7 @@ class PointsKernel final : public Kernel {
     auto state = std::make_unique<PointsState>();
     INGOT_ASSIGN_OR_RETURN(state->shape, points_shape(attrs_, args.inputs[0].shape, args.outputs[0].shape));
     const DeformPointsShape& s = state->shape;
-    INGOT_RETURN_IF_ERROR(
-        expect_shape("DCNv3", "Y", args.outputs[0].shape, {s.batch, s.out[0], s.out[1], s.channels}));
+    INGOT_RETURN_IF_ERROR(expect_shape("DCNv3", "Y", args.outputs[0].shape, {s.batch, s.out[0], s.out[1], s.channels}));
     const std::int64_t all = s.groups * s.points();
     const Shape& offset = args.inputs[kOffset].shape;
     state->offset_pitch = offset.empty() ? 0 : offset.back();
