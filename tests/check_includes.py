@@ -29,7 +29,7 @@ MAY_INCLUDE = {
     "plugin": ["tactics", "include"],
     "plan": ["tensor", "expr", "tactics"],
     "backends/cpu": ["tactics", "plugin", "reference"],
-    "backends/cuda": ["tactics", "backends/cpu"],
+    "backends/cuda": ["tactics", "plugin", "backends/cpu"],
     "runtime": ["plan", "tactics", "plugin", "backends/cpu", "backends/cuda"],
     "builder": ["passes", "reference", "tactics", "plan", "backends/cpu", "backends/cuda", "ops"],
     "verify": ["builder", "runtime", "reference", "onnx", "plugin"],

@@ -33,7 +33,7 @@
 #include <stdint.h>
 
 #define INGOT_PLUGIN_MAJOR 1
-#define INGOT_PLUGIN_MINOR 0
+#define INGOT_PLUGIN_MINOR 1
 
 #if defined(_WIN32)
 #define INGOT_PLUGIN_EXPORT __declspec(dllexport)
@@ -189,17 +189,33 @@ typedef struct ingot_plugin_tensor {
   int64_t reserved[2];
 } ingot_plugin_tensor;
 
+/* What the engine lends on a CUDA device (since 1.1). The functions' first argument is `host`. Copies go in both
+ * directions and on the device, in the order of `stream`; they are no part of a captured graph when host memory is
+ * involved. Allocating waits for the device: in configure rather than in launch. */
+typedef struct ingot_plugin_cuda {
+  size_t size;
+  void* host;
+  void* (*allocate)(void* host, size_t bytes); /* aligned to 256 bytes; NULL: out of memory */
+  void (*release)(void* host, void* memory);
+  int32_t (*copy)(void* host, void* to, const void* from, size_t bytes, void* stream);
+  int32_t (*synchronize)(void* host, void* stream);
+  /* "cublas", "cudnn": a handle of that library that this context's launches share, bound to their stream; of the
+   * version that the process has loaded. NULL where the library is not installed. */
+  void* (*library)(void* host, const char* name);
+} ingot_plugin_cuda;
+
 typedef struct ingot_plugin_operands {
   size_t size;
   const ingot_plugin_value* attributes; /* in the order of the schema; live as long as the instance */
   size_t attribute_count;
-  const ingot_plugin_tensor* inputs; /* shapes: while building the profile's optimum. data: of constants on the CPU */
+  const ingot_plugin_tensor* inputs; /* shapes: while building the profile's optimum. data: of constants, on the host */
   size_t input_count;
   const ingot_plugin_tensor* outputs; /* dims -1 where only the data decide */
   size_t output_count;
   int32_t device; /* INGOT_PLUGIN_CPU, INGOT_PLUGIN_CUDA */
   int32_t device_index;
   int64_t tactic; /* the chosen tactic's id; 0 where the operator has none */
+  const ingot_plugin_cuda* cuda; /* since 1.1; in configure on a CUDA device, otherwise NULL. Lives until release */
 } ingot_plugin_operands;
 
 typedef struct ingot_plugin_launch {
@@ -220,6 +236,7 @@ typedef struct ingot_plugin_launch {
   int32_t threads;
   int32_t reserved;
   void (*parallel)(void* host, int64_t count, void (*task)(void* user, int64_t index, int32_t thread), void* user);
+  const ingot_plugin_cuda* cuda; /* since 1.1; on a CUDA device, otherwise NULL */
 } ingot_plugin_launch;
 
 typedef struct ingot_plugin_tactic {
@@ -236,7 +253,10 @@ enum {
   /* The result may differ from run to run, or the operator has effects: it is never merged. */
   INGOT_PLUGIN_IMPURE = 4,
   /* alias(): the output must be the memory of the input (an update in place), not only may. */
-  INGOT_PLUGIN_MUST_ALIAS = 8
+  INGOT_PLUGIN_MUST_ALIAS = 8,
+  /* Since 1.1. On CUDA launch may wait for the device, allocate, or use another stream: its steps are never captured in
+   * a graph. Operators with sizes that the data decide are not in any case. */
+  INGOT_PLUGIN_SYNCHRONIZES = 16
 };
 
 typedef struct ingot_plugin_operator {

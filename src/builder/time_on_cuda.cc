@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <random>
 
 #include "backends/cuda/device.h"
@@ -26,6 +27,22 @@ Result<HostTensor> random_tensor(const Operand& operand, std::mt19937& random) {
   return tensor;
 }
 
+class DeviceOutputs final : public OutputAllocator {
+ public:
+  DeviceOutputs(const cuda::Device& device, const Problem& problem) : device_(device), problem_(problem) {}
+  Result<void*> allocate(std::size_t output, const Shape& shape) override {
+    const auto bytes = bytes_of(problem_.outputs[output].dtype, element_count(shape).value_or(0)).value_or(0);
+    INGOT_ASSIGN_OR_RETURN(memory_[output],
+                           cuda::DeviceMemory::allocate(device_, static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1))));
+    return memory_[output].data();
+  }
+
+ private:
+  const cuda::Device& device_;
+  const Problem& problem_;
+  std::map<std::size_t, cuda::DeviceMemory> memory_;
+};
+
 }  // namespace
 
 Result<double> time_on_cuda(const Problem& problem, const Tactic& tactic, const std::string& config,
@@ -35,6 +52,8 @@ Result<double> time_on_cuda(const Problem& problem, const Tactic& tactic, const 
   std::vector<std::span<const std::byte>> blobs;
   for (const auto& blob : packed.blobs) blobs.emplace_back(blob);
   INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, tactic.load(problem, config, blobs));
+  INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<cuda::Stream> stream, cuda::Stream::create(*device));
+  const cuda::DeviceScope scope(*device, stream->handle());
   const SymbolValues symbols;
   ConfigureArgs configure;
   configure.inputs = problem.inputs;
@@ -75,25 +94,28 @@ Result<double> time_on_cuda(const Problem& problem, const Tactic& tactic, const 
   }
   INGOT_ASSIGN_OR_RETURN(const cuda::DeviceMemory workspace,
                          cuda::DeviceMemory::allocate(*device, state->workspace_bytes));
-  INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<cuda::Stream> stream, cuda::Stream::create(*device));
   INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<cuda::Stopwatch> watch, cuda::Stopwatch::create(*device));
-  const cuda::DeviceScope scope(*device, stream->handle());
+  DeviceOutputs allocator(*device, problem);
   LaunchArgs args;
   args.inputs = inputs;
   args.outputs = outputs;
   args.workspace = {static_cast<std::byte*>(workspace.data()), state->workspace_bytes};
   args.state = state.get();
+  args.allocator = &allocator;
   INGOT_RETURN_IF_ERROR(kernel->launch(args));
   INGOT_RETURN_IF_ERROR(stream->synchronize());
-  INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<cuda::CapturedGraph> graph,
-                         cuda::CapturedGraph::capture(*device, *stream, [&]() -> Status {
-                           for (int i = 0; i < kLaunchesPerGraph; ++i) INGOT_RETURN_IF_ERROR(kernel->launch(args));
-                           return Status::ok();
-                         }));
+  const auto launch_all = [&]() -> Status {
+    for (int i = 0; i < kLaunchesPerGraph; ++i) INGOT_RETURN_IF_ERROR(kernel->launch(args));
+    return Status::ok();
+  };
+  std::unique_ptr<cuda::CapturedGraph> graph;
+  if (!kernel->synchronizes()) {
+    INGOT_ASSIGN_OR_RETURN(graph, cuda::CapturedGraph::capture(*device, *stream, launch_all));
+  }
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < kReplays; ++i) {
     INGOT_RETURN_IF_ERROR(watch->start(*stream));
-    INGOT_RETURN_IF_ERROR(graph->launch(stream->handle()));
+    INGOT_RETURN_IF_ERROR(graph != nullptr ? graph->launch(stream->handle()) : launch_all());
     INGOT_RETURN_IF_ERROR(watch->stop(*stream));
     INGOT_ASSIGN_OR_RETURN(const double microseconds, watch->microseconds());
     best = std::min(best, microseconds / kLaunchesPerGraph);

@@ -18,11 +18,13 @@ constexpr std::size_t kNotStaged = SIZE_MAX;
 std::size_t aligned(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 struct State final : KernelState {
-  State(const Instance& instance_ref, const ConfigureArgs& args, const Combination& combination)
+  State(const Instance& instance_ref, const ConfigureArgs& args, const Combination& combination, const Target& target)
       : instance(instance_ref),
         inputs(args.inputs.begin(), args.inputs.end()),
         outputs(args.outputs.begin(), args.outputs.end()),
-        operands(instance.values(), inputs, outputs, &combination, INGOT_PLUGIN_CPU) {}
+        operands(instance.values(), inputs, outputs, &combination, target.device()) {
+    operands.api().device_index = target.ordinal();
+  }
   ~State() override {
     const ingot_plugin_operator& api = instance.op().api;
     if (handle != nullptr && api.release != nullptr) api.release(api.user, instance.get(), handle);
@@ -36,7 +38,8 @@ struct State final : KernelState {
   void* handle = nullptr;
   std::size_t own_workspace = 0;                           // the plugin's; the staged operands lie behind it
   std::vector<std::size_t> staged_inputs, staged_outputs;  // offsets in the workspace; kNotStaged
-  std::vector<std::vector<std::byte>> constants;           // converted once
+  std::vector<std::shared_ptr<void>> constants;            // converted once; null: none
+  std::unique_ptr<Loan> loan;
   bool checked = false;
 };
 
@@ -75,18 +78,21 @@ constexpr std::int64_t kMaxValues = 64;
 class PluginKernel final : public Kernel {
  public:
   PluginKernel(std::unique_ptr<Instance> instance, Attrs attrs, KernelOptions options,
-               std::vector<bool> decided_by_data)
-      : instance_(std::move(instance)),
+               std::vector<bool> decided_by_data, std::shared_ptr<const Target> target)
+      : target_(std::move(target)),
+        instance_(std::move(instance)),
         attrs_(std::move(attrs)),
         options_(std::move(options)),
         decided_by_data_(std::move(decided_by_data)) {}
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
-    auto state = std::make_unique<State>(*instance_, args, options_.combination);
+    auto state = std::make_unique<State>(*instance_, args, options_.combination, *target_);
     state->checked = checking();
+    INGOT_ASSIGN_OR_RETURN(state->loan, target_->lend());
     INGOT_RETURN_IF_ERROR(check_shapes(args));
     ingot_plugin_operands& operands = state->operands.api();
     operands.tactic = options_.tactic;
+    operands.cuda = state->loan != nullptr ? state->loan->api() : nullptr;
     const ingot_plugin_operator& api = op().api;
     if (api.configure != nullptr && !options_.reference) {
       std::size_t workspace = 0;
@@ -103,22 +109,32 @@ class PluginKernel final : public Kernel {
     auto& state = static_cast<State&>(*args.state);
     auto* const base = reinterpret_cast<std::byte*>(
         (reinterpret_cast<std::uintptr_t>(args.workspace.data()) + kAlignment - 1) / kAlignment * kAlignment);
-    for (std::size_t i = 0; i < state.inputs.size(); ++i) point_input(state, args, base, i);
+    for (std::size_t i = 0; i < state.inputs.size(); ++i) INGOT_RETURN_IF_ERROR(point_input(state, args, base, i));
     for (std::size_t i = 0; i < state.outputs.size(); ++i) {
       ingot_plugin_tensor& tensor = state.operands.outputs()[i];
       const std::size_t offset = state.staged_outputs[i];
       tensor.data = decided_by_data_[i] ? nullptr : offset != kNotStaged ? base + offset : args.outputs[i];
     }
-    if (op().has_flag(INGOT_PLUGIN_MUST_ALIAS)) share_memory(state);
-    INGOT_RETURN_IF_ERROR(state.checked ? run_checked(state, args) : run(state, args, base, false));
+    if (op().has_flag(INGOT_PLUGIN_MUST_ALIAS)) INGOT_RETURN_IF_ERROR(share_memory(state));
+    if (!state.checked)
+      INGOT_RETURN_IF_ERROR(run(state, args, base, false));
+    else if (target_->device() == INGOT_PLUGIN_CPU)
+      INGOT_RETURN_IF_ERROR(run_checked(state, args));
+    else
+      INGOT_RETURN_IF_ERROR(run_and_wait(state, args, base));
     for (std::size_t i = 0; i < state.outputs.size(); ++i)
       if (state.staged_outputs[i] != kNotStaged && args.outputs[i] != nullptr)
-        from_format(base + state.staged_outputs[i], options_.combination.outputs[i], state.outputs[i].shape,
-                    state.outputs[i].dtype, args.outputs[i]);
+        INGOT_RETURN_IF_ERROR(target_->from_format(base + state.staged_outputs[i], options_.combination.outputs[i],
+                                                   state.outputs[i].shape, state.outputs[i].dtype, args.outputs[i]));
     return Status::ok();
   }
 
   [[nodiscard]] bool allocates_outputs() const override { return true; }
+  [[nodiscard]] bool synchronizes() const override {
+    return target_->device() == INGOT_PLUGIN_CUDA &&
+           (op().has_flag(INGOT_PLUGIN_SYNCHRONIZES) || checking() ||
+            std::ranges::any_of(decided_by_data_, [](bool by_data) { return by_data; }));
+  }
 
   [[nodiscard]] int in_place_input() const override {
     if (op().api.alias == nullptr || options_.combination.converts || options_.reference || decided_by_data_.empty() ||
@@ -160,8 +176,9 @@ class PluginKernel final : public Kernel {
       state.staged_inputs.push_back(kNotStaged);
       if (!operand.present() || format.is_linear(operand.dtype)) continue;
       if (operand.value != nullptr) {
-        state.constants[i].resize(static_cast<std::size_t>(bytes_of(format, operand.shape).value_or(0)));
-        to_format(operand.value->bytes().data(), operand.dtype, operand.shape, format, state.constants[i].data());
+        std::vector<std::byte> converted(static_cast<std::size_t>(bytes_of(format, operand.shape).value_or(0)));
+        to_format(operand.value->bytes().data(), operand.dtype, operand.shape, format, converted.data());
+        INGOT_ASSIGN_OR_RETURN(state.constants[i], target_->keep(converted));
         continue;
       }
       INGOT_ASSIGN_OR_RETURN(state.staged_inputs.back(), place(format, operand.shape));
@@ -177,18 +194,19 @@ class PluginKernel final : public Kernel {
     return Status::ok();
   }
 
-  void point_input(State& state, const LaunchArgs& args, std::byte* base, std::size_t i) const {
+  Status point_input(State& state, const LaunchArgs& args, std::byte* base, std::size_t i) const {
     ingot_plugin_tensor& tensor = state.operands.inputs()[i];
     const Operand& operand = state.inputs[i];
     tensor.data = const_cast<void*>(args.inputs[i]);
-    if (!state.constants[i].empty()) tensor.data = state.constants[i].data();
-    if (state.staged_inputs[i] == kNotStaged) return;
+    if (state.constants[i] != nullptr) tensor.data = state.constants[i].get();
+    if (state.staged_inputs[i] == kNotStaged) return Status::ok();
     tensor.data = base + state.staged_inputs[i];
-    to_format(args.inputs[i], operand.dtype, operand.shape, options_.combination.inputs[i], tensor.data);
+    return target_->to_format(args.inputs[i], operand.dtype, operand.shape, options_.combination.inputs[i],
+                              tensor.data);
   }
 
   // An output that must be an input's memory starts as a copy of it, so the caller's input stays as it is.
-  void share_memory(State& state) const {
+  Status share_memory(State& state) const {
     for (std::size_t i = 0; i < state.outputs.size(); ++i) {
       const std::int32_t input = op().api.alias != nullptr ? op().api.alias(op().api.user, instance_->get(), i) : -1;
       if (input < 0 || static_cast<std::size_t>(input) >= state.inputs.size()) continue;
@@ -196,9 +214,11 @@ class PluginKernel final : public Kernel {
       const ingot_plugin_tensor& to = state.operands.outputs()[i];
       const Format& format = options_.combination.outputs[i];
       if (from.data == nullptr || to.data == nullptr || from.data == to.data) continue;
-      std::memcpy(to.data, from.data, static_cast<std::size_t>(bytes_of(format, state.outputs[i].shape).value_or(0)));
+      const auto bytes = static_cast<std::size_t>(bytes_of(format, state.outputs[i].shape).value_or(0));
+      INGOT_RETURN_IF_ERROR(target_->copy(to.data, from.data, bytes));
       from.data = to.data;
     }
+    return Status::ok();
   }
 
   Status run(State& state, const LaunchArgs& args, std::byte* workspace, bool guarded) const {
@@ -209,7 +229,13 @@ class PluginKernel final : public Kernel {
     api.input_count = state.inputs.size();
     api.outputs = state.operands.outputs().data();
     api.output_count = state.outputs.size();
-    api.device = INGOT_PLUGIN_CPU;
+    api.device = target_->device();
+    api.device_index = target_->ordinal();
+    api.stream = target_->stream();
+    if (state.loan != nullptr) {
+      INGOT_RETURN_IF_ERROR(state.loan->bind(api.stream));
+      api.cuda = state.loan->api();
+    }
     api.workspace = state.own_workspace > 0 ? workspace : nullptr;
     api.workspace_size = state.own_workspace;
     api.host = &host;
@@ -223,6 +249,13 @@ class PluginKernel final : public Kernel {
     };
     Status status = guarded ? call_guarded(op(), "launch", body) : call(op(), "launch", body);
     return host.error.is_ok() ? status : host.error;
+  }
+
+  // What goes wrong on a device shows later, unless somebody waits for it.
+  Status run_and_wait(State& state, const LaunchArgs& args, std::byte* base) const {
+    INGOT_RETURN_IF_ERROR(run(state, args, base, true));
+    Status status = target_->finish();
+    return status.is_ok() ? status : std::move(status).annotate(op().describe());
   }
 
   Status run_checked(State& state, const LaunchArgs& args) const {
@@ -266,6 +299,7 @@ class PluginKernel final : public Kernel {
     return {data, data + bytes};
   }
 
+  std::shared_ptr<const Target> target_;
   std::unique_ptr<Instance> instance_;
   Attrs attrs_;
   KernelOptions options_;
@@ -291,7 +325,9 @@ Result<std::vector<InferOutput>> infer_numbers(const Operator& op, const Attrs& 
   return infer(op, attrs, known, outputs, [&] { return Dim::symbol(fmt::format("data.{}", unknown++)); });
 }
 
-Result<std::unique_ptr<Kernel>> make_kernel(const Operator& op, const Problem& problem, KernelOptions options) {
+Result<std::unique_ptr<Kernel>> make_kernel(const Operator& op, const Problem& problem, KernelOptions options,
+                                            std::shared_ptr<const Target> target) {
+  if (target == nullptr) target = std::shared_ptr<const Target>(std::shared_ptr<void>(), &host_target());
   if (options.reference && op.api.reference == nullptr) return unsupported("{} declares no reference", op.describe());
   if (options.combination.inputs.size() != problem.inputs.size() ||
       options.combination.outputs.size() != problem.outputs.size())
@@ -313,9 +349,9 @@ Result<std::unique_ptr<Kernel>> make_kernel(const Operator& op, const Problem& p
     }
   }
   INGOT_ASSIGN_OR_RETURN(std::unique_ptr<Instance> instance,
-                         Instance::create(op, problem, &options.combination, INGOT_PLUGIN_CPU));
-  return std::unique_ptr<Kernel>(std::make_unique<PluginKernel>(std::move(instance), problem.attrs, std::move(options),
-                                                                std::move(decided_by_data)));
+                         Instance::create(op, problem, &options.combination, target->device()));
+  return std::unique_ptr<Kernel>(std::make_unique<PluginKernel>(
+      std::move(instance), problem.attrs, std::move(options), std::move(decided_by_data), std::move(target)));
 }
 
 }  // namespace ingot::plugin

@@ -100,6 +100,7 @@ Status DeviceRun::run(Executor& executor, bool allow_graph) {
   const cuda::DeviceScope scope(*engine_.cuda_device(), stream_->handle());
   INGOT_RETURN_IF_ERROR(engine_.cuda_device()->make_current());
   INGOT_RETURN_IF_ERROR(copy_in(executor));
+  allow_graph = allow_graph && !engine_.synchronizes();
   // Captured at the second run: the first one allocates what is missing.
   if (allow_graph && ran_ && graph_ == nullptr) INGOT_RETURN_IF_ERROR(capture(executor));
   if (allow_graph && graph_ != nullptr)
@@ -115,12 +116,13 @@ Result<double> DeviceRun::time(Executor& executor, int runs) {
   const cuda::DeviceScope scope(*engine_.cuda_device(), stream_->handle());
   if (!ran_) return failed_precondition("run the context before timing it");
   INGOT_RETURN_IF_ERROR(engine_.cuda_device()->make_current());
-  if (graph_ == nullptr) INGOT_RETURN_IF_ERROR(capture(executor));
+  const bool captures = !engine_.synchronizes();
+  if (captures && graph_ == nullptr) INGOT_RETURN_IF_ERROR(capture(executor));
   INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<cuda::Stopwatch> watch, cuda::Stopwatch::create(*engine_.cuda_device()));
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < runs; ++i) {
     INGOT_RETURN_IF_ERROR(watch->start(*stream_));
-    INGOT_RETURN_IF_ERROR(graph_->launch(stream_->handle()));
+    INGOT_RETURN_IF_ERROR(captures ? graph_->launch(stream_->handle()) : executor.run());
     INGOT_RETURN_IF_ERROR(watch->stop(*stream_));
     INGOT_ASSIGN_OR_RETURN(const double microseconds, watch->microseconds());
     best = std::min(best, microseconds);

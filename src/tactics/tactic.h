@@ -114,6 +114,8 @@ class Kernel {
   virtual Status launch(const LaunchArgs& args) const = 0;
   // True when launch() asks LaunchArgs::allocator for outputs whose shape the data decide.
   [[nodiscard]] virtual bool allocates_outputs() const { return false; }
+  // True when launch() waits for the device: it cannot be part of a captured graph.
+  [[nodiscard]] virtual bool synchronizes() const { return false; }
   // Index of the input that output 0 may overwrite, or -1.
   [[nodiscard]] virtual int in_place_input() const { return -1; }
 };

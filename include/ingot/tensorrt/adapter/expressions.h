@@ -84,12 +84,6 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     bool is_size(std::int32_t output) const {
       return static_cast<std::size_t>(output) < size_outputs_.size() && size_outputs_[static_cast<std::size_t>(output)];
     }
-    DimsExprs numbers(const ingot_plugin_tensor& tensor) {
-      DimsExprs out{};
-      out.nbDims = dims_of(tensor.dims, tensor.rank).nbDims;
-      for (std::int32_t i = 0; i < out.nbDims; ++i) out.d[i] = constant(static_cast<DimSize>(tensor.dims[i]));
-      return out;
-    }
 
    private:
     Expr& make() {

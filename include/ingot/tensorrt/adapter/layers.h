@@ -10,6 +10,13 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
   // Descriptions of inputs then outputs, with full dimensions.
   using Descs = std::vector<PluginTensorDesc>;
 
+  // What a plugin gets when it is attached to a context.
+  struct Attachment {
+    cudnnContext* cudnn = nullptr;
+    cublasContext* cublas = nullptr;
+    IGpuAllocator* allocator = nullptr;
+  };
+
   class Layer {
    public:
     virtual ~Layer() = default;
@@ -22,7 +29,8 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     virtual std::int32_t alias(std::int32_t) { return -1; }
     virtual std::unique_ptr<Layer> clone() const = 0;
     // On a clone that belongs to one context; returns the workspace's size.
-    virtual std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t tactic) = 0;
+    virtual std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t tactic,
+                                  const Attachment& to) = 0;
     virtual std::int32_t enqueue(const Descs& inputs, const Descs& outputs, void const* const* in, void* const* out,
                                  void* workspace, cudaStream_t stream) = 0;
   };
@@ -85,11 +93,11 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     std::unique_ptr<Layer> clone() const override {
       return std::unique_ptr<Layer>(new DynamicLayer(need(plugin_->clone(), "clone")));
     }
-    std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t) override {
+    std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t, const Attachment& to) override {
       const auto in = dynamic(inputs), out = dynamic(outputs);
       plugin_->configurePlugin(in.data(), count(inputs), out.data(), count(outputs));
       check(plugin_->initialize(), "initialize");
-      plugin_->attachToContext(nullptr, nullptr, Registry::instance().allocator());
+      plugin_->attachToContext(to.cudnn, to.cublas, to.allocator);
       initialised_ = true;
       return plugin_->getWorkspaceSize(inputs.data(), count(inputs), outputs.data(), count(outputs));
     }
@@ -176,7 +184,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     std::unique_ptr<Layer> clone() const override {
       return std::unique_ptr<Layer>(new BatchLayer(need(plugin_->clone(), "clone")));
     }
-    std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t) override {
+    std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t, const Attachment& to) override {
       batch_ = inputs.empty() ? 1 : static_cast<std::int32_t>(inputs[0].dims.nbDims > 0 ? inputs[0].dims.d[0] : 1);
       in_ = without_batch(inputs);
       out_ = without_batch(outputs);
@@ -186,7 +194,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
         configure_older();
       }
       check(plugin_->initialize(), "initialize");
-      if (ext() != nullptr) ext()->attachToContext(nullptr, nullptr, Registry::instance().allocator());
+      if (ext() != nullptr) ext()->attachToContext(to.cudnn, to.cublas, to.allocator);
       initialised_ = true;
       return plugin_->getWorkspaceSize(batch_);
     }
@@ -235,8 +243,9 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
 
   class ResourceContext final : public IPluginResourceContext {
    public:
-    IGpuAllocator* getGpuAllocator() const override { return Registry::instance().allocator(); }
+    IGpuAllocator* getGpuAllocator() const override { return allocator; }
     IErrorRecorder* getErrorRecorder() const override { return Registry::instance().getErrorRecorder(); }
+    IGpuAllocator* allocator = nullptr;
   };
 
   class V3Layer final : public Layer {
@@ -281,7 +290,9 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     std::unique_ptr<Layer> clone() const override {
       return std::unique_ptr<Layer>(new V3Layer(need(plugin_->clone(), "clone")));
     }
-    std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t tactic) override {
+    std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t tactic,
+                          const Attachment& to) override {
+      context_.allocator = to.allocator;
       const auto in = dynamic(inputs), out = dynamic(outputs);
       check(build_->configurePlugin(in.data(), count(inputs), out.data(), count(outputs)), "configurePlugin");
       const std::size_t workspace = build_->getWorkspaceSize(in.data(), count(inputs), out.data(), count(outputs));

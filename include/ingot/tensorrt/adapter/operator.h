@@ -87,27 +87,53 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       for (const PluginTensorDesc& desc : descs) out.push_back(desc.type);
       return out;
     }
-    // On numbers. The values of shape inputs must be constants. By a context's own plugin, since some plugins remember
-    // what they were asked.
-    std::vector<DimsExprs> shapes(Layer& of, const ingot_plugin_tensor* inputs, Builder& builder) const {
-      std::vector<DimsExprs> data, sizes;
+  };
+
+  // Sizes of a node's inputs as numbers, and the values of its shape inputs, which must be small constants.
+  struct KnownShapes {
+    struct Known {
+      std::int32_t count = 0;
+      std::int64_t values[Dims::MAX_DIMS] = {};
+    };
+    std::vector<Known> data, sizes;
+
+    KnownShapes() = default;
+    KnownShapes(const std::vector<bool>& is_shape, const ingot_plugin_tensor* inputs) {
       for (std::size_t i = 0; i < is_shape.size(); ++i) {
+        Known known;
+        const ingot_plugin_tensor& input = inputs[i];
         if (!is_shape[i]) {
-          data.push_back(builder.numbers(inputs[i]));
+          known.count = dims_of(input.dims, input.rank).nbDims;
+          for (std::int32_t k = 0; k < known.count; ++k) known.values[k] = input.dims[k];
+          data.push_back(known);
           continue;
         }
-        DimsExprs values{};
-        const std::int64_t count = inputs[i].rank == 0 ? 1 : inputs[i].dims[0];
-        if (inputs[i].data == nullptr || count > Dims::MAX_DIMS)
+        const std::int64_t count = input.rank == 0 ? 1 : input.dims[0];
+        if (input.data == nullptr || count > Dims::MAX_DIMS)
           throw std::runtime_error("a shape input must be a small constant");
-        values.nbDims = static_cast<std::int32_t>(count);
-        for (std::int32_t k = 0; k < values.nbDims; ++k)
-          values.d[k] = builder.constant(static_cast<DimSize>(
-              inputs[i].dtype == INGOT_PLUGIN_I64 ? static_cast<const std::int64_t*>(inputs[i].data)[k]
-                                                  : static_cast<const std::int32_t*>(inputs[i].data)[k]));
-        sizes.push_back(values);
+        known.count = static_cast<std::int32_t>(count);
+        for (std::int32_t k = 0; k < known.count; ++k)
+          known.values[k] = input.dtype == INGOT_PLUGIN_I64 ? static_cast<const std::int64_t*>(input.data)[k]
+                                                            : static_cast<const std::int32_t*>(input.data)[k];
+        sizes.push_back(known);
       }
-      return of.output_shapes(data, sizes, builder);
+    }
+    // By a context's own plugin, since some plugins remember what they were asked.
+    std::vector<DimsExprs> outputs(Layer& layer, Builder& builder) const {
+      return layer.output_shapes(exprs(data, builder), exprs(sizes, builder), builder);
+    }
+
+   private:
+    static std::vector<DimsExprs> exprs(const std::vector<Known>& all, Builder& builder) {
+      std::vector<DimsExprs> out;
+      for (const Known& known : all) {
+        DimsExprs dims{};
+        dims.nbDims = known.count;
+        for (std::int32_t k = 0; k < known.count; ++k)
+          dims.d[k] = builder.constant(static_cast<DimSize>(known.values[k]));
+        out.push_back(dims);
+      }
+      return out;
     }
   };
 
@@ -262,12 +288,41 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     return bytes;
   }
 
+  // Memory for an output whose size the data decide, or that the node does not use; on the device of the context.
+  class Scratch {
+   public:
+    explicit Scratch(const ingot_plugin_cuda* cuda) : cuda_(cuda) {}
+    Scratch(Scratch&& other) : cuda_(other.cuda_), memory_(other.memory_), size_(other.size_) {
+      other.memory_ = nullptr;
+    }
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+    ~Scratch() {
+      if (memory_ != nullptr) cuda_ != nullptr ? cuda_->release(cuda_->host, memory_) : std::free(memory_);
+    }
+    void reserve(std::size_t bytes) {
+      size_ = bytes;
+      memory_ = cuda_ != nullptr ? cuda_->allocate(cuda_->host, bytes) : std::malloc(bytes > 0 ? bytes : 1);
+      if (memory_ == nullptr) throw std::runtime_error("no memory for an output of " + std::to_string(bytes) + " bytes");
+    }
+    void* data() const { return memory_; }
+    std::size_t size() const { return size_; }
+
+   private:
+    const ingot_plugin_cuda* cuda_;
+    void* memory_ = nullptr;
+    std::size_t size_ = 0;
+  };
+
   struct Context {
     Context(const Instance& instance_ref, const ingot_plugin_operands* call, std::size_t* workspace)
-        : instance(instance_ref), layer(instance.layer->clone()) {
+        : instance(instance_ref),
+          cuda(call->device == INGOT_PLUGIN_CUDA ? cuda_of(call) : nullptr),
+          device_memory(cuda),
+          layer(instance.layer->clone()) {
       inputs = instance.inputs_of(call->inputs);
       outputs = outputs_of(instance, call, inputs);
-      scratch.resize(outputs.size());
+      for (std::size_t i = 0; i < outputs.size(); ++i) scratch.emplace_back(cuda);
       by_data.assign(outputs.size(), false);
       bool needs_bounds = outputs.size() > call->output_count;
       for (std::size_t i = 0; i < call->output_count; ++i) {
@@ -276,21 +331,40 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
           needs_bounds = needs_bounds || call->outputs[i].dims[k] < 0;
       }
       find_bounds(call, needs_bounds);
-      *workspace = layer->configure(inputs, outputs, static_cast<std::int32_t>(call->tactic));
+      Attachment to;
+      to.allocator = Registry::instance().allocator();
+      if (cuda != nullptr) {
+        to.allocator = &device_memory;
+        to.cublas = static_cast<cublasContext*>(cuda->library(cuda->host, "cublas"));
+        to.cudnn = static_cast<cudnnContext*>(cuda->library(cuda->host, "cudnn"));
+      }
+      *workspace = layer->configure(inputs, outputs, static_cast<std::int32_t>(call->tactic), to);
     }
 
     const Instance& instance;
+    const ingot_plugin_cuda* cuda;
+    CudaAllocator device_memory;
     std::unique_ptr<Layer> layer;
+    KnownShapes known;
     Descs inputs, outputs;
-    std::vector<std::vector<char>> scratch;  // of outputs whose size the data decide, or that the node does not use
+    std::vector<Scratch> scratch;
     std::vector<bool> by_data, is_size;
 
    private:
+    static const ingot_plugin_cuda* cuda_of(const ingot_plugin_operands* call) {
+      if (call->size < sizeof(ingot_plugin_operands) || call->cuda == nullptr)
+        throw std::runtime_error("plugins with CUDA kernels need an engine with version 1.1 of the plugin interface");
+      return call->cuda;
+    }
     // Which outputs the data size, and memory for the most that they can be.
     void find_bounds(const ingot_plugin_operands* call, bool needed) {
       Builder builder(static_cast<const std::vector<std::int64_t>*>(nullptr));
       std::vector<DimsExprs> bounds;
-      if (guarded(nullptr, [&] { bounds = instance.shapes(*layer, call->inputs, builder); }) != 0) {
+      const auto find = [&] {
+        known = KnownShapes(instance.is_shape, call->inputs);
+        bounds = known.outputs(*layer, builder);
+      };
+      if (guarded(nullptr, find) != 0) {
         if (needed) throw std::runtime_error("the sizes of its outputs are not known");
         return;
       }
@@ -299,7 +373,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
         for (std::int32_t k = 0; k < bounds[i].nbDims; ++k)
           by_data[i] = by_data[i] || static_cast<const Expr*>(bounds[i].d[k])->depends_on_data;
         const bool unused = i >= call->output_count || call->outputs[i].dtype == 0;
-        if (unused || by_data[i]) scratch[i].resize(bytes_of(outputs[i].type, bounds[i]) + 1);
+        if (unused || by_data[i]) scratch[i].reserve(bytes_of(outputs[i].type, bounds[i]));
         outputs[i].dims.nbDims = bounds[i].nbDims;
         for (std::int32_t k = 0; k < bounds[i].nbDims; ++k) {
           const auto* expr = static_cast<const Expr*>(bounds[i].d[k]);
@@ -309,43 +383,59 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     }
   };
 
+  // What an enqueue wrote, on the host.
+  inline std::int64_t read_size(const Context& context, const ingot_plugin_launch* call, DataType type,
+                                const void* from) {
+    std::int64_t wide = 0;
+    std::int32_t narrow = 0;
+    void* to = type == DataType::kINT64 ? static_cast<void*>(&wide) : static_cast<void*>(&narrow);
+    const std::size_t bytes = type == DataType::kINT64 ? sizeof(wide) : sizeof(narrow);
+    if (context.cuda == nullptr) {
+      std::memcpy(to, from, bytes);
+    } else if (context.cuda->copy(context.cuda->host, to, from, bytes, call->stream) != 0 ||
+               context.cuda->synchronize(context.cuda->host, call->stream) != 0) {
+      throw std::runtime_error("the device failed before the size of an output was known");
+    }
+    return type == DataType::kINT64 ? wide : narrow;
+  }
+
   inline void launch(Context & context, const ingot_plugin_launch* call) {
     std::vector<const void*> in;
     std::vector<void*> out;
     for (std::size_t i = 0; i < call->input_count; ++i)
       if (!context.instance.is_shape[i]) in.push_back(call->inputs[i].data);
     for (std::size_t i = 0; i < context.outputs.size(); ++i) {
-      const bool own = !context.scratch[i].empty();
-      out.push_back(own ? context.scratch[i].data() : i < call->output_count ? call->outputs[i].data : nullptr);
+      void* own = context.scratch[i].data();
+      out.push_back(own != nullptr ? own : i < call->output_count ? call->outputs[i].data : nullptr);
     }
-    const std::int32_t status = context.layer->enqueue(context.inputs, context.outputs, in.data(), out.data(),
-                                                       call->workspace, static_cast<cudaStream_t>(call->stream));
-    if (status != 0) throw std::runtime_error("enqueue returned " + std::to_string(status));
+    check(context.layer->enqueue(context.inputs, context.outputs, in.data(), out.data(), call->workspace,
+                                 static_cast<cudaStream_t>(call->stream)),
+          "enqueue");
     bool any = false;
     for (std::size_t i = 0; i < call->output_count; ++i) any = any || context.by_data[i];
     if (!any) return;
     std::vector<std::int64_t> sizes(context.outputs.size(), 0);
     for (std::size_t i = 0; i < context.is_size.size(); ++i) {
       if (!context.is_size[i]) continue;
-      if (context.outputs[i].type == DataType::kINT64) {
-        sizes[i] = *static_cast<const std::int64_t*>(out[i]);
-      } else {
-        sizes[i] = *static_cast<const std::int32_t*>(out[i]);
-      }
+      sizes[i] = read_size(context, call, context.outputs[i].type, out[i]);
       if (sizes[i] < 0) throw std::runtime_error("size tensor " + std::to_string(i) + " is negative");
     }
     Builder builder(&sizes);
-    const std::vector<DimsExprs> shapes = context.instance.shapes(*context.layer, call->inputs, builder);
+    const std::vector<DimsExprs> shapes = context.known.outputs(*context.layer, builder);
     for (std::size_t i = 0; i < call->output_count; ++i) {
       if (!context.by_data[i]) continue;
       std::int64_t dims[Dims::MAX_DIMS] = {};
       for (std::int32_t k = 0; k < shapes[i].nbDims; ++k) dims[k] = static_cast<const Expr*>(shapes[i].d[k])->value;
       const std::size_t bytes = bytes_of(context.outputs[i].type, shapes[i]);
-      if (bytes >= context.scratch[i].size())
+      if (bytes > context.scratch[i].size())
         throw std::runtime_error("output " + std::to_string(i) + " is larger than the upper bound that was declared");
       void* memory = call->allocate_output(call->host, i, dims, shapes[i].nbDims);
       if (memory == nullptr) throw std::runtime_error("no memory for output " + std::to_string(i));
-      std::memcpy(memory, context.scratch[i].data(), bytes);
+      if (context.cuda == nullptr) {
+        std::memcpy(memory, context.scratch[i].data(), bytes);
+      } else if (context.cuda->copy(context.cuda->host, memory, context.scratch[i].data(), bytes, call->stream) != 0) {
+        throw std::runtime_error("copying output " + std::to_string(i) + " failed");
+      }
     }
   }
 
@@ -355,6 +445,10 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     api.name = name.c_str();
     api.variant = variant.c_str();
     api.flags = INGOT_PLUGIN_OPEN_SCHEMA | INGOT_PLUGIN_MUST_ALIAS;
+#ifndef INGOT_TENSORRT_CAPTURABLE
+    // Nothing in TensorRT's contract keeps an enqueue from waiting for the device.
+    api.flags |= INGOT_PLUGIN_SYNCHRONIZES;
+#endif
     // A namespace must be asked for, by plugin_namespace or the node's domain; without one the domain does not matter.
     if (creator.space().empty()) api.flags |= INGOT_PLUGIN_ANY_DOMAIN;
     api.devices = devices();

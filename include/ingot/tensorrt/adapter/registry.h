@@ -58,7 +58,20 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     Logger logger_;
   };
 
-  // On the CPU; a plugin that asks for device memory gets it from its launch's workspace.
+  // Memory of the device that an engine lends.
+  class CudaAllocator final : public IGpuAllocator {
+   public:
+    explicit CudaAllocator(const ingot_plugin_cuda* cuda) : cuda_(cuda) {}
+    InterfaceInfo getInterfaceInfo() const override { return InterfaceInfo{"IGpuAllocator", 1, 0}; }
+    void* allocate(std::uint64_t const size, std::uint64_t const, AllocatorFlags const) override {
+      return cuda_->allocate(cuda_->host, size);
+    }
+    void free(void* const memory) override { cuda_->release(cuda_->host, memory); }
+
+   private:
+    const ingot_plugin_cuda* cuda_;
+  };
+
   class HostAllocator final : public IGpuAllocator {
    public:
     InterfaceInfo getInterfaceInfo() const override { return InterfaceInfo{"IGpuAllocator", 1, 0}; }

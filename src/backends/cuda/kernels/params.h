@@ -169,4 +169,16 @@ struct AttentionParams {
   float scale;
 };
 
+// Between a row-major tensor [batch, channels, spatial] and a plugin's format of `block` channels side by side: blocks
+// before the spatial dimensions, or, channels_last, behind. Types are ONNX's numbers.
+struct PluginFormatParams {
+  const void* in;
+  void* out;
+  long long units;  // elements of the output
+  long long channels, padded_channels, spatial;
+  int block, channels_last;
+  int in_type, out_type;
+  int into;  // from row-major
+};
+
 }  // namespace ingot_cuda
