@@ -214,7 +214,7 @@ typedef struct ingot_plugin_operands {
   size_t output_count;
   int32_t device; /* INGOT_PLUGIN_CPU, INGOT_PLUGIN_CUDA */
   int32_t device_index;
-  int64_t tactic; /* the chosen tactic's id; 0 where the operator has none */
+  int64_t tactic;                /* the chosen tactic's id; 0 where the operator has none */
   const ingot_plugin_cuda* cuda; /* since 1.1; in configure on a CUDA device, otherwise NULL. Lives until release */
 } ingot_plugin_operands;
 

@@ -32,8 +32,8 @@ class DeviceOutputs final : public OutputAllocator {
   DeviceOutputs(const cuda::Device& device, const Problem& problem) : device_(device), problem_(problem) {}
   Result<void*> allocate(std::size_t output, const Shape& shape) override {
     const auto bytes = bytes_of(problem_.outputs[output].dtype, element_count(shape).value_or(0)).value_or(0);
-    INGOT_ASSIGN_OR_RETURN(memory_[output],
-                           cuda::DeviceMemory::allocate(device_, static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1))));
+    INGOT_ASSIGN_OR_RETURN(memory_[output], cuda::DeviceMemory::allocate(
+                                                device_, static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1))));
     return memory_[output].data();
   }
 

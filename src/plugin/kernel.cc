@@ -350,8 +350,8 @@ Result<std::unique_ptr<Kernel>> make_kernel(const Operator& op, const Problem& p
   }
   INGOT_ASSIGN_OR_RETURN(std::unique_ptr<Instance> instance,
                          Instance::create(op, problem, &options.combination, target->device()));
-  return std::unique_ptr<Kernel>(std::make_unique<PluginKernel>(
-      std::move(instance), problem.attrs, std::move(options), std::move(decided_by_data), std::move(target)));
+  return std::unique_ptr<Kernel>(std::make_unique<PluginKernel>(std::move(instance), problem.attrs, std::move(options),
+                                                                std::move(decided_by_data), std::move(target)));
 }
 
 }  // namespace ingot::plugin

@@ -28,7 +28,8 @@ std::string no_kernel_text(const Operator& op, std::int32_t device) {
         "TensorRT: compile it with CUDA's headers and without INGOT_TENSORRT_HOST_ENQUEUE)",
         op.describe());
   return fmt::format(
-      "{} has kernels for CUDA only: build for --device cuda (a source written for TensorRT whose enqueue is host code: "
+      "{} has kernels for CUDA only: build for --device cuda (a source written for TensorRT whose enqueue is host "
+      "code: "
       "compile it with -DINGOT_TENSORRT_HOST_ENQUEUE)",
       op.describe());
 }
@@ -89,7 +90,8 @@ Result<std::unique_ptr<Kernel>> PluginTactic::load(const Problem& problem, const
   if (op == nullptr)
     return not_found("operator {} comes from a plugin library that is not loaded; it was built with: {}", problem.kind,
                      config.substr(0, config.rfind(kTacticMark)));
-  if ((op->api.devices & static_cast<std::uint32_t>(device_)) == 0) return incompatible("{}", no_kernel_text(*op, device_));
+  if ((op->api.devices & static_cast<std::uint32_t>(device_)) == 0)
+    return incompatible("{}", no_kernel_text(*op, device_));
   INGOT_ASSIGN_OR_RETURN(std::shared_ptr<const Target> where, target(blobs));
   return make_kernel(*op, problem, std::move(options), std::move(where));
 }
@@ -99,8 +101,7 @@ Result<std::vector<ingot_plugin_tactic>> tactics_of(const Operator& op, const Pr
   ingot_plugin_tactic only{};
   only.size = sizeof(only);
   if (op.api.tactic == nullptr) return std::vector<ingot_plugin_tactic>{only};
-  INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<Instance> instance,
-                         Instance::create(op, problem, &combination, device));
+  INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<Instance> instance, Instance::create(op, problem, &combination, device));
   Operands operands(instance->values(), problem.inputs, problem.outputs, &combination, device);
   std::vector<ingot_plugin_tactic> out;
   for (std::size_t index = 0; index < kMaxTactics; ++index) {

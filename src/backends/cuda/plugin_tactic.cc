@@ -62,10 +62,9 @@ class CudaTarget final : public plugin::Target {
     for (std::size_t i = 2; i < shape.size(); ++i) p.spatial *= shape[i];
     p.channels_last =
         format.layout == INGOT_PLUGIN_CHANNELS_LAST || format.layout == INGOT_PLUGIN_CHANNELS_LAST_8 ? 1 : 0;
-    p.block = format.layout == INGOT_PLUGIN_CHANNELS_LAST_8 ? 8
-              : p.channels_last != 0 || format.layout == INGOT_PLUGIN_LINEAR
-                  ? 1
-                  : format.layout;
+    p.block = format.layout == INGOT_PLUGIN_CHANNELS_LAST_8                  ? 8
+              : p.channels_last != 0 || format.layout == INGOT_PLUGIN_LINEAR ? 1
+                                                                             : format.layout;
     p.padded_channels = (p.channels + p.block - 1) / p.block * p.block;
     const std::int64_t batches = count / (p.channels * p.spatial);
     p.units = batches * p.spatial * (into ? p.padded_channels : p.channels);

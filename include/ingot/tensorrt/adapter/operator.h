@@ -303,7 +303,8 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     void reserve(std::size_t bytes) {
       size_ = bytes;
       memory_ = cuda_ != nullptr ? cuda_->allocate(cuda_->host, bytes) : std::malloc(bytes > 0 ? bytes : 1);
-      if (memory_ == nullptr) throw std::runtime_error("no memory for an output of " + std::to_string(bytes) + " bytes");
+      if (memory_ == nullptr)
+        throw std::runtime_error("no memory for an output of " + std::to_string(bytes) + " bytes");
     }
     void* data() const { return memory_; }
     std::size_t size() const { return size_; }
