@@ -12,6 +12,7 @@ namespace {
 
 using ingot::Value;
 
+bool holds_maps(const ingot::TensorInfo& info) { return info.type.find("map<") != std::string_view::npos; }
 bool is_sequence(const ingot::TensorInfo& info) { return info.type.find("seq<") != std::string_view::npos; }
 
 Value strings_value(const nb::object& object, const std::string& what) {
@@ -76,20 +77,53 @@ nb::object tensor_array(const Value& value, std::size_t element) {
   return finished(std::move(result), type);
 }
 
+// The vectors of a dict's keys and values, behind `vectors`.
+void add_map(const nb::handle& item, const ingot::TensorInfo& info, const std::string& what,
+             std::vector<Value>& vectors) {
+  if (!nb::isinstance<nb::dict>(item))
+    raise(INGOT_INVALID_ARGUMENT, what + " is " + std::string(info.type) + ": give dicts, not a " + type_text(item));
+  const bool texts = info.type.find("map<string,") != std::string_view::npos;
+  const auto vector = [&](const char* part, ingot_dtype dtype) {
+    const nb::list list(item.attr(part)());
+    if (dtype == INGOT_STRING) return strings_value(list, what);
+    const nb::object array = nb::module_::import_("numpy").attr("array")(list, element_type(dtype).name);
+    return tensor_value(array, dtype, what);
+  };
+  vectors.push_back(vector("keys", texts ? INGOT_STRING : INGOT_I64));
+  vectors.push_back(vector("values", info.dtype));
+}
+
+nb::dict map_of(const Value& value, std::size_t i) {
+  const nb::object keys = tensor_array(value, 2 * i).attr("tolist")();
+  const nb::object values = tensor_array(value, 2 * i + 1).attr("tolist")();
+  nb::dict map;
+  for (std::size_t k = 0; k < nb::len(keys); ++k) map[keys[k]] = values[k];
+  return map;
+}
+
 }  // namespace
 
 bool is_plain(const ingot::TensorInfo& info) {
   return info.dtype != INGOT_STRING && !info.type.starts_with("seq<") && !info.type.starts_with("optional<") &&
-         !info.type.ends_with("[?]");
+         !holds_maps(info) && !info.type.ends_with("[?]");
 }
 
 ingot::Value to_value(const nb::object& object, const ingot::TensorInfo& info, const std::string& what) {
   if (object.is_none() && info.type.starts_with("optional<")) return Value::none().value();
-  if (!is_sequence(info)) return tensor_value(object, info.dtype, what);
-  if (!nb::isinstance<nb::list>(object) && !nb::isinstance<nb::tuple>(object))
-    raise(INGOT_INVALID_ARGUMENT,
-          what + " is " + std::string(info.type) + ": give a list of arrays, not a " + type_text(object));
   std::vector<Value> elements;
+  if (!is_sequence(info)) {
+    if (!holds_maps(info)) return tensor_value(object, info.dtype, what);
+    add_map(object, info, what, elements);
+    return Value::maps(elements).value();
+  }
+  if (!nb::isinstance<nb::list>(object) && !nb::isinstance<nb::tuple>(object))
+    raise(INGOT_INVALID_ARGUMENT, what + " is " + std::string(info.type) + ": give a list of " +
+                                      (holds_maps(info) ? "dicts" : "arrays") + ", not a " + type_text(object));
+  if (holds_maps(info)) {
+    for (const nb::handle item : object)
+      add_map(item, info, what + "[" + std::to_string(elements.size() / 2) + "]", elements);
+    return Value::maps(elements).value();
+  }
   for (const nb::handle item : object)
     elements.push_back(tensor_value(nb::borrow(item), info.dtype, what + "[" + std::to_string(elements.size()) + "]"));
   return Value::sequence(elements).value();
@@ -97,8 +131,13 @@ ingot::Value to_value(const nb::object& object, const ingot::TensorInfo& info, c
 
 nb::object from_value(const ingot::Value& value, const ingot::TensorInfo& info) {
   if (value.kind() == INGOT_VALUE_NONE) return nb::none();
-  if (!is_sequence(info)) return tensor_array(value, 0);
   nb::list elements;
+  if (holds_maps(info)) {
+    for (std::size_t i = 0; i < value.count() / 2; ++i) elements.append(map_of(value, i));
+    if (!is_sequence(info)) return elements[0];
+    return elements;
+  }
+  if (!is_sequence(info)) return tensor_array(value, 0);
   for (std::size_t i = 0; i < value.count(); ++i) elements.append(tensor_array(value, i));
   return elements;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Strings, sequences, optionals and tensors of any rank between Python and the engine: arrays (of objects for strings),
-// lists of arrays, None.
+// Strings, sequences, maps, optionals and tensors of any rank between Python and the engine: arrays (of objects for
+// strings), lists of arrays, dicts, None.
 #pragma once
 
 #include <string>

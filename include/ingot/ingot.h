@@ -184,19 +184,20 @@ INGOT_API size_t ingot_context_memory_bytes(const ingot_context* context);
 INGOT_API int32_t ingot_context_threads(const ingot_context* context);
 
 /* ---- values -------------------------------------------------------------------------------------------------------
- * Inputs and outputs that plain memory cannot hold: strings, sequences, optionals, tensors of any rank. Every other
- * input or output can be given and fetched as a value too.
+ * Inputs and outputs that plain memory cannot hold: strings, sequences, maps, optionals, tensors of any rank. Every
+ * other input or output can be given and fetched as a value too.
  */
 typedef struct ingot_value ingot_value;
 
 typedef enum ingot_value_kind {
   INGOT_VALUE_NONE = 0, /* an optional that holds nothing */
   INGOT_VALUE_TENSOR = 1,
-  INGOT_VALUE_SEQUENCE = 2 /* of tensors */
+  INGOT_VALUE_SEQUENCE = 2, /* of tensors */
+  INGOT_VALUE_MAPS = 3      /* one map, or a sequence of maps: tensors 2i and 2i + 1 are the keys and values of map i */
 } ingot_value_kind;
 
-/* The type of an input or output as text: "f32[N, 3]", "f32[?]" (any rank), "seq<i64[?]>", "optional<f32[2]>". NULL
- * when there is no such input or output. */
+/* The type of an input or output as text: "f32[N, 3]", "f32[?]" (any rank), "seq<i64[?]>", "optional<f32[2]>",
+ * "seq<map<string, f32[]>>". NULL when there is no such input or output. */
 INGOT_API const char* ingot_engine_input_type(const ingot_engine* engine, size_t index);
 INGOT_API const char* ingot_engine_output_type(const ingot_engine* engine, size_t index);
 
@@ -208,11 +209,14 @@ INGOT_API ingot_status ingot_value_create_strings(const int64_t* dims, int32_t r
                                                   const size_t* lengths, ingot_value** value);
 INGOT_API ingot_status ingot_value_create_sequence(const ingot_value* const* elements, size_t count,
                                                    ingot_value** value);
+/* Keys and values of each map in turn, vectors of one length; keys are strings or INGOT_I64. */
+INGOT_API ingot_status ingot_value_create_maps(const ingot_value* const* keys_and_values, size_t count,
+                                               ingot_value** value);
 INGOT_API ingot_status ingot_value_create_none(ingot_value** value);
 INGOT_API void ingot_value_destroy(ingot_value* value);
 
 INGOT_API ingot_value_kind ingot_value_get_kind(const ingot_value* value);
-/* How many tensors: of a sequence its length. */
+/* How many tensors: of a sequence its length, of maps two each. */
 INGOT_API size_t ingot_value_count(const ingot_value* value);
 /* One of the tensors; what is not wanted may be NULL. `data` is NULL for strings. All live as long as the value. */
 INGOT_API ingot_status ingot_value_tensor(const ingot_value* value, size_t element, ingot_dtype* dtype,

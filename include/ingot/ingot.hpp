@@ -140,7 +140,7 @@ struct ValueTensor {
   std::span<const std::byte> bytes;  // empty for strings
 };
 
-// Inputs and outputs that plain memory cannot hold: strings, sequences, optionals, tensors of any rank. Copies are
+// Inputs and outputs that plain memory cannot hold: strings, sequences, maps, optionals, tensors of any rank. Copies are
 // cheap and mean the same value.
 class Value {
  public:
@@ -169,15 +169,17 @@ class Value {
     });
   }
   static Result<Value> sequence(std::span<const Value> elements) {
-    std::vector<const ingot_value*> handles;
-    for (const Value& element : elements) handles.push_back(element.get());
-    return made([&](ingot_value** out) { return ingot_value_create_sequence(handles.data(), handles.size(), out); });
+    return made_of(elements, &ingot_value_create_sequence);
+  }
+  // A map or several: keys and values of each in turn, vectors of one length.
+  static Result<Value> maps(std::span<const Value> keys_and_values) {
+    return made_of(keys_and_values, &ingot_value_create_maps);
   }
   // An optional that holds nothing.
   static Result<Value> none() { return made(&ingot_value_create_none); }
 
   [[nodiscard]] ingot_value_kind kind() const { return ingot_value_get_kind(value_.get()); }
-  // How many tensors: of a sequence its length.
+  // How many tensors: of a sequence its length, of maps two each.
   [[nodiscard]] std::size_t count() const { return ingot_value_count(value_.get()); }
   [[nodiscard]] Result<ValueTensor> tensor(std::size_t element = 0) const {
     ValueTensor out;
@@ -208,6 +210,12 @@ class Value {
     ingot_value* handle = nullptr;
     if (Status status = Status::of(make(&handle)); !status.is_ok()) return status;
     return Value(handle);
+  }
+  template <typename Make>
+  static Result<Value> made_of(std::span<const Value> elements, Make make) {
+    std::vector<const ingot_value*> handles;
+    for (const Value& element : elements) handles.push_back(element.get());
+    return made([&](ingot_value** out) { return make(handles.data(), handles.size(), out); });
   }
 
   std::shared_ptr<const ingot_value> value_;

@@ -19,7 +19,7 @@ class TensorInfo(NamedTuple):
     dtype: str  # NumPy's name: "float32"
     shape: tuple[int | str, ...]  # a text where the size is not fixed: the symbol or expression
     range: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None  # min, opt, max of an input
-    type: str  # "f32[N, 3]", "f32[?]" (any rank), "seq<i64[?]>", "optional<f32[2]>"
+    type: str  # "f32[N, 3]", "f32[?]" (any rank), "seq<i64[?]>", "optional<f32[2]>", "seq<map<string, f32[]>>"
 
 
 class Step(NamedTuple):
@@ -43,7 +43,7 @@ class Context:
 
         Inputs are C-contiguous CPU arrays of the right type from any library that speaks DLPack (NumPy, PyTorch, ...);
         they are read in place. Outputs are new NumPy arrays, or the arrays given in `out`, written in place.
-        Strings are arrays of objects, sequences lists of arrays, an optional that holds nothing is None.
+        Strings are arrays of objects, sequences lists of arrays, maps dicts, an optional that holds nothing is None.
         Other threads run meanwhile.
         """
         return self._core.run(dict(inputs), None if out is None else dict(out))

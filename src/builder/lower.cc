@@ -46,7 +46,7 @@ class Lowering {
 
  private:
   Result<std::int32_t> add_tensor(const ir::Value& value, Storage storage) {
-    if (value.type.kind == ir::Type::Kind::map || value.type.kind == ir::Type::Kind::none)
+    if (!has_form_of_objects(value.type))
       return unsupported("value '{}' of type {} cannot stand in a plan", value.name, value.type.to_string());
     plan::Tensor tensor;
     tensor.name = value.name;
@@ -62,6 +62,18 @@ class Lowering {
     out_.tensors.push_back(std::move(tensor));
     out_.constants.push_back(value.constant);
     return ids_[value.id];
+  }
+
+  // Tensors, maps, sequences of either, and any of these as an optional: what the runtime holds as lists of tensors.
+  static bool has_form_of_objects(const ir::Type& type) {
+    const ir::Type* inner = &type;
+    using Kind = ir::Type::Kind;
+    for (const Kind kind : {Kind::optional, Kind::sequence, Kind::map}) {
+      if (inner == nullptr || inner->kind != kind) continue;
+      const bool key = kind != Kind::map || inner->dtype == DType::string || inner->dtype == DType::i64;
+      inner = key ? inner->element.get() : nullptr;
+    }
+    return inner != nullptr && inner->is_tensor();
   }
 
   static bool is_object(const ir::Type& type) {

@@ -156,14 +156,21 @@ ingot_status ingot_context_bind_value(ingot_context* context, size_t input, cons
     const ingot::plan::Tensor& planned = engine.input(input);
     const auto fits = [&] {
       if (value->kind == INGOT_VALUE_NONE) return planned.type.starts_with("optional");
+      if (value->kind == INGOT_VALUE_MAPS || planned.holds_maps())
+        return value->kind == INGOT_VALUE_MAPS && planned.holds_maps() &&
+               (planned.is_sequence() || value->object.items.size() == 2);
       return (value->kind == INGOT_VALUE_SEQUENCE) == planned.is_sequence();
     };
     if (!fits())
       return ingot::invalid_argument("input '{}' is {}", planned.name, planned.is_object() ? planned.type : "a tensor");
-    for (const ingot::TensorPtr& tensor : value->object.items)
-      if (tensor->dtype() != planned.dtype)
-        return ingot::invalid_argument("input '{}' has element type {}, given was {}", planned.name,
-                                       ingot::to_string(planned.dtype), ingot::to_string(tensor->dtype()));
+    for (std::size_t i = 0; i < value->object.items.size(); ++i) {
+      const ingot::DType given = value->object.items[i]->dtype();
+      const bool key = value->kind == INGOT_VALUE_MAPS && i % 2 == 0;
+      const ingot::DType wanted = key ? planned.map_key() : planned.dtype;
+      if (given != wanted)
+        return ingot::invalid_argument("input '{}' has {} type {}, given was {}", planned.name, key ? "key" : "element",
+                                       ingot::to_string(wanted), ingot::to_string(given));
+    }
     return context->context->bind_value(input, ingot::Value::of(value->object));
   });
 }
@@ -184,6 +191,7 @@ ingot_status ingot_context_output_value(ingot_context* context, size_t output, i
     auto made = std::make_unique<ingot_value>();
     INGOT_ASSIGN_OR_RETURN(made->object, ingot::object_copy(computed));
     made->kind = sequence ? INGOT_VALUE_SEQUENCE : INGOT_VALUE_TENSOR;
+    if (engine.output(output).holds_maps()) made->kind = INGOT_VALUE_MAPS;
     if (!made->object.present) made->kind = INGOT_VALUE_NONE;
     *value = made.release();
     return Status::ok();

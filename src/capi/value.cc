@@ -34,6 +34,16 @@ Result<const HostTensor*> element_of(const ingot_value* value, std::size_t eleme
   return items[element].get();
 }
 
+Result<std::vector<ingot::TensorPtr>> tensors_of(const ingot_value* const* elements, std::size_t count) {
+  std::vector<ingot::TensorPtr> items;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (elements == nullptr || elements[i] == nullptr || elements[i]->kind != INGOT_VALUE_TENSOR)
+      return ingot::invalid_argument("element {} is no tensor", i);
+    items.push_back(elements[i]->object.items[0]);
+  }
+  return items;
+}
+
 }  // namespace
 
 extern "C" {
@@ -70,13 +80,18 @@ ingot_status ingot_value_create_strings(const int64_t* dims, int32_t rank, const
 ingot_status ingot_value_create_sequence(const ingot_value* const* elements, size_t count, ingot_value** value) {
   return guard([&]() -> Status {
     INGOT_RETURN_IF_ERROR(require("value", value));
-    std::vector<ingot::TensorPtr> items;
-    for (std::size_t i = 0; i < count; ++i) {
-      if (elements == nullptr || elements[i] == nullptr || elements[i]->kind != INGOT_VALUE_TENSOR)
-        return ingot::invalid_argument("element {} of the sequence is no tensor", i);
-      items.push_back(elements[i]->object.items[0]);
-    }
+    INGOT_ASSIGN_OR_RETURN(std::vector<ingot::TensorPtr> items, tensors_of(elements, count));
     give(INGOT_VALUE_SEQUENCE, std::move(items), value);
+    return Status::ok();
+  });
+}
+
+ingot_status ingot_value_create_maps(const ingot_value* const* keys_and_values, size_t count, ingot_value** value) {
+  return guard([&]() -> Status {
+    INGOT_RETURN_IF_ERROR(require("value", value));
+    INGOT_ASSIGN_OR_RETURN(std::vector<ingot::TensorPtr> items, tensors_of(keys_and_values, count));
+    INGOT_RETURN_IF_ERROR(ingot::check_maps(items));
+    give(INGOT_VALUE_MAPS, std::move(items), value);
     return Status::ok();
   });
 }

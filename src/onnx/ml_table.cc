@@ -6,25 +6,17 @@
 namespace ingot::onnx {
 namespace {
 
-constexpr std::string_view kNoMaps = "maps are no values of the engine";
-constexpr std::string_view kNoZipMap =
-    "maps are no values of the engine; export the classifier without ZipMap (skl2onnx: options={'zipmap': False})";
-
 constexpr OpRow row(std::string_view op, UpgradeFn upgrade, std::string_view canonical) {
   return {.op = op, .canonical = canonical, .upgrade = upgrade, .domain = "ai.onnx.ml"};
-}
-
-constexpr OpRow refused(std::string_view op, std::string_view why) {
-  return {.op = op, .domain = "ai.onnx.ml", .refusal = why};
 }
 
 // The canonical name is that of the node that does most of the work.
 constexpr auto kRows = std::to_array<OpRow>({
     row("ArrayFeatureExtractor", lower_array_feature_extractor, "Gather"),
     row("Binarizer", lower_binarizer, "Greater"),
-    refused("CastMap", kNoMaps),
+    row("CastMap", nullptr, "CastMap"),
     row("CategoryMapper", lower_category_mapper, "LabelEncoder"),
-    refused("DictVectorizer", kNoMaps),
+    row("DictVectorizer", nullptr, "DictVectorizer"),
     row("FeatureVectorizer", lower_feature_vectorizer, "Concat"),
     row("Imputer", lower_imputer, "Where"),
     row("LabelEncoder", lower_label_encoder, "LabelEncoder"),
@@ -38,7 +30,7 @@ constexpr auto kRows = std::to_array<OpRow>({
     row("TreeEnsemble", lower_tree_ensemble, "TreeEnsemble"),
     row("TreeEnsembleClassifier", lower_tree_ensemble_classifier, "TreeEnsemble"),
     row("TreeEnsembleRegressor", lower_tree_ensemble_regressor, "TreeEnsemble"),
-    refused("ZipMap", kNoZipMap),
+    row("ZipMap", nullptr, "ZipMap"),
 });
 
 }  // namespace

@@ -47,7 +47,7 @@ Result<ir::Type> join(InferContext& ctx, const ir::Type& a, const ir::Type& b) {
     INGOT_ASSIGN_OR_RETURN(ir::Type element, join(ctx, *a.element, *b.element));
     return ir::Type::of(a.kind, std::move(element));
   }
-  if (!a.is_tensor()) return a;
+  if (a.kind == ir::Type::Kind::map && a.dtype == b.dtype && a.element->dtype == b.element->dtype) return a;
   if (a.dtype != b.dtype) return invalid_argument("the branches yield {} and {}", a.to_string(), b.to_string());
   if (a.rank() < 0 || a.rank() != b.rank()) return ir::Type::tensor(a.dtype, std::nullopt);
   SymShape shape = *a.shape;
@@ -168,6 +168,9 @@ Status infer_sequence_map(InferContext& ctx) {
   INGOT_RETURN_IF_ERROR(expect_counts(body, "body", ctx.input_count(), ctx.output_count()));
   if (ctx.type(0).kind != ir::Type::Kind::sequence)
     return invalid_argument("{} must be a sequence, not {}", ctx.input_name(0), ctx.type(0).to_string());
+  for (std::size_t i = 0; i < ctx.input_count(); ++i)
+    if (ctx.present(i) && ctx.type(i).kind == ir::Type::Kind::sequence && !ctx.type(i).element->is_tensor())
+      return invalid_argument("{} must be a sequence of tensors, not {}", ctx.input_name(i), ctx.type(i).to_string());
   for (std::size_t i = 0; i < ctx.output_count(); ++i) {
     INGOT_ASSIGN_OR_RETURN(ir::Type type, collected(body.value(body.outputs()[i]).type));
     ctx.set_type(i, std::move(type));

@@ -12,8 +12,8 @@ using Kind = ir::Type::Kind;
 // The element type of a sequence operand.
 Result<const ir::Type*> element_of(const InferContext& ctx, std::size_t input) {
   const ir::Type& type = ctx.type(input);
-  if (type.kind != Kind::sequence || type.element == nullptr)
-    return invalid_argument("{} must be a sequence, not {}", ctx.input_name(input), type.to_string());
+  if (type.kind != Kind::sequence || type.element == nullptr || !type.element->is_tensor())
+    return invalid_argument("{} must be a sequence of tensors, not {}", ctx.input_name(input), type.to_string());
   return type.element.get();
 }
 

@@ -36,6 +36,11 @@ struct Tensor {
   [[nodiscard]] bool is_object() const { return !type.empty(); }
   // A sequence, or an optional one.
   [[nodiscard]] bool is_sequence() const { return type.find("seq<") != std::string::npos; }
+  // A map or a sequence of them: `dtype` is that of the values.
+  [[nodiscard]] bool holds_maps() const { return type.find("map<") != std::string::npos; }
+  [[nodiscard]] DType map_key() const {
+    return type.find("map<string,") != std::string::npos ? DType::string : DType::i64;
+  }
 };
 
 struct Step {

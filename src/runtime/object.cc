@@ -26,6 +26,19 @@ Result<TensorPtr> tensor_copy(const Value& value) {
   return share(std::move(copy));
 }
 
+Status check_maps(const std::vector<TensorPtr>& items) {
+  if (items.size() % 2 != 0) return invalid_argument("{} vectors are no pairs of keys and values", items.size());
+  for (std::size_t i = 0; i < items.size(); i += 2) {
+    const HostTensor &keys = *items[i], &values = *items[i + 1];
+    if (keys.rank() != 1 || values.shape() != keys.shape())
+      return invalid_argument("map {}: keys of shape {} and values of shape {} are no vectors of one length", i / 2,
+                              to_string(keys.shape()), to_string(values.shape()));
+    if (keys.dtype() != DType::string && keys.dtype() != DType::i64)
+      return invalid_argument("map {}: the keys are {}, not strings or i64", i / 2, to_string(keys.dtype()));
+  }
+  return Status::ok();
+}
+
 Result<Object> object_copy(const Value& value) {
   if (value.object != nullptr) return *value.object;
   INGOT_ASSIGN_OR_RETURN(TensorPtr tensor, tensor_copy(value));

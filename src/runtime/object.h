@@ -10,8 +10,10 @@
 namespace ingot {
 
 struct Object {
-  bool present = true;           // false: an optional that holds nothing
-  std::vector<TensorPtr> items;  // the elements of a sequence; of a tensor the one
+  bool present = true;  // false: an optional that holds nothing
+  // The elements of a sequence; of a tensor the one; of a map the vectors of its keys and of its values; of a sequence
+  // of maps those of each in turn.
+  std::vector<TensorPtr> items;
 };
 
 // A view: valid until the program that it comes from runs again.
@@ -34,6 +36,8 @@ struct Value {
 Result<TensorPtr> tensor_view(const Value& value);
 // The same with memory of its own.
 Result<TensorPtr> tensor_copy(const Value& value);
+// The items of maps: keys, which are strings or i64, and values in turn, vectors of one length.
+Status check_maps(const std::vector<TensorPtr>& items);
 // The value as an object with memory of its own.
 Result<Object> object_copy(const Value& value);
 

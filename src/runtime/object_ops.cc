@@ -5,6 +5,7 @@
 
 #include "reference/evaluate.h"
 #include "runtime/executor.h"
+#include "runtime/map_ops.h"
 
 namespace ingot {
 namespace {
@@ -214,7 +215,9 @@ struct Row {
   Result<Objects> (*run)(const Attrs& attrs, const Values& inputs);
 };
 constexpr Row kRows[] = {
+    {"CastMap", 1, cast_map},
     {"ConcatFromSequence", 1, concat_from_sequence},
+    {"DictVectorizer", 1, vectorize_map},
     {"Identity", 1, make_optional},
     {"Optional", 0, make_optional},
     {"OptionalGetElement", 1, optional_get_element},
@@ -226,6 +229,7 @@ constexpr Row kRows[] = {
     {"SequenceInsert", 2, sequence_insert},
     {"SequenceLength", 1, sequence_length},
     {"SplitToSequence", 1, split_to_sequence},
+    {"ZipMap", 1, zip_map},
 };
 
 }  // namespace

@@ -151,9 +151,13 @@ class Interpreter {
   SymbolValues symbols_;
 };
 
-bool is_sequence(const ir::Type& type) {
-  return type.kind == ir::Type::Kind::sequence ||
-         (type.kind == ir::Type::Kind::optional && type.element->kind == ir::Type::Kind::sequence);
+ObjectForm form_of(const ir::Type& type) {
+  ObjectForm form;
+  for (const ir::Type* inner = &type; inner != nullptr; inner = inner->element.get()) {
+    form.sequence = form.sequence || inner->kind == ir::Type::Kind::sequence;
+    form.maps = form.maps || inner->kind == ir::Type::Kind::map;
+  }
+  return form;
 }
 
 }  // namespace
@@ -163,14 +167,14 @@ Result<TensorMap> run_graph(const ir::Graph& graph, const TensorMap& inputs, con
   Objects operands;
   for (const ValueId id : graph.inputs()) {
     const ir::Value& value = graph.value(id);
-    std::optional<Object> object = find_object(given, value.name, is_sequence(value.type));
+    std::optional<Object> object = find_object(given, value.name, form_of(value.type));
     if (!object && value.type.is_tensor()) return not_found("input '{}' is not given", value.name);
     operands.push_back(object ? std::move(*object) : Object{value.type.kind != ir::Type::Kind::optional, {}});
   }
   INGOT_ASSIGN_OR_RETURN(const Objects results, Interpreter(graph, revise).run(operands));
   NamedTensors outputs;
   for (std::size_t i = 0; i < results.size(); ++i)
-    append_tensors(graph.output_names()[i], results[i], is_sequence(graph.value(graph.outputs()[i]).type), outputs);
+    append_tensors(graph.output_names()[i], results[i], form_of(graph.value(graph.outputs()[i]).type), outputs);
   return TensorMap(outputs.begin(), outputs.end());
 }
 
