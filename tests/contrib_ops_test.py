@@ -156,7 +156,7 @@ def qlinear_reduce_mean():
 def qgemm():
     variants = [(0, 0, 1.0, "tensor", True, True), (0, 1, 1.0, "channel", True, True), (1, 0, 0.7, "tensor", False, True),
                 (0, 0, 1.0, "tensor", True, False), (0, 1, 2.5, "channel", False, False)]
-    for (adtype, bdtype), (i, (ta, tb, alpha, scales, bias, quantised)) in itertools.product(
+    for (adtype, bdtype), (i, (ta, tb, alpha, scales, bias, quantized)) in itertools.product(
             [(U8, U8), (U8, I8), (I8, I8)], enumerate(variants)):
         r = random(i)
         m, k, n = 5, 37, 11
@@ -170,7 +170,7 @@ def qgemm():
         names.append("c" if bias else "")
         if not bias:
             del inputs["c"]
-        if quantised:
+        if quantized:
             inputs |= {"ys": scalar(0.4), "yz": zero_point(r, adtype)}
             names += ["ys", "yz"]
         yield tuned(f"{np.dtype(adtype)}-{np.dtype(bdtype)}-{i}", Case(

@@ -304,16 +304,6 @@ def test_trees_of_scikit_learn():
                ["y", "z"], terms=20, atol=1e-6), expected=wanted)
 
 
-@pytest.mark.parametrize("kind", ["ZipMap", "CastMap", "DictVectorizer"])
-def test_maps_are_refused(kind):
-    node = helper.make_node(kind, ["x"], ["y"], name="the_node", domain="ai.onnx.ml")
-    graph = helper.make_graph([node], "g", [helper.make_tensor_value_info("x", 1, [2, 2])],
-                              [helper.make_tensor_value_info("y", 1, None)])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20), helper.make_opsetid("ai.onnx.ml", 3)])
-    with pytest.raises(ingot.errors.Unsupported, match="the_node.*maps are no values"):
-        ingot.build(model.SerializeToString())
-
-
 def test_a_tree_with_a_cycle_is_refused():
     attributes = dict(nodes_treeids=[0, 0], nodes_nodeids=[0, 1], nodes_featureids=[0, 0], nodes_values=[0.0, 0.0],
                       nodes_modes=["BRANCH_LEQ", "BRANCH_LEQ"], nodes_truenodeids=[1, 0], nodes_falsenodeids=[1, 0],

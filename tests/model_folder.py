@@ -3,6 +3,7 @@
 
 Files made from the folder are kept in a cache and made again when the graph or fill.py is newer.
 """
+import collections
 import os
 import pathlib
 import subprocess
@@ -49,11 +50,38 @@ UNDECIDED = {
     "hf_rtdetr_r50": ("5436", "5437", "onnx::MatMul_5365", "5409", "onnx::Gather_5435", "onnx::Gather_5422",
                       "reference_points_unact", "3140"),
 }
-# What the arithmetic allows where it is not fp32: some units of fp16's last place over the depth of the network, a few
-# quantisation steps (of about 0.02 of the output's root mean square each).
-HALF, QUANTISED = 1e-2, 0.1
-TOLERANCE = {"half_resnet18": HALF, "dq_bert_4l": QUANTISED, "qdq_s8_mobilenet_v2": QUANTISED,
-             "qdq_u8_resnet18": QUANTISED, "qop_resnet18": QUANTISED}
+# A value that is rounded to fp16 after each of `depth` operators: errors of up to half a unit each that add up like a
+# random walk, four standard deviations of it.
+ROUNDED = {"Conv", "Gemm", "MatMul", "Add"}
+# Integers all the way from input to output: the specification leaves nothing open.
+EXACT = {"qop_resnet18"}
+# Products of operands that are quantised as they come (8 standard deviations over 255 steps). A rounding error of fp32
+# moves an element by a step, that changes elements of the next operand, and so on, until the two runs differ by the
+# noise of quantisation itself: that of each operand, added up, three standard deviations of it.
+DYNAMIC_NOISE = 3 * 8 / 255 / np.sqrt(12)
+
+
+def tolerance(name: str, model: pathlib.Path, expected: dict) -> float:
+    """What the arithmetic of the graph allows beyond fp32's: max|difference| / rms(expected); nan: as for fp32."""
+    if name in EXACT:
+        return 0.0
+    if not name.startswith(("half_", "dq_", "qdq_")):
+        return float("nan")
+    import onnx
+
+    graph = onnx.load(model, load_external_data=False).graph
+    counts = collections.Counter(node.op_type for node in graph.node)
+    if any(value.data_type == onnx.TensorProto.FLOAT16 for value in graph.initializer):
+        return 4 * 2.0**-11 / np.sqrt(3) * np.sqrt(sum(counts[op] for op in ROUNDED))
+    if counts["DynamicQuantizeLinear"]:
+        return DYNAMIC_NOISE * np.sqrt(counts["DynamicQuantizeLinear"])
+    # An output in steps: rounding in fp32 on the way may end one step further.
+    scales = {value.name: onnx.numpy_helper.to_array(value) for value in graph.initializer if not value.dims}
+    steps = {node.output[0]: float(scales[node.input[1]]) for node in graph.node
+             if node.op_type == "DequantizeLinear" and node.input[1] in scales}
+    allowed = [1.001 * steps[output] / np.sqrt(np.mean(np.square(expected[output].astype(np.float64))))
+               for output in expected if output in steps]
+    return max(allowed, default=float("nan"))
 
 
 def match_detections(name: str, ours: dict, theirs: dict) -> dict:

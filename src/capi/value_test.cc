@@ -37,6 +37,24 @@ TEST(Value, HoldsTensorsStringsAndSequences) {
   EXPECT_EQ(Value::none().value().kind(), INGOT_VALUE_NONE);
 }
 
+TEST(Value, MapsAreVectorsInPairs) {
+  const std::array<std::int64_t, 1> two{2}, one{1};
+  const std::vector<std::string> words{"a", "b"};
+  const std::vector<float> numbers{1, 2};
+  const Value keys = Value::strings(two, words).value();
+  const Value values = Value::tensor(INGOT_F32, two, bytes_of(numbers)).value();
+  const Value maps = Value::maps(std::array{keys, values, keys, values}).value();
+  EXPECT_EQ(maps.kind(), INGOT_VALUE_MAPS);
+  EXPECT_EQ(maps.count(), 4U);
+  EXPECT_EQ(maps.string(2, 1).value(), "b");
+  const auto refused = [](std::span<const Value> parts) { return Value::maps(parts).status().code(); };
+  EXPECT_EQ(refused(std::array{keys}), INGOT_INVALID_ARGUMENT);
+  EXPECT_EQ(refused(std::array{values, values}), INGOT_INVALID_ARGUMENT);
+  EXPECT_EQ(refused(std::array{keys, Value::tensor(INGOT_F32, one, bytes_of(numbers)).value()}),
+            INGOT_INVALID_ARGUMENT);
+  EXPECT_EQ(refused(std::array{keys, maps}), INGOT_INVALID_ARGUMENT);
+}
+
 TEST(Value, RefusesWhatDoesNotFit) {
   const std::array<std::int64_t, 1> shape{3};
   const std::vector<float> numbers{1, 2};

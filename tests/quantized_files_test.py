@@ -123,14 +123,14 @@ def check_error(got, want, steps, message):
                                                            ("QInt8", "QInt8", 0)])
 def test_static(network, form, activations, weights, channel, tmp_path):
     model, inputs = NETWORKS[network]()
-    source, target = tmp_path / "float.onnx", tmp_path / "quantised.onnx"
+    source, target = tmp_path / "float.onnx", tmp_path / "quantized.onnx"
     onnx.save(model, source)
     types = quantization.QuantType
     quantization.quantize_static(
         str(source), str(target), Calibration(inputs), quant_format=quantization.QuantFormat[form],
         activation_type=types[activations], weight_type=types[weights], per_channel=bool(channel))
-    quantised, run = run_both(target)
-    assert any("Linear" in node.op_type for node in quantised.graph.node)
+    quantized, run = run_both(target)
+    assert any("Linear" in node.op_type for node in quantized.graph.node)
     got, want = run(inputs)
     check_error(got, want, 0.05, f"{network} {form}")
 
@@ -139,11 +139,11 @@ def test_static(network, form, activations, weights, channel, tmp_path):
 @pytest.mark.parametrize("weights", ["QUInt8", "QInt8"])
 def test_dynamic(network, weights, tmp_path):
     model, inputs = NETWORKS[network]()
-    source, target = tmp_path / "float.onnx", tmp_path / "quantised.onnx"
+    source, target = tmp_path / "float.onnx", tmp_path / "quantized.onnx"
     onnx.save(model, source)
     quantization.quantize_dynamic(str(source), str(target), weight_type=quantization.QuantType[weights])
-    quantised, run = run_both(target)
-    assert any("Integer" in node.op_type for node in quantised.graph.node)
+    quantized, run = run_both(target)
+    assert any("Integer" in node.op_type for node in quantized.graph.node)
     got, want = run(inputs)
     check_error(got, want, 0.02, network)
 
