@@ -60,7 +60,7 @@ CASES = {
     "wide": dict(x=(1, 4, 5, 150), group=1),
     "large window": dict(x=(1, 9, 9, 4), group=1, kernel=(7, 7), pads=(3, 3)),
     "one pixel": dict(x=(1, 1, 1, 16), group=1),
-    "far": dict(x=(1, 6, 6, 16), group=2, spread=40.0),
+    "far": dict(x=(2, 12, 14, 16), group=2, spread=15.0),
 }
 
 

@@ -29,6 +29,8 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   add("control_flow", &decide_control_flow);
   add("fold_again", identity_rules() + shape_folding_rules() + constant_folding_rules());
   add("control_flow_again", &decide_control_flow);
+  // Long chains of index arithmetic, of which nothing may be rewritten before they are recognised.
+  add("deform_conv", deform_conv_rules());
   if (options.expand_quantized) add("quantization", quantization_rules() + constant_folding_rules());
   add("widen_half", &widen_half);
   add("common_subexpressions", &merge_common_subexpressions);

@@ -21,6 +21,7 @@ Rules pad_folding_rules();        // pad_folding.cc
 Rules layer_norm_rules();         // layer_norm.cc
 Rules rms_norm_rules();           // rms_norm.cc
 Rules group_norm_rules();         // group_norm.cc
+Rules deform_conv_rules();        // deform_conv.cc
 Rules attention_rules();          // attention.cc
 Rules channels_last_rules();      // channels_last.cc
 Rules transpose_sinking_rules();  // transpose_sinking.cc
