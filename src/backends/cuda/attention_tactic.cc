@@ -129,6 +129,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   }
   const bool tiles = tiled(problem, views);
   PlannedLaunch launch = PlannedLaunch::of(tiles ? "attention_tiles" : "attention_rows", p);
+  launch.dependent = true;
   launch.block = {128, 1, 1};
   const std::int64_t queries_per_block = tiles ? 64 : 4;
   launch.grid = {static_cast<unsigned>((q.length + queries_per_block - 1) / queries_per_block),

@@ -101,6 +101,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
     p.units = elements_of(args.outputs[0]);
     std::memcpy(&p.value, copies.fill->data(), std::min(copies.fill->size(), sizeof(p.value)));
     PlannedLaunch launch = PlannedLaunch::of(fmt::format("fill_{}", copies.fill->size()), p);
+    launch.dependent = true;
     launch.cover(p.units, limit).point(offsetof(FillParams, out), Place::kOutput, 0);
     out.launches.push_back(std::move(launch));
   }
@@ -122,6 +123,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
     }
     PlannedLaunch launch =
         PlannedLaunch::of(fmt::format("{}_{}", transpose ? "transpose" : "copy", box.element_bytes), p);
+    launch.dependent = true;
     if (transpose) {
       const std::int64_t rows = box.dims[box.dims.size() - 2], columns = box.dims.back();
       const std::int64_t outer = rows * columns == 0 ? 0 : p.units / (rows * columns);

@@ -58,10 +58,7 @@ class CudaKernel final : public Kernel {
         std::memcpy(launch.parameters.data() + pointer.at, &value, sizeof(value));
       }
       void* parameters[] = {launch.parameters.data()};
-      const CuResult code =
-          device_.api().launch(bound.function, launch.grid[0], launch.grid[1], launch.grid[2], launch.block[0],
-                               launch.block[1], launch.block[2], launch.shared_bytes, stream, parameters, nullptr);
-      if (code != 0)
+      if (const CuResult code = enqueue(launch, bound.function, stream, parameters); code != 0)
         return cuda_error(device_.api(), code, fmt::format("launching {} of {}", launch.entry, family_.id));
     }
     return Status::ok();
@@ -72,6 +69,27 @@ class CudaKernel final : public Kernel {
   }
 
  private:
+  CuResult enqueue(const PlannedLaunch& launch, CuFunction function, CuStream stream, void** parameters) const {
+    CuLaunchAttribute attributes[2];
+    CuLaunchConfig config{};
+    std::copy_n(launch.grid.begin(), 3, config.grid);
+    std::copy_n(launch.block.begin(), 3, config.block);
+    config.shared_bytes = launch.shared_bytes;
+    config.stream = stream;
+    config.attributes = attributes;
+    if (launch.dependent && device_.overlaps_kernels()) {
+      CuLaunchAttribute& attribute = attributes[config.attribute_count++];
+      attribute.id = CuLaunchAttribute::kProgrammaticSerialization;
+      attribute.allowed = 1;
+    }
+    if (launch.cluster != std::array<unsigned, 3>{1, 1, 1}) {
+      CuLaunchAttribute& attribute = attributes[config.attribute_count++];
+      attribute.id = CuLaunchAttribute::kCluster;
+      std::copy_n(launch.cluster.begin(), 3, attribute.cluster);
+    }
+    return device_.api().launch_ex(&config, function, parameters, nullptr);
+  }
+
   const void* address(const PlannedLaunch::Pointer& pointer, const LaunchArgs& args, const CudaState& state) const {
     switch (pointer.place) {
       case Place::kInput: return args.inputs[pointer.index];
@@ -107,9 +125,10 @@ Result<std::string> arch_of(const DeviceInfo& device) {
 
 std::int64_t elements_of(const Operand& operand) { return element_count(operand.shape).value_or(0); }
 
-Support CudaTactic::supports(const Problem& problem, const DeviceInfo&) const {
+Support CudaTactic::supports(const Problem& problem, const DeviceInfo& device) const {
   if (std::find(family_.kinds.begin(), family_.kinds.end(), problem.kind) == family_.kinds.end())
     return Support::no(Refusal::kKind);
+  if (!family_.arch.empty() && !device.has(family_.arch)) return Support::no(Refusal::kIsa, std::string(family_.arch));
   // Kernels count units in 32 bits.
   for (const auto* list : {&problem.inputs, &problem.outputs})
     for (const Operand& operand : *list)
@@ -126,7 +145,9 @@ Result<Packed> CudaTactic::prepare(const Problem& problem, const std::string& co
   INGOT_ASSIGN_OR_RETURN(const std::string arch, arch_of(device));
   INGOT_ASSIGN_OR_RETURN(const std::vector<std::string> sources, family_.sources(problem, config));
   Packed packed;
-  if (family_.pack != nullptr) {
+  if (family_.pack_for != nullptr) {
+    INGOT_ASSIGN_OR_RETURN(packed, family_.pack_for(problem, config));
+  } else if (family_.pack != nullptr) {
     INGOT_ASSIGN_OR_RETURN(packed, family_.pack(problem));
   } else {
     INGOT_ASSIGN_OR_RETURN(packed, Tactic::prepare(problem, config, device));

@@ -28,6 +28,9 @@ struct PlannedLaunch {
   std::string entry;
   std::size_t module = 0;
   std::array<unsigned, 3> grid = {1, 1, 1}, block = {256, 1, 1};
+  std::array<unsigned, 3> cluster = {1, 1, 1};  // blocks that run together; beyond one: sm_90 and up
+  // The kernel waits (wait_for_inputs) before it touches memory that others write, so it may begin ahead of time.
+  bool dependent = false;
   unsigned shared_bytes = 0;
   std::vector<std::byte> parameters;
   std::vector<Pointer> pointers;
@@ -73,6 +76,8 @@ struct Family {
   std::vector<std::string> (*configs)(const Problem& problem) = nullptr;
   Result<Packed> (*pack)(const Problem& problem) = nullptr;  // weights; null: all constants are kept
   int (*in_place)(const Problem& problem) = nullptr;
+  Result<Packed> (*pack_for)(const Problem& problem, const std::string& config) = nullptr;  // where configs differ
+  std::string_view arch = {};  // the only one it is for; empty: all
 };
 
 class CudaTactic final : public Tactic {

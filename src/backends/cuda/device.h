@@ -24,6 +24,8 @@ class Device {
   [[nodiscard]] int multiprocessors() const { return multiprocessors_; }
   // "sm_90a": what to compile for.
   [[nodiscard]] const std::string& arch() const { return arch_; }
+  // A kernel may begin before the one ahead of it ends (compute capability 9.0).
+  [[nodiscard]] bool overlaps_kernels() const { return overlaps_kernels_; }
   Status make_current() const;
 
  private:
@@ -34,6 +36,7 @@ class Device {
   const Driver* api_ = nullptr;
   int ordinal_ = 0;
   int multiprocessors_ = 1;
+  bool overlaps_kernels_ = false;
   CuContext context_ = nullptr;
   std::string arch_;
   DeviceInfo info_;

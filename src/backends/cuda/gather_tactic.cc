@@ -44,6 +44,7 @@ Result<LaunchPlan> gather_plan(const PlanArgs& args) {
   p.units = cpu::product(shape, 0, *axis) * p.indices * inner;
   p.wide = args.inputs[1].dtype == DType::i64 ? 1 : 0;
   PlannedLaunch launch = PlannedLaunch::of(fmt::format("gather_{}", bytes), p);
+  launch.dependent = true;
   launch.cover(p.units, std::int64_t{args.multiprocessors} * 32);
   launch.point(offsetof(GatherParams, in), Place::kInput, 0).point(offsetof(GatherParams, list), Place::kInput, 1);
   launch.point(offsetof(GatherParams, out), Place::kOutput, 0);
@@ -76,6 +77,7 @@ Result<LaunchPlan> dims_plan(const PlanArgs& args) {
   p.dims[0] = static_cast<int>(dims.size());
   p.in_strides[0] = p.out_strides[0] = 1;
   PlannedLaunch launch = PlannedLaunch::of("copy_8", p);
+  launch.dependent = true;
   launch.cover(p.units, 1);
   launch.point(offsetof(CopyParams, in), Place::kData, 0).point(offsetof(CopyParams, out), Place::kOutput, 0);
   out.launches.push_back(std::move(launch));

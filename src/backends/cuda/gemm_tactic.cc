@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "backends/cuda/broadcast.h"
+#include "backends/cuda/compiler.h"
 #include "backends/cuda/gemm_shape.h"
 #include "backends/cuda/source.h"
 #include "backends/cuda/tactics.h"
@@ -87,9 +88,11 @@ std::string source(const Problem& problem, const GemmShape& shape, const Tile& t
   text += define("BM", tile.m) + define("BN", tile.n) + define("BK", tile.k) + define("WARPS_M", tile.warps_m) +
           define("WARPS_N", tile.warps_n) + define("STAGES", tile.stages);
   text += define("A_MODE", static_cast<std::int64_t>(shape.a)) + define("B_MODE", static_cast<std::int64_t>(shape.b));
+  if (shape.weights_packed) text += define("B_CONSTANT", 1);
   if (shape.a_columns) text += define("A_COLUMNS", 1);
   if (shape.a == ModeA::kElements)
     text += define("W_CHANNELS", shape.params.group_c) + define("W_KERNEL_W", shape.params.kernel_w);
+  text += kernel_file("gemm_finish.cuh");
   return assemble(text, "tile_gemm.cu");
 }
 
@@ -147,6 +150,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
 
   LaunchPlan out;
   PlannedLaunch launch = PlannedLaunch::of("tile_gemm", p);
+  launch.dependent = true;
   launch.module = module;
   launch.grid = {static_cast<unsigned>(tiles), static_cast<unsigned>(p.splits), static_cast<unsigned>(shape.batches)};
   launch.block = {static_cast<unsigned>(tile.warps_m * tile.warps_n * 32), 1, 1};

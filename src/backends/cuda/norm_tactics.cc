@@ -76,6 +76,7 @@ Result<LaunchPlan> rows_plan(const PlanArgs& args) {
   const bool vectors = p.inner == 1 && p.length % vector == 0 && layout.vectors;
   const bool warp = vectors && p.length <= 2048;
   PlannedLaunch launch = PlannedLaunch::of(!vectors ? "rows_any" : warp ? "rows_warp" : "rows_block", p);
+  launch.dependent = true;
   const int per_block = warp ? 8 : 1;
   launch.grid = {static_cast<unsigned>(std::min((p.rows + per_block - 1) / per_block, args.multiprocessors * 64)), 1,
                  1};
@@ -97,6 +98,7 @@ Support group_support(const Problem& problem) {
 Result<std::vector<std::string>> group_sources(const Problem& problem, const std::string&) {
   INGOT_ASSIGN_OR_RETURN(std::string text, print_epilogue(problem));
   text += fmt::format("using T = {};\n", cuda_type(problem.inputs[0].dtype));
+  text += define("VECTOR", vector_of(problem));
   return std::vector<std::string>{assemble(text, "group_norm.cu")};
 }
 
@@ -113,18 +115,36 @@ Result<LaunchPlan> group_plan(const PlanArgs& args) {
     return invalid_argument("{} channels in {} groups", p.channels, p.groups);
   const std::int64_t all = elements_of(args.inputs[0]);
   p.pixels = p.channels == 0 || x[0] == 0 ? 0 : static_cast<int>(all / p.channels / x[0]);
+  const int vector = vector_of(problem);
   INGOT_ASSIGN_OR_RETURN(const EpilogueLayout layout,
-                         epilogue_layout(args.inputs, problem.own_inputs(), args.outputs[0], 1));
+                         epilogue_layout(args.inputs, problem.own_inputs(), args.outputs[0], vector));
   set_epilogue(layout, p);
-  PlannedLaunch launch = PlannedLaunch::of("group_norm", p);
-  launch.block = {512, 1, 1};
-  launch.grid = {static_cast<unsigned>(all == 0 ? 0 : x[0] * p.groups), 1, 1};
-  launch.point(offsetof(GroupNormParams, x), Place::kInput, 0).point(offsetof(GroupNormParams, y), Place::kOutput, 0);
-  launch.point(offsetof(GroupNormParams, scale), Place::kInput, 1);
-  launch.point(offsetof(GroupNormParams, bias), Place::kInput, 2);
-  point_epilogue<GroupNormParams>(layout, problem.own_inputs(), launch);
+  const int fastest = p.channels_last != 0 ? p.channels / p.groups : p.pixels;
+  const bool vectors = layout.vectors && fastest % vector == 0;
+  // Few large groups: several blocks each, of at least a few thousand elements.
+  const std::int64_t groups = all == 0 ? 0 : x[0] * p.groups, each = all / std::max<std::int64_t>(1, groups);
+  p.parts = static_cast<int>(std::clamp<std::int64_t>(2 * args.multiprocessors / std::max<std::int64_t>(1, groups), 1,
+                                                      std::max<std::int64_t>(1, each / 4096)));
   LaunchPlan out;
-  out.launches.push_back(std::move(launch));
+  if (p.parts > 1) out.workspace_bytes = static_cast<std::size_t>(groups * p.parts) * 2 * sizeof(float);
+  const auto add = [&](std::string_view name) {
+    PlannedLaunch launch = PlannedLaunch::of(fmt::format("{}_{}", name, vectors ? "vector" : "any"), p);
+    launch.dependent = true;
+    launch.block = {512, 1, 1};
+    launch.grid = {static_cast<unsigned>(groups * p.parts), 1, 1};
+    launch.point(offsetof(GroupNormParams, x), Place::kInput, 0).point(offsetof(GroupNormParams, y), Place::kOutput, 0);
+    launch.point(offsetof(GroupNormParams, scale), Place::kInput, 1);
+    launch.point(offsetof(GroupNormParams, bias), Place::kInput, 2);
+    if (p.parts > 1) launch.point(offsetof(GroupNormParams, partial), Place::kWorkspace, 0);
+    point_epilogue<GroupNormParams>(layout, problem.own_inputs(), launch);
+    out.launches.push_back(std::move(launch));
+  };
+  if (p.parts == 1) {
+    add("group_norm");
+  } else {
+    add("group_stats");
+    add("group_apply");
+  }
   return out;
 }
 
@@ -142,7 +162,7 @@ const Tactic& rows_tactic() {
 
 const Tactic& group_norm_tactic() {
   static const CudaTactic tactic({"cuda.group_norm",
-                                  1,
+                                  2,
                                   {"GroupNormalization", "InstanceNormalization"},
                                   group_support,
                                   group_sources,

@@ -80,6 +80,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
     for (std::size_t i = 0; i < args.inputs.size(); ++i) p.strides[i][d] = static_cast<int>(dims.strides[i][d]);
   }
   PlannedLaunch launch = PlannedLaunch::of(fast ? "pointwise_fast" : "pointwise_any", p);
+  launch.dependent = true;
   launch.cover(p.units, std::int64_t{args.multiprocessors} * 32);
   for (std::size_t i = 0; i < args.inputs.size(); ++i)
     launch.point(offsetof(PointwiseParams, in) + i * sizeof(void*), Place::kInput, i);

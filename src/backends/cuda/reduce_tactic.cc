@@ -116,6 +116,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   set_epilogue(layout, p);
   const bool inner = p.inner == 1;
   PlannedLaunch launch = PlannedLaunch::of(inner ? "reduce_inner" : "reduce_outer", p);
+  launch.dependent = true;
   if (!inner) launch.block = {32, 8, 1};
   const std::int64_t units = inner ? extents.outer : extents.outer * ((extents.inner + 31) / 32);
   launch.grid = {static_cast<unsigned>(std::min<std::int64_t>(units, std::int64_t{args.multiprocessors} * 64)), 1, 1};

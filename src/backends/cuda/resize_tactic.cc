@@ -59,6 +59,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   const bool vectors = p.inner % vector == 0 && layout.vectors;
   p.units = elements_of(args.outputs[0]) / (vectors ? vector : 1);
   PlannedLaunch launch = PlannedLaunch::of(vectors ? "resize_vector" : "resize_any", p);
+  launch.dependent = true;
   launch.cover(p.units, std::int64_t{args.multiprocessors} * 64);
   launch.point(offsetof(ResizeParams, x), Place::kInput, 0).point(offsetof(ResizeParams, y), Place::kOutput, 0);
   launch.point(offsetof(ResizeParams, points), Place::kData, 0);

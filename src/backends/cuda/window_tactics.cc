@@ -63,6 +63,7 @@ Result<LaunchPlan> pool_plan(const PlanArgs& args) {
   const bool vectors = p.channels_last != 0 && p.channels % vector == 0 && layout.vectors;
   p.units = elements_of(args.outputs[0]) / (vectors ? vector : 1);
   PlannedLaunch launch = PlannedLaunch::of(vectors ? "pool_vector" : "pool_any", p);
+  launch.dependent = true;
   launch.cover(p.units, std::int64_t{args.multiprocessors} * 64);
   launch.point(offsetof(PoolParams, x), Place::kInput, 0).point(offsetof(PoolParams, y), Place::kOutput, 0);
   point_epilogue<PoolParams>(layout, problem.own_inputs(), launch);
@@ -155,6 +156,7 @@ Result<LaunchPlan> depthwise_plan(const PlanArgs& args) {
   set_epilogue(layout, p);
   p.units = static_cast<int>(sizes.batch * p.out_h * ((p.out_w + columns - 1) / columns) * (p.channels / vector));
   PlannedLaunch launch = PlannedLaunch::of("depthwise", p);
+  launch.dependent = true;
   launch.block = {128, 1, 1};
   launch.grid = {static_cast<unsigned>((p.units + 127) / 128), 1, 1};
   launch.point(offsetof(DepthwiseParams, x), Place::kInput, 0).point(offsetof(DepthwiseParams, w), Place::kWeights, 0);

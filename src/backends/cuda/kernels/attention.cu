@@ -16,6 +16,7 @@ INGOT_INLINE float masked(const Params& p, float score, const MASK_T* mask, int 
 }
 
 extern "C" __global__ void __launch_bounds__(128) attention_rows(const __grid_constant__ Params p) {
+  begin_dependent();
   constexpr int kPer = (SIZE + 31) / 32, kPerV = (SIZE_V + 31) / 32;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int q = static_cast<int>(blockIdx.x) * 4 + static_cast<int>(threadIdx.x) / 32;
@@ -87,6 +88,7 @@ INGOT_INLINE void load_tile(T* to, const T* from, long long row_stride, int rows
 }
 
 extern "C" __global__ void __launch_bounds__(128) attention_tiles(const __grid_constant__ Params p) {
+  begin_dependent();
   extern __shared__ __align__(128) unsigned char shared[];
   T* const q_tile = reinterpret_cast<T*>(shared);
   T* const k_tile = q_tile + kQueries * kPitch;

@@ -2,6 +2,7 @@
 // Copies of boxes between strided places, and filling. One module serves every type: only the element's size counts.
 template <typename T>
 INGOT_INLINE void copy_box(const ingot_cuda::CopyParams& p) {
+  begin_dependent();
   const T* in = static_cast<const T*>(p.in) + p.in_offset;
   T* out = static_cast<T*>(p.out) + p.out_offset;
   const long long step = static_cast<long long>(gridDim.x) * blockDim.x;
@@ -25,6 +26,7 @@ INGOT_INLINE void copy_box(const ingot_cuda::CopyParams& p) {
 // memory, so that both sides move whole lines. blockIdx.x: squares, blockIdx.y: the outer dimensions.
 template <typename T>
 INGOT_INLINE void copy_transposed(const ingot_cuda::CopyParams& p) {
+  begin_dependent();
   constexpr int kSide = 32;
   __shared__ T square[kSide][kSide + 1];
   const int rows = p.dims[p.rank - 2], columns = p.dims[p.rank - 1];
@@ -61,6 +63,7 @@ INGOT_INLINE void copy_transposed(const ingot_cuda::CopyParams& p) {
 
 template <typename T>
 INGOT_INLINE void fill(const ingot_cuda::FillParams& p) {
+  begin_dependent();
   const T value = static_cast<T>(p.value);
   const long long step = static_cast<long long>(gridDim.x) * blockDim.x;
   for (long long unit = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x; unit < p.units; unit += step)

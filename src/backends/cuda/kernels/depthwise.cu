@@ -5,6 +5,7 @@
 using Params = ingot_cuda::DepthwiseParams;
 
 extern "C" __global__ void __launch_bounds__(128) depthwise(const __grid_constant__ Params p) {
+  begin_dependent();
   constexpr int V = VECTOR;
   constexpr int kSpan = (COLUMNS - 1) * STRIDE_W + (KERNEL_W - 1) * DILATION_W + 1;
   const int unit = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);

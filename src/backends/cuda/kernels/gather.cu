@@ -2,6 +2,7 @@
 // Gather along one axis, in units of any size. An index outside the axis gives zeros: a device reports nothing.
 template <typename T>
 INGOT_INLINE void gather(const ingot_cuda::GatherParams& p) {
+  begin_dependent();
   const long long step = static_cast<long long>(gridDim.x) * blockDim.x;
   for (long long unit = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x; unit < p.units; unit += step) {
     const int inner = static_cast<int>(unit % p.inner);

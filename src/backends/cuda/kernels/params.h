@@ -56,6 +56,7 @@ struct GemmParams {
   int lda, ldb, ldc;
   int tiles_m, tiles_n;
   int splits, tiles_per_split;  // of the k loop
+  int k_tiles;                  // hopper_gemm
   float alpha;
   int vector_epilogue;  // ldc and every operand allow vectors of columns
   // Batches: the index in up to three levels (d0 innermost). Groups of a convolution are batches too.
@@ -132,7 +133,8 @@ struct GroupNormParams {
   const void* scale;
   const void* bias;
   void* y;
-  int channels, pixels, groups;
+  float* partial;  // parts > 1: mean and sum of squared differences by image, group, part
+  int channels, pixels, groups, parts;
   int channels_last;
   int columns;
   float epsilon;

@@ -44,8 +44,10 @@ INGOT_INLINE void pointwise(const ingot_cuda::PointwiseParams& p) {
 }
 
 extern "C" __global__ void __launch_bounds__(256) pointwise_fast(const __grid_constant__ ingot_cuda::PointwiseParams p) {
+  begin_dependent();
   pointwise<FAST_RANK, FAST_VECTOR>(p);
 }
 extern "C" __global__ void __launch_bounds__(256) pointwise_any(const __grid_constant__ ingot_cuda::PointwiseParams p) {
+  begin_dependent();
   pointwise<ingot_cuda::kMaxDims, 1>(p);
 }

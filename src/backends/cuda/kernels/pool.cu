@@ -69,5 +69,11 @@ INGOT_INLINE void run_pool(const Params& p) {
   }
 }
 
-extern "C" __global__ void __launch_bounds__(256) pool_vector(const __grid_constant__ Params p) { run_pool<VECTOR>(p); }
-extern "C" __global__ void __launch_bounds__(256) pool_any(const __grid_constant__ Params p) { run_pool<1>(p); }
+extern "C" __global__ void __launch_bounds__(256) pool_vector(const __grid_constant__ Params p) {
+  begin_dependent();
+  run_pool<VECTOR>(p);
+}
+extern "C" __global__ void __launch_bounds__(256) pool_any(const __grid_constant__ Params p) {
+  begin_dependent();
+  run_pool<1>(p);
+}

@@ -270,10 +270,42 @@ INGOT_INLINE void copy_async_16(unsigned to, const void* from, bool ok) {
   const int bytes = ok ? 16 : 0;
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
 }
+// By way of the first-level cache, for data that neighbouring blocks or taps read again.
+INGOT_INLINE void copy_async_16_cached(unsigned to, const void* from, bool ok) {
+  const int bytes = ok ? 16 : 0;
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
+}
+// 4 or 8 bytes.
+template <int BYTES>
+INGOT_INLINE void copy_async_piece(unsigned to, const void* from, bool ok) {
+  const int bytes = ok ? BYTES : 0;
+  asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(to), "l"(from), "n"(BYTES), "r"(bytes) : "memory");
+}
 INGOT_INLINE void copy_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int N>
 INGOT_INLINE void copy_async_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");
+}
+
+INGOT_INLINE void copy_async_wait_all() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+
+// ---- overlap of kernels: one that is launched as `dependent` may begin before the kernels ahead of it end. It must
+// wait before it touches memory that others write, in every block. It may begin once all blocks of the kernel ahead
+// have released it.
+INGOT_INLINE void wait_for_inputs() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+INGOT_INLINE void release_dependents() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+// The first statement of a dependent kernel that has nothing to do ahead of its inputs.
+INGOT_INLINE void begin_dependent() {
+  release_dependents();
+  wait_for_inputs();
 }
 
 INGOT_INLINE float warp_sum(float v) {

@@ -13,6 +13,7 @@ INGOT_INLINE void finish(const Params& p, ACC value, long long at) {
 }
 
 extern "C" __global__ void __launch_bounds__(256) reduce_inner(const __grid_constant__ Params p) {
+  begin_dependent();
   __shared__ ACC parts[8];
   for (int o = static_cast<int>(blockIdx.x); o < p.outer; o += static_cast<int>(gridDim.x)) {
     const T* x = static_cast<const T*>(p.x) + static_cast<long long>(o) * p.length;
@@ -34,6 +35,7 @@ extern "C" __global__ void __launch_bounds__(256) reduce_inner(const __grid_cons
 }
 
 extern "C" __global__ void __launch_bounds__(256) reduce_outer(const __grid_constant__ Params p) {
+  begin_dependent();
   __shared__ ACC parts[8][32];
   const int columns = (p.inner + 31) / 32;
   for (long long unit = blockIdx.x; unit < static_cast<long long>(p.outer) * columns; unit += gridDim.x) {

@@ -41,6 +41,10 @@ INGOT_INLINE void run_resize(const Params& p) {
 }
 
 extern "C" __global__ void __launch_bounds__(256) resize_vector(const __grid_constant__ Params p) {
+  begin_dependent();
   run_resize<VECTOR>(p);
 }
-extern "C" __global__ void __launch_bounds__(256) resize_any(const __grid_constant__ Params p) { run_resize<1>(p); }
+extern "C" __global__ void __launch_bounds__(256) resize_any(const __grid_constant__ Params p) {
+  begin_dependent();
+  run_resize<1>(p);
+}

@@ -117,9 +117,14 @@ INGOT_INLINE void run_rows(const Params& p) {
 }
 
 extern "C" __global__ void __launch_bounds__(256) rows_warp(const __grid_constant__ Params p) {
+  begin_dependent();
   run_rows<32, VECTOR>(p);
 }
 extern "C" __global__ void __launch_bounds__(256) rows_block(const __grid_constant__ Params p) {
+  begin_dependent();
   run_rows<256, VECTOR>(p);
 }
-extern "C" __global__ void __launch_bounds__(256) rows_any(const __grid_constant__ Params p) { run_rows<256, 1>(p); }
+extern "C" __global__ void __launch_bounds__(256) rows_any(const __grid_constant__ Params p) {
+  begin_dependent();
+  run_rows<256, 1>(p);
+}

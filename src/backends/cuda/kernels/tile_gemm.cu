@@ -407,24 +407,6 @@ INGOT_INLINE long long batch_offset(const Params& p, int z, long long s0, long l
   return (z - outer * p.batch_d0) * s0 + (outer - outermost * p.batch_d1) * s1 + outermost * s2;
 }
 
-// V consecutive columns of one row: bias, expression, store.
-template <int V>
-INGOT_INLINE void finish(const Params& p, const float* values, int row, int column, int n) {
-  float x0[V];
-#pragma unroll
-  for (int j = 0; j < V; ++j) x0[j] = values[j];
-  if (p.bias != nullptr) {
-    const Vec<T, V> bias = *reinterpret_cast<const Vec<T, V>*>(static_cast<const T*>(p.bias) + column);
-#pragma unroll
-    for (int j = 0; j < V; ++j) x0[j] += load_value(bias.v[j]);
-  }
-  Vec<OUT, V> out;
-  EPILOGUE_LOADS
-#pragma unroll
-  for (int j = 0; j < V; ++j) out.v[j] = EPILOGUE(j);
-  *reinterpret_cast<Vec<OUT, V>*>(static_cast<OUT*>(p.c) + static_cast<long long>(row) * p.ldc + column) = out;
-}
-
 extern "C" __global__ void __launch_bounds__(kThreads) tile_gemm(const __grid_constant__ Params p) {
   extern __shared__ __align__(128) unsigned char shared[];
   T* a_tiles = reinterpret_cast<T*>(shared);
@@ -439,11 +421,21 @@ extern "C" __global__ void __launch_bounds__(kThreads) tile_gemm(const __grid_co
 
   LoaderA a(p, static_cast<const T*>(p.a) + batch_offset(p, z, p.a_s0, p.a_s1, p.a_s2), m0, group_channel, first);
   LoaderB b(p, static_cast<const T*>(p.b) + batch_offset(p, z, p.b_s0, p.b_s1, p.b_s2), n0, first);
+  release_dependents();
+  // Weights that no kernel writes are on their way before the kernels ahead have ended.
+#ifdef B_CONSTANT
+#pragma unroll
+  for (int s = 0; s < STAGES - 1; ++s)
+    if (s < count) b.fetch(b_tiles + s * kBTile);
+#endif
+  wait_for_inputs();
 #pragma unroll
   for (int s = 0; s < STAGES - 1; ++s) {
     if (s < count) {
       a.fetch(a_tiles + s * kATile, group_channel);
+#ifndef B_CONSTANT
       b.fetch(b_tiles + s * kBTile);
+#endif
       a.store(a_tiles + s * kATile);
       b.store(b_tiles + s * kBTile);
     }

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+// cuda.hopper_gemm: products with constant weights by the tile engine for sm_90a. A config names the tile, the stages,
+// the row tiles of a cluster, and how k is split: "128x256 s4 m2 ka" (k1: not at all; ka: until every multiprocessor
+// has a block; kb: twice as far); at the end "c" brings A through the first-level cache, "h" and "f" interpolate
+// samples in half precision or in fp32.
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <numeric>
+
+#include "backends/cuda/broadcast.h"
+#include "backends/cuda/compiler.h"
+#include "backends/cuda/gemm_shape.h"
+#include "backends/cuda/source.h"
+#include "backends/cuda/tactics.h"
+
+namespace ingot::cuda {
+namespace {
+
+using ingot_cuda::GemmParams;
+
+constexpr int kTileK = 64;
+constexpr int kClusterLimit = 8;  // blocks of a cluster that every device allows
+constexpr std::int64_t kTableLimit = 48 << 10, kSharedLimit = 227 << 10;
+
+struct Tile {
+  int m = 0, n = 0, stages = 0, cluster = 0;
+  char split = 'a', mode = ' ';
+
+  [[nodiscard]] int warpgroups_m() const { return std::min(2, m / 64); }
+  [[nodiscard]] int warpgroups_n() const { return m == 64 && n == 256 ? 2 : 1; }
+  [[nodiscard]] int consumers() const { return warpgroups_m() * warpgroups_n() * 128; }
+  // Accumulators of a thread.
+  [[nodiscard]] int registers() const { return m * n / consumers(); }
+  [[nodiscard]] int stage_bytes() const { return (m + n) * kTileK * 2; }
+};
+
+Result<Tile> parse_tile(const std::string& text) {
+  Tile tile;
+  const int fields = std::sscanf(text.c_str(), "%4dx%4d s%2d m%2d k%c %c", &tile.m, &tile.n, &tile.stages,
+                                 &tile.cluster, &tile.split, &tile.mode);
+  const bool sizes = (tile.m == 64 || tile.m == 128 || tile.m == 256) && tile.n >= 16 && tile.n <= 256 &&
+                     tile.n % 16 == 0 && tile.stages >= 2 && tile.stages <= 16 && tile.registers() <= 128 &&
+                     (tile.cluster == 1 || tile.cluster == 2 || tile.cluster == 4);
+  if (fields < 5 || !sizes || std::string_view("1ab").find(tile.split) == std::string_view::npos)
+    return invalid_argument("cuda.hopper_gemm: bad config '{}'", text);
+  return tile;
+}
+
+int producers(const GemmShape& shape) { return shape.a == ModeA::kDeform ? 256 : 128; }
+
+bool sliced(const GemmShape& shape) {
+  return (shape.a == ModeA::kWindow || shape.a == ModeA::kDeform) && shape.params.group_c % kTileK == 0;
+}
+
+std::int64_t table_bytes(const GemmShape& shape, const Tile& tile) {
+  if (shape.a != ModeA::kDeform) return 0;
+  return std::int64_t{shape.params.kernel_h} * shape.params.kernel_w * tile.m * (tile.mode == 'h' ? 12 : 20);
+}
+
+std::int64_t shared_bytes(const GemmShape& shape, const Tile& tile) {
+  const std::int64_t result = (std::int64_t{tile.m} * (tile.n + 8) * 4 + 15) / 16 * 16;
+  return std::max(std::int64_t{tile.stages} * tile.stage_bytes(), result) + tile.stages * 16 + table_bytes(shape, tile);
+}
+
+// Elements that every load of A may take at once.
+std::int64_t vector_of(const GemmShape& shape) { return std::gcd(shape.params.group_c, 8); }
+
+Support supports(const Problem& problem) {
+  const DType type = problem.inputs[0].dtype;
+  if (type != DType::f16 && type != DType::bf16) return Support::no(Refusal::kDType);
+  for (std::size_t i = 0; i < problem.own_inputs(); ++i)
+    if (problem.inputs[i].present() && problem.inputs[i].dtype != type) return Support::no(Refusal::kDType);
+  const Result<GemmShape> shape = gemm_shape(problem, problem.inputs, problem.outputs, false);
+  if (!shape.is_ok()) return Support::no(Refusal::kShape, shape.status().message());
+  if (!shape->weights_packed) return Support::no(Refusal::kConstant, "weights are not constant");
+  const GemmParams& p = shape->params;
+  if (shape->a == ModeA::kAny || (shape->a == ModeA::kElements && vector_of(*shape) < 2))
+    return Support::no(Refusal::kLayout, "rows that are not made of 16 bytes, or pixels not of 4");
+  if (p.group_c == 1 || p.k < 16) return Support::no(Refusal::kNotWorthIt);
+  if (shape->a == ModeA::kDeform &&
+      (!sliced(*shape) || p.in_c / p.offset_groups % kTileK != 0 || table_bytes(*shape, {64, 64}) > kTableLimit))
+    return Support::no(Refusal::kShape, "channels or window of the deformable convolution");
+  if (p.in_h >= 0x2000 || p.in_w >= 0x2000) return Support::no(Refusal::kShape, "images larger than 8191");
+  return epilogue_support(problem);
+}
+
+int choose_splits(const Tile& tile, std::int64_t blocks, int multiprocessors, int k_tiles) {
+  if (tile.split == '1' || blocks == 0) return 1;
+  const std::int64_t wanted = std::int64_t{multiprocessors} * (tile.split == 'b' ? 2 : 1) / blocks;
+  return static_cast<int>(
+      std::clamp<std::int64_t>(wanted, 1, std::min(kClusterLimit / tile.cluster, std::max(1, k_tiles / 2))));
+}
+
+int k_tiles_of(const GemmShape& shape) { return (shape.params.k + kTileK - 1) / kTileK; }
+
+std::vector<std::string> tiles_for(const GemmShape& shape) {
+  const GemmParams& p = shape.params;
+  const std::int64_t work = std::int64_t{p.m} * p.n * shape.batches;
+  if (shape.a == ModeA::kDeform) {
+    if (p.n <= 64) return {"64x64 s4 m1", "64x64 s4 m2", "128x64 s4 m1"};
+    if (p.n <= 128) return {"64x128 s4 m1", "64x128 s4 m2", "128x128 s4 m1"};
+    return {"64x256 s3 m4", "64x256 s3 m2", "64x256 s4 m1", "128x256 s3 m2", "128x256 s3 m1"};
+  }
+  std::vector<std::string> tiles;
+  if (work <= std::int64_t{132} * 128 * 128) tiles = {"64x64 s6 m1", "64x32 s6 m1", "64x128 s4 m1", "128x64 s4 m1"};
+  if (p.n <= 16) return {"64x16 s6 m1", "128x16 s4 m1"};
+  if (p.n <= 32) return {"64x32 s6 m1", "128x32 s4 m1"};
+  if (work >= std::int64_t{66} * 128 * 128) {
+    if (p.n <= 64) {
+      tiles.insert(tiles.end(), {"128x64 s4 m1", "256x64 s3 m1", "64x64 s6 m1"});
+    } else {
+      tiles.insert(tiles.end(), {"128x128 s3 m1", "128x128 s3 m2", "128x128 s6 m1", "256x128 s4 m1", "256x128 s4 m2"});
+      if (p.n % 256 == 0 || p.n > 512) tiles.insert(tiles.end(), {"128x256 s4 m1", "128x256 s4 m2"});
+      if (p.n % 96 == 0) tiles.insert(tiles.end(), {"128x96 s3 m1", "128x192 s4 m1"});
+    }
+  } else if (p.n >= 128) {
+    tiles.emplace_back("128x128 s6 m1");
+  }
+  std::sort(tiles.begin(), tiles.end());
+  tiles.erase(std::unique(tiles.begin(), tiles.end()), tiles.end());
+  return tiles;
+}
+
+// Every way to split that differs on a device of the usual size.
+std::vector<std::string> configs(const Problem& problem) {
+  const Result<GemmShape> shape = gemm_shape(problem, problem.inputs, problem.outputs, false);
+  if (!shape.is_ok()) return {};
+  const GemmParams& p = shape->params;
+  const bool deform = shape->a == ModeA::kDeform, large_window = shape->a == ModeA::kWindow && p.m >= 4096;
+  std::vector<std::string> out;
+  for (const std::string& text : tiles_for(*shape)) {
+    int before = 0;
+    for (const std::string_view split : {" ka", " k1", " kb"}) {
+      const std::string config = text + std::string(split);
+      const Result<Tile> tile = parse_tile(config);
+      if (!tile.is_ok() || shared_bytes(*shape, *tile) > kSharedLimit) continue;
+      const std::int64_t blocks =
+          std::int64_t{(p.m + tile->m - 1) / tile->m} * ((p.n + tile->n - 1) / tile->n) * shape->batches;
+      const int splits = choose_splits(*tile, blocks, 132, k_tiles_of(*shape));
+      if (split != " ka" && (splits == before || (split == " k1" && before > 4))) continue;
+      before = splits;
+      if (deform)
+        out.insert(out.end(), {config + " f", config + " h"});
+      else
+        out.push_back(config);
+      if (large_window) out.push_back(config + " c");
+    }
+  }
+  return out;
+}
+
+// One wgmma whose accumulators are an array; `more` is 0 when they count as zero.
+std::string print_wgmma(int n, DType type) {
+  std::string registers, operands;
+  const int count = n / 2;
+  for (int i = 0; i < count; ++i) {
+    registers += fmt::format("{}%{}", i == 0 ? "" : ", ", i);
+    operands += fmt::format("{}\"+f\"(d[{}])", i == 0 ? "" : ", ", i);
+  }
+  const std::string_view name = type == DType::f16 ? "f16" : "bf16";
+  return fmt::format(
+      "#define WGMMA(d, a, b, more) asm volatile(\"{{.reg .pred p; setp.ne.b32 p, %{6}, 0; "
+      "wgmma.mma_async.sync.aligned.m64n{0}k16.f32.{1}.{1} {{{2}}}, %{3}, %{4}, p, 1, 1, 0, 0;}}\" : {5} : \"l\"(a), "
+      "\"l\"(b), \"r\"(more))\n",
+      n, name, registers, count, count + 1, operands, count + 2);
+}
+
+Result<std::vector<std::string>> sources(const Problem& problem, const std::string& config) {
+  INGOT_ASSIGN_OR_RETURN(const Tile tile, parse_tile(config));
+  INGOT_ASSIGN_OR_RETURN(std::string text, print_epilogue(problem));
+  INGOT_ASSIGN_OR_RETURN(const GemmShape shape, gemm_shape(problem, problem.inputs, problem.outputs, false));
+  const DType type = problem.inputs[0].dtype;
+  const int threads = tile.consumers() + producers(shape);
+  text += fmt::format("using T = {};\n", cuda_type(type));
+  text += define("HALF_NAME", type == DType::f16 ? "\"f16\"" : "\"bf16\"");
+  text += define("BM", tile.m) + define("BN", tile.n) + define("STAGES", tile.stages) +
+          define("WARPGROUPS_M", tile.warpgroups_m()) + define("WARPGROUPS_N", tile.warpgroups_n()) +
+          define("PRODUCERS", producers(shape)) + define("CLUSTER_M", tile.cluster) +
+          define("A_MODE", static_cast<std::int64_t>(shape.a));
+  if (shape.a == ModeA::kElements)
+    text += define("W_VECTOR", vector_of(shape)) + define("W_CHANNELS", shape.params.group_c) +
+            define("W_KERNEL_W", shape.params.kernel_w);
+  if (sliced(shape)) text += define("SLICED", 1);
+  if (tile.mode == 'h') text += define("SAMPLE_HALF", 1);
+  text += define("COPY_A", tile.mode == 'c' ? "copy_async_16_cached" : "copy_async_16");
+  // Registers move from producers to consumers where the accumulators would not fit otherwise.
+  const bool many_registers = tile.registers() > 64;
+  const std::int64_t fit = kSharedLimit / (shared_bytes(shape, tile) + 1024);
+  const bool one_block = many_registers || threads > 384 || (shape.a == ModeA::kDeform && tile.n > 64);
+  const std::int64_t blocks = one_block ? 1 : std::clamp<std::int64_t>(fit, 1, 2);
+  if (many_registers && threads > 384) text += define("CONSUMER_REGISTERS", 160) + define("PRODUCER_REGISTERS", 96);
+  if (tile.registers() > 48 && threads == 384 && blocks == 2)
+    text += define("CONSUMER_REGISTERS", 96) + define("PRODUCER_REGISTERS", 48);
+  text += define("MIN_BLOCKS", blocks);
+  // A single instruction must fit what the launch bounds leave it before registers move.
+  const int columns = tile.n / tile.warpgroups_n();
+  const int instruction = blocks == 2 && columns == 128 && threads == 384 ? 64
+                          : columns == 256 && threads > 384               ? 128
+                                                                          : columns;
+  text += define("INSTRUCTION_N", instruction) + print_wgmma(instruction, type);
+  text += kernel_file("gemm_finish.cuh");
+  return std::vector<std::string>{assemble(text, "hopper_gemm.cu")};
+}
+
+// By group, tile of columns, tile of k: rows of 64 elements, whose chunks of 16 bytes are permuted as wgmma reads them.
+Result<Packed> pack(const Problem& problem, const std::string& config) {
+  INGOT_ASSIGN_OR_RETURN(const Tile tile, parse_tile(config));
+  INGOT_ASSIGN_OR_RETURN(const GemmShape shape, gemm_shape(problem, problem.inputs, problem.outputs, false));
+  INGOT_ASSIGN_OR_RETURN(Packed packed, pack_weights(problem));
+  const GemmParams& p = shape.params;
+  const std::vector<std::byte> plain = std::move(packed.blobs.at(0));
+  const int k_tiles = k_tiles_of(shape), tiles_n = (p.n + tile.n - 1) / tile.n;
+  const int taps = sliced(shape) ? p.kernel_h * p.kernel_w : 1;
+  const std::size_t tile_bytes = static_cast<std::size_t>(tile.n) * kTileK * 2;
+  std::vector<std::byte> blob(tile_bytes * static_cast<std::size_t>(k_tiles) * static_cast<std::size_t>(tiles_n) *
+                                  static_cast<std::size_t>(shape.batches),
+                              std::byte{0});
+  std::byte* to = blob.data();
+  for (std::int64_t z = 0; z < shape.batches; ++z)
+    for (int tile_n = 0; tile_n < tiles_n; ++tile_n)
+      for (int t = 0; t < k_tiles; ++t, to += tile_bytes) {
+        const std::int64_t k0 =
+            sliced(shape) ? std::int64_t{t % taps} * p.group_c + t / taps * kTileK : std::int64_t{t} * kTileK;
+        for (int row = 0; row < tile.n && tile_n * tile.n + row < p.n; ++row)
+          for (int chunk = 0; chunk < 8 && k0 + chunk * 8 < p.ldb; ++chunk)
+            std::memcpy(to + row * 128 + ((chunk ^ (row & 7)) << 4),
+                        plain.data() + ((z * p.n + tile_n * tile.n + row) * p.ldb + k0 + chunk * 8) * 2, 16);
+      }
+  packed.blobs[0] = std::move(blob);
+  return packed;
+}
+
+Result<LaunchPlan> plan(const PlanArgs& args) {
+  INGOT_ASSIGN_OR_RETURN(const Tile tile, parse_tile(args.config));
+  const Problem& problem = args.problem;
+  INGOT_ASSIGN_OR_RETURN(GemmShape shape, gemm_shape(problem, args.inputs, args.outputs, false));
+  GemmParams& p = shape.params;
+  constexpr std::int64_t kLimit = 0x7fffffff;
+  if (elements_of(args.inputs[0]) > kLimit || p.in_h >= 0x2000 || p.in_w >= 0x2000)
+    return unsupported("inputs beyond 2^31 elements or images beyond 8191");
+  p.tiles_m = (p.m + tile.m - 1) / tile.m;
+  p.tiles_n = (p.n + tile.n - 1) / tile.n;
+  p.k_tiles = k_tiles_of(shape);
+  const int rows = (p.tiles_m + tile.cluster - 1) / tile.cluster * tile.cluster;
+  const std::int64_t blocks = std::int64_t{rows} * p.tiles_n;
+  const int splits = choose_splits(tile, blocks * shape.batches, args.multiprocessors, p.k_tiles);
+  p.tiles_per_split = (p.k_tiles + splits - 1) / splits;
+  p.splits = (p.k_tiles + p.tiles_per_split - 1) / p.tiles_per_split;
+  const int vector = epilogue_vector(args.outputs[0].dtype);
+  INGOT_ASSIGN_OR_RETURN(const EpilogueLayout layout,
+                         epilogue_layout(args.inputs, problem.own_inputs(), args.outputs[0], vector));
+  p.vector_epilogue = layout.vectors && p.n % vector == 0 && p.ldc % vector == 0 ? 1 : 0;
+  set_epilogue(layout, p);
+
+  PlannedLaunch launch = PlannedLaunch::of("hopper_gemm", p);
+  launch.dependent = true;
+  launch.grid = {static_cast<unsigned>(blocks), static_cast<unsigned>(p.splits), static_cast<unsigned>(shape.batches)};
+  launch.block = {static_cast<unsigned>(tile.consumers() + producers(shape)), 1, 1};
+  launch.cluster = {static_cast<unsigned>(tile.cluster), static_cast<unsigned>(p.splits), 1};
+  launch.shared_bytes = static_cast<unsigned>(shared_bytes(shape, tile));
+  launch.point(offsetof(GemmParams, a), Place::kInput, 0).point(offsetof(GemmParams, b), Place::kWeights, 0);
+  if (problem.has_input(shape.bias_input)) launch.point(offsetof(GemmParams, bias), Place::kInput, shape.bias_input);
+  if (shape.a == ModeA::kDeform) {
+    launch.point(offsetof(GemmParams, offset), Place::kInput, 2);
+    if (problem.has_input(4)) launch.point(offsetof(GemmParams, mask), Place::kInput, 4);
+  }
+  launch.point(offsetof(GemmParams, c), Place::kOutput, 0);
+  point_epilogue<GemmParams>(layout, problem.own_inputs(), launch);
+  LaunchPlan out;
+  out.launches.push_back(std::move(launch));
+  return out;
+}
+
+Family family() {
+  Family out{"cuda.hopper_gemm", 1, {"MatMul", "Conv", "DeformConv"}, supports, sources, plan, configs};
+  out.pack_for = pack;
+  out.arch = "sm_90a";
+  return out;
+}
+
+}  // namespace
+
+const Tactic& hopper_gemm_tactic() {
+  static const CudaTactic tactic(family());
+  return tactic;
+}
+
+}  // namespace ingot::cuda
