@@ -88,7 +88,20 @@ Support supports(const Problem& problem) {
   return views.is_ok() ? Support::yes() : Support::no(Refusal::kShape, views.status().message());
 }
 
-Result<std::vector<std::string>> sources(const Problem& problem, const std::string&) {
+// Warps of a block, 16 queries each; the kernel by rows has one form only.
+std::vector<std::string> configs(const Problem& problem) {
+  const Result<Views> views = views_of(problem, problem.inputs, problem.outputs[0]);
+  if (!views.is_ok() || !tiled(problem, *views)) return {"4"};
+  return {"4", "2", "8"};
+}
+
+Result<int> warps_of(const std::string& config) {
+  if (config != "2" && config != "4" && config != "8") return invalid_argument("cuda.attention: bad config '{}'", config);
+  return config[0] - '0';
+}
+
+Result<std::vector<std::string>> sources(const Problem& problem, const std::string& config) {
+  INGOT_ASSIGN_OR_RETURN(const int warps, warps_of(config));
   INGOT_ASSIGN_OR_RETURN(const Views views, views_of(problem, problem.inputs, problem.outputs[0]));
   const DType type = problem.inputs[0].dtype;
   std::string text = fmt::format("using T = {};\n", cuda_type(type));
@@ -96,7 +109,7 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
   const DType mask = has_mask(problem) ? problem.inputs[3].dtype : DType::f32;
   text += define("MASK", !has_mask(problem) ? 0 : mask == DType::boolean ? 2 : 1);
   text += fmt::format("using MASK_T = {};\n", cuda_type(mask));
-  if (tiled(problem, views)) text += define("TENSOR_CORES", 1);
+  if (tiled(problem, views)) text += define("TENSOR_CORES", 1) + define("WARPS", warps);
   text += define("MMA_TYPE", type == DType::bf16 ? "\"bf16\"" : "\"f16\"");
   return std::vector<std::string>{assemble(text, "attention.cu")};
 }
@@ -130,11 +143,12 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   const bool tiles = tiled(problem, views);
   PlannedLaunch launch = PlannedLaunch::of(tiles ? "attention_tiles" : "attention_rows", p);
   launch.dependent = true;
-  launch.block = {128, 1, 1};
-  const std::int64_t queries_per_block = tiles ? 64 : 4;
+  INGOT_ASSIGN_OR_RETURN(const int warps, warps_of(args.config));
+  launch.block = {tiles ? static_cast<unsigned>(warps * 32) : 128U, 1, 1};
+  const std::int64_t queries_per_block = tiles ? warps * 16 : 4;
   launch.grid = {static_cast<unsigned>((q.length + queries_per_block - 1) / queries_per_block),
                  static_cast<unsigned>(q.batches * q.heads), 1};
-  if (tiles) launch.shared_bytes = static_cast<unsigned>((64 * (q.size + 8) * 3 + 64 * (v.size + 8) * 2) * 2);
+  if (tiles) launch.shared_bytes = static_cast<unsigned>(((queries_per_block + 128) * (q.size + 8) + 128 * (v.size + 8)) * 2);
   launch.point(offsetof(AttentionParams, q), Place::kInput, 0).point(offsetof(AttentionParams, k), Place::kInput, 1);
   launch.point(offsetof(AttentionParams, v), Place::kInput, 2).point(offsetof(AttentionParams, y), Place::kOutput, 0);
   if (has_mask(problem)) launch.point(offsetof(AttentionParams, mask), Place::kInput, 3);
@@ -146,7 +160,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
 }  // namespace
 
 const Tactic& attention_tactic() {
-  static const CudaTactic tactic({"cuda.attention", 1, {"Attention"}, supports, sources, plan});
+  static const CudaTactic tactic({"cuda.attention", 2, {"Attention"}, supports, sources, plan, configs});
   return tactic;
 }
 

@@ -88,7 +88,7 @@ std::string source(const Problem& problem, const GemmShape& shape, const Tile& t
   text += define("BM", tile.m) + define("BN", tile.n) + define("BK", tile.k) + define("WARPS_M", tile.warps_m) +
           define("WARPS_N", tile.warps_n) + define("STAGES", tile.stages);
   text += define("A_MODE", static_cast<std::int64_t>(shape.a)) + define("B_MODE", static_cast<std::int64_t>(shape.b));
-  if (shape.weights_packed) text += define("B_CONSTANT", 1);
+  if (shape.weights_packed && shape.a != ModeA::kDeform) text += define("B_EARLY", 1);
   if (shape.a_columns) text += define("A_COLUMNS", 1);
   if (shape.a == ModeA::kElements)
     text += define("W_CHANNELS", shape.params.group_c) + define("W_KERNEL_W", shape.params.kernel_w);

@@ -98,7 +98,7 @@ std::vector<std::string> tiles_for(const GemmShape& shape) {
   const GemmParams& p = shape.params;
   const std::int64_t work = std::int64_t{p.m} * p.n * shape.batches;
   if (shape.a == ModeA::kDeform) {
-    if (p.n <= 64) return {"64x64 s4 m1", "64x64 s4 m2", "128x64 s4 m1"};
+    if (p.n <= 64) return {"64x64 s8 m1", "64x64 s4 m1", "128x64 s4 m1"};
     if (p.n <= 128) return {"64x128 s4 m1", "64x128 s4 m2", "128x128 s4 m1"};
     return {"64x256 s3 m4", "64x256 s3 m2", "64x256 s4 m1", "128x256 s3 m2", "128x256 s3 m1"};
   }
@@ -192,7 +192,7 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
   if (many_registers && threads > 384) text += define("CONSUMER_REGISTERS", 160) + define("PRODUCER_REGISTERS", 96);
   if (tile.registers() > 48 && threads == 384 && blocks == 2)
     text += define("CONSUMER_REGISTERS", 96) + define("PRODUCER_REGISTERS", 48);
-  text += define("MIN_BLOCKS", blocks);
+  text += define("MIN_BLOCKS", blocks) + define("SAMPLES_AHEAD", tile.m == 64 && blocks == 1 ? 2 : 1);
   // A single instruction must fit what the launch bounds leave it before registers move.
   const int columns = tile.n / tile.warpgroups_n();
   const int instruction = blocks == 2 && columns == 128 && threads == 384 ? 64

@@ -86,11 +86,16 @@ Support supports(const Problem& problem) {
   return epilogue_support(problem);
 }
 
+int vector_of(const Problem& problem) {
+  return std::min(8, 128 / std::max(bits_of(problem.inputs[0].dtype), bits_of(problem.outputs[0].dtype)));
+}
+
 Result<std::vector<std::string>> sources(const Problem& problem, const std::string&) {
   const Reduction& reduction = *find_reduction(problem.kind);
   INGOT_ASSIGN_OR_RETURN(std::string text, print_epilogue(problem));
   text += fmt::format("using T = {};\nusing ACC = {};\n", cuda_type(problem.inputs[0].dtype),
                       compute_type(problem.inputs[0].dtype));
+  text += define("VECTOR", vector_of(problem));
   text += define("START", fmt::format("static_cast<ACC>({})", reduction.start));
   // As functions, so that arguments are evaluated once.
   text += fmt::format("INGOT_INLINE ACC TAKE(ACC a, ACC v) {{ return {}; }}\n", reduction.take);
@@ -111,18 +116,38 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   p.length = static_cast<int>(extents.length);
   p.inner = static_cast<int>(extents.inner);
   p.columns = static_cast<int>(args.outputs[0].shape.empty() ? 1 : args.outputs[0].shape.back());
+  const int vector = vector_of(problem);
   INGOT_ASSIGN_OR_RETURN(const EpilogueLayout layout,
-                         epilogue_layout(args.inputs, problem.own_inputs(), args.outputs[0], 1));
+                         epilogue_layout(args.inputs, problem.own_inputs(), args.outputs[0], vector));
   set_epilogue(layout, p);
-  const bool inner = p.inner == 1;
-  PlannedLaunch launch = PlannedLaunch::of(inner ? "reduce_inner" : "reduce_outer", p);
+  const bool inner = p.inner == 1, vectors = layout.vectors && p.inner % vector == 0 && p.columns % vector == 0;
+  const std::int64_t v = vectors ? vector : 1, columns = (extents.inner + v - 1) / v;
+  std::int64_t width = 1;
+  while (width < std::min<std::int64_t>(32, columns)) width *= 2;
+  const std::int64_t rows = 256 / width, blocks = extents.outer * ((columns + width - 1) / width);
+  p.parts = 1;
+  // Few outputs: the length is shared out, in parts of several rounds each.
+  if (!inner && blocks > 0)
+    p.parts = static_cast<int>(std::clamp<std::int64_t>(2 * args.multiprocessors / blocks, 1,
+                                                        std::clamp<std::int64_t>(p.length / (rows * 4), 1, 64)));
+  PlannedLaunch launch = PlannedLaunch::of(inner ? "reduce_inner" : vectors ? "reduce_vector" : "reduce_any", p);
   launch.dependent = true;
-  if (!inner) launch.block = {32, 8, 1};
-  const std::int64_t units = inner ? extents.outer : extents.outer * ((extents.inner + 31) / 32);
-  launch.grid = {static_cast<unsigned>(std::min<std::int64_t>(units, std::int64_t{args.multiprocessors} * 64)), 1, 1};
-  launch.point(offsetof(ReduceParams, x), Place::kInput, 0).point(offsetof(ReduceParams, y), Place::kOutput, 0);
-  point_epilogue<ReduceParams>(layout, problem.own_inputs(), launch);
   LaunchPlan out;
+  if (inner) {
+    launch.grid[0] = static_cast<unsigned>(std::min<std::int64_t>(extents.outer, std::int64_t{args.multiprocessors} * 64));
+  } else {
+    launch.block = {static_cast<unsigned>(width), static_cast<unsigned>(rows), 1};
+    launch.grid = {static_cast<unsigned>(blocks), static_cast<unsigned>(p.parts), 1};
+  }
+  launch.point(offsetof(ReduceParams, x), Place::kInput, 0).point(offsetof(ReduceParams, y), Place::kOutput, 0);
+  if (p.parts > 1) {
+    const std::size_t element = problem.inputs[0].dtype == DType::f64 ? 8 : 4;
+    out.workspace_bytes = static_cast<std::size_t>(blocks * p.parts * width * v) * element;
+    out.data.resize(static_cast<std::size_t>(blocks) * sizeof(int), std::byte{0});
+    launch.point(offsetof(ReduceParams, partial), Place::kWorkspace, 0);
+    launch.point(offsetof(ReduceParams, counters), Place::kData, 0);
+  }
+  point_epilogue<ReduceParams>(layout, problem.own_inputs(), launch);
   out.launches.push_back(std::move(launch));
   return out;
 }
@@ -131,7 +156,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
 
 const Tactic& reduce_tactic() {
   static const CudaTactic tactic([] {
-    Family family{"cuda.reduce", 1, {}, supports, sources, plan};
+    Family family{"cuda.reduce", 2, {}, supports, sources, plan};
     for (const Reduction& reduction : kReductions) family.kinds.push_back(reduction.kind);
     return family;
   }());

@@ -365,7 +365,7 @@ TEST(CudaSources, Compile) {
           if (!family.arch.empty() && arch != family.arch) continue;
           const Result<Compiled> result = compile(std::string(tactic->id()), source, std::string(arch));
           ASSERT_TRUE(result.is_ok()) << line << "\n" << config << "\n" << result.status().to_string();
-          EXPECT_LE(result->spill_bytes, config.empty() ? 64 : 0) << arch << " " << config << " " << line;
+          EXPECT_LE(result->spill_bytes, config.empty() ? 64 : 16) << arch << " " << config << " " << line;
           ++compiled;
         }
     }

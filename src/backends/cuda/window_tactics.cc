@@ -72,11 +72,21 @@ Result<LaunchPlan> pool_plan(const PlanArgs& args) {
   return out;
 }
 
-// The widest vector that divides the channels.
-int depthwise_vector(const Problem& problem) {
-  int vector = vector_of(problem);
-  while (problem.inputs[0].shape.back() % vector != 0) vector /= 2;
-  return vector;
+// What a thread computes: that many neighbouring outputs of that many channels.
+struct DepthwiseTile {
+  int columns = 1, vector = 1;
+};
+
+// "2x8": two columns of eight channels, of as many as divide the channels.
+Result<DepthwiseTile> depthwise_tile(const Problem& problem, const std::string& config) {
+  DepthwiseTile tile;
+  if (config.size() != 3 || config[1] != 'x' || std::string_view("124").find(config[0]) == std::string_view::npos ||
+      std::string_view("248").find(config[2]) == std::string_view::npos)
+    return invalid_argument("cuda.depthwise: bad config '{}'", config);
+  tile.columns = config[0] - '0';
+  tile.vector = std::min(vector_of(problem), config[2] - '0');
+  while (problem.inputs[0].shape.back() % tile.vector != 0) tile.vector /= 2;
+  return tile;
 }
 
 Support depthwise_support(const Problem& problem) {
@@ -93,20 +103,18 @@ Support depthwise_support(const Problem& problem) {
   return epilogue_support(problem);
 }
 
-std::vector<std::string> depthwise_configs(const Problem&) { return {"2", "4", "1"}; }
-
-Result<int> columns_of(const std::string& config) {
-  if (config != "1" && config != "2" && config != "4")
-    return invalid_argument("cuda.depthwise: bad config '{}'", config);
-  return config[0] - '0';
+std::vector<std::string> depthwise_configs(const Problem& problem) {
+  // Few outputs: more threads with less to do each.
+  if (elements_of(problem.outputs[0]) < (1 << 21)) return {"2x4", "1x8", "2x8", "1x4", "1x2", "2x2", "4x2"};
+  return {"2x8", "4x8", "1x8", "4x4", "2x4"};
 }
 
 Result<std::vector<std::string>> depthwise_sources(const Problem& problem, const std::string& config) {
-  INGOT_ASSIGN_OR_RETURN(const int columns, columns_of(config));
+  INGOT_ASSIGN_OR_RETURN(const DepthwiseTile tile, depthwise_tile(problem, config));
   INGOT_ASSIGN_OR_RETURN(std::string text, print_epilogue(problem));
   const Shape& w = problem.inputs[1].shape;
   text += fmt::format("using T = {};\n", cuda_type(problem.inputs[0].dtype));
-  text += define("VECTOR", depthwise_vector(problem)) + define("COLUMNS", columns) + define("KERNEL_H", w[2]) +
+  text += define("VECTOR", tile.vector) + define("COLUMNS", tile.columns) + define("KERNEL_H", w[2]) +
           define("KERNEL_W", w[3]);
   text += define("STRIDE_W", problem.attrs.get_ints("strides", {1, 1}).at(1));
   text += define("DILATION_W", problem.attrs.get_ints("dilations", {1, 1}).at(1));
@@ -132,7 +140,8 @@ Result<Packed> depthwise_pack(const Problem& problem) {
 
 Result<LaunchPlan> depthwise_plan(const PlanArgs& args) {
   const Problem& problem = args.problem;
-  INGOT_ASSIGN_OR_RETURN(const int columns, columns_of(args.config));
+  INGOT_ASSIGN_OR_RETURN(const DepthwiseTile tile, depthwise_tile(problem, args.config));
+  const int columns = tile.columns, vector = tile.vector;
   const Shape& w = problem.inputs[1].shape;
   INGOT_ASSIGN_OR_RETURN(
       const cpu::WindowSizes sizes,
@@ -149,7 +158,6 @@ Result<LaunchPlan> depthwise_plan(const PlanArgs& args) {
   p.dilation_w = static_cast<int>(sizes.dilation[2]);
   p.pad_h = static_cast<int>(sizes.pad_begin[1]);
   p.pad_w = static_cast<int>(sizes.pad_begin[2]);
-  const int vector = depthwise_vector(problem);
   INGOT_ASSIGN_OR_RETURN(const EpilogueLayout layout,
                          epilogue_layout(args.inputs, problem.own_inputs(), args.outputs[0], vector));
   if (!layout.vectors) return unsupported("an epilogue operand that vectors of {} channels cannot read", vector);
@@ -177,7 +185,7 @@ const Tactic& pool_tactic() {
 
 const Tactic& depthwise_tactic() {
   static const CudaTactic tactic({"cuda.depthwise",
-                                  1,
+                                  2,
                                   {"Conv"},
                                   depthwise_support,
                                   depthwise_sources,

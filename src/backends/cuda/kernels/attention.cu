@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention forward in one pass over the keys (online softmax). Given: T, SIZE and SIZE_V (head sizes), MASK (0 none,
-// 1 added, 2 boolean: true may be seen), MASK_T. Entries: `attention_tiles` (2-byte types: tensor cores, 64 queries a
-// block; SIZE and SIZE_V multiples of 16 up to 128), `attention_rows` (a warp per query, any size up to 256).
+// 1 added, 2 boolean: true may be seen), MASK_T. Entries: `attention_tiles` (2-byte types: tensor cores, 16 queries for
+// each of WARPS; SIZE and SIZE_V multiples of 16 up to 128), `attention_rows` (a warp per query, any size up to 256).
 using Params = ingot_cuda::AttentionParams;
 
 INGOT_INLINE float masked(const Params& p, float score, const MASK_T* mask, int q, int k) {
@@ -15,6 +15,19 @@ INGOT_INLINE float masked(const Params& p, float score, const MASK_T* mask, int 
 #endif
 }
 
+// What the mask adds to a score, to base 2; minus infinity: not to be seen.
+INGOT_INLINE float mask_value(const Params& p, const MASK_T* mask, int q, int k) {
+  if (p.causal != 0 && k > q) return -kInfinity;
+#if MASK == 1
+  return load_value(mask[q * p.mask_row + k * p.mask_column]) * 1.4426950408889634f;
+#elif MASK == 2
+  return mask[q * p.mask_row + k * p.mask_column] ? 0.0f : -kInfinity;
+#else
+  return 0.0f;
+#endif
+}
+
+#ifndef TENSOR_CORES
 extern "C" __global__ void __launch_bounds__(128) attention_rows(const __grid_constant__ Params p) {
   begin_dependent();
   constexpr int kPer = (SIZE + 31) / 32, kPerV = (SIZE_V + 31) / 32;
@@ -51,8 +64,7 @@ extern "C" __global__ void __launch_bounds__(128) attention_rows(const __grid_co
   for (int i = 0; i < kPerV; ++i)
     if (i * 32 + lane < SIZE_V) y[i * 32 + lane] = store_value<T>(sum[i] / total);
 }
-
-#ifdef TENSOR_CORES
+#else
 INGOT_INLINE void load_matrices(unsigned (&r)[4], unsigned address) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
@@ -73,21 +85,28 @@ INGOT_INLINE unsigned pack(float low, float high) {
   return static_cast<unsigned>(store_value<T>(low).bits) | static_cast<unsigned>(store_value<T>(high).bits) << 16;
 }
 
-constexpr int kQueries = 64, kKeys = 64;
+constexpr int kQueries = WARPS * 16, kKeys = 64, kThreads = WARPS * 32;
+constexpr float kLog2E = 1.4426950408889634f;  // exponentials are taken to base 2
+
+INGOT_INLINE float power_of_2(float x) {
+  float r;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
+  return r;
+}
 constexpr int kPitch = SIZE + 8, kPitchV = SIZE_V + 8;
 
 // Rows of `count` columns into shared memory, zeros behind the last row.
-template <int COUNT, int PITCH>
+template <int ROWS, int COUNT, int PITCH>
 INGOT_INLINE void load_tile(T* to, const T* from, long long row_stride, int rows) {
   constexpr int kChunks = COUNT / 8;
-  for (int i = static_cast<int>(threadIdx.x); i < 64 * kChunks; i += 128) {
+  for (int i = static_cast<int>(threadIdx.x); i < ROWS * kChunks; i += kThreads) {
     const int row = i / kChunks, column = i % kChunks * 8;
     const bool ok = row < rows;
     copy_async_16(shared_address(to + row * PITCH + column), ok ? from + row * row_stride + column : from, ok);
   }
 }
 
-extern "C" __global__ void __launch_bounds__(128) attention_tiles(const __grid_constant__ Params p) {
+extern "C" __global__ void __launch_bounds__(kThreads) attention_tiles(const __grid_constant__ Params p) {
   begin_dependent();
   extern __shared__ __align__(128) unsigned char shared[];
   T* const q_tile = reinterpret_cast<T*>(shared);
@@ -104,22 +123,34 @@ extern "C" __global__ void __launch_bounds__(128) attention_tiles(const __grid_c
   const int visible = p.causal != 0 ? min_int(p.keys, q0 + kQueries) : p.keys;
   const int tiles = (visible + kKeys - 1) / kKeys;
 
-  load_tile<SIZE, kPitch>(q_tile, from_q, p.q_row, p.queries - q0);
-  load_tile<SIZE, kPitch>(k_tile, from_k, p.k_row, p.keys);
-  load_tile<SIZE_V, kPitchV>(v_tile, from_v, p.v_row, p.keys);
+  load_tile<kQueries, SIZE, kPitch>(q_tile, from_q, p.q_row, p.queries - q0);
+  load_tile<kKeys, SIZE, kPitch>(k_tile, from_k, p.k_row, p.keys);
+  load_tile<kKeys, SIZE_V, kPitchV>(v_tile, from_v, p.v_row, p.keys);
   copy_async_commit();
 
+  const float scale = p.scale * kLog2E;
   float sum[SIZE_V / 8][4] = {};
   float most[2] = {-kInfinity, -kInfinity}, total[2] = {0.0f, 0.0f};
   for (int t = 0; t < tiles; ++t) {
     const int slot = t % 2;
     if (t + 1 < tiles) {
       const int next = (t + 1) * kKeys;
-      load_tile<SIZE, kPitch>(k_tile + (1 - slot) * kKeys * kPitch, from_k + next * p.k_row, p.k_row, p.keys - next);
-      load_tile<SIZE_V, kPitchV>(v_tile + (1 - slot) * kKeys * kPitchV, from_v + next * p.v_row, p.v_row,
+      load_tile<kKeys, SIZE, kPitch>(k_tile + (1 - slot) * kKeys * kPitch, from_k + next * p.k_row, p.k_row, p.keys - next);
+      load_tile<kKeys, SIZE_V, kPitchV>(v_tile + (1 - slot) * kKeys * kPitchV, from_v + next * p.v_row, p.v_row,
                                  p.keys - next);
     }
     copy_async_commit();
+#if MASK != 0
+    // The mask arrives while the keys do.
+    float added[kKeys / 8][4];
+#pragma unroll
+    for (int n = 0; n < kKeys / 8; ++n)
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        const int q = q0 + warp * 16 + lane / 4 + e / 2 * 8, k = t * kKeys + n * 8 + lane % 4 * 2 + e % 2;
+        added[n][e] = k < p.keys && q < p.queries ? mask_value(p, mask, q, k) : -kInfinity;
+      }
+#endif
     copy_async_wait<1>();
     __syncthreads();
     const T* keys = k_tile + slot * kKeys * kPitch;
@@ -143,11 +174,13 @@ extern "C" __global__ void __launch_bounds__(128) attention_tiles(const __grid_c
     for (int n = 0; n < kKeys / 8; ++n)
 #pragma unroll
       for (int e = 0; e < 4; ++e) {
+#if MASK != 0
+        score[n][e] = added[n][e] == -kInfinity ? -kInfinity : fmaf(score[n][e], scale, added[n][e]);
+#else
         const int q = q0 + warp * 16 + lane / 4 + e / 2 * 8, k = t * kKeys + n * 8 + lane % 4 * 2 + e % 2;
-        float s = -kInfinity;
-        if (k < p.keys && q < p.queries) s = masked(p, score[n][e] * p.scale, mask, q, k);
-        score[n][e] = s;
-        tile_most[e / 2] = x_max(tile_most[e / 2], s);
+        score[n][e] = k < p.keys && (p.causal == 0 || k <= q) ? score[n][e] * scale : -kInfinity;
+#endif
+        tile_most[e / 2] = x_max(tile_most[e / 2], score[n][e]);
       }
     float keep[2], shift[2];
 #pragma unroll
@@ -156,7 +189,7 @@ extern "C" __global__ void __launch_bounds__(128) attention_tiles(const __grid_c
       tile_most[h] = x_max(tile_most[h], __shfl_xor_sync(0xffffffffu, tile_most[h], 2));
       const float next = x_max(most[h], tile_most[h]);
       shift[h] = next == -kInfinity ? 0.0f : next;
-      keep[h] = expf(most[h] - shift[h]);
+      keep[h] = power_of_2(most[h] - shift[h]);
       most[h] = next;
       total[h] *= keep[h];
     }
@@ -164,7 +197,7 @@ extern "C" __global__ void __launch_bounds__(128) attention_tiles(const __grid_c
     for (int n = 0; n < kKeys / 8; ++n)
 #pragma unroll
       for (int e = 0; e < 4; ++e) {
-        score[n][e] = expf(score[n][e] - shift[e / 2]);
+        score[n][e] = power_of_2(score[n][e] - shift[e / 2]);
         total[e / 2] += score[n][e];
       }
 #pragma unroll

@@ -28,27 +28,31 @@ extern "C" __global__ void __launch_bounds__(128) depthwise(const __grid_constan
   const int h0 = oh * p.stride_h - p.pad_h, w0 = ow0 * STRIDE_W - p.pad_w;
 #pragma unroll
   for (int kh = 0; kh < KERNEL_H; ++kh) {
+    // Without branches, so that the loads of several rows are on their way together.
     const int h = h0 + kh * p.dilation_h;
-    if (static_cast<unsigned>(h) >= static_cast<unsigned>(p.in_h)) continue;
-    Vec<T, V> w[KERNEL_W];
+    const bool inside = static_cast<unsigned>(h) < static_cast<unsigned>(p.in_h);
+    const T* from = x + static_cast<long long>(inside ? h : 0) * p.in_w * p.channels;
+    Vec<T, V> w[KERNEL_W], v[kSpan];
 #pragma unroll
     for (int kw = 0; kw < KERNEL_W; ++kw)
       w[kw] = *reinterpret_cast<const Vec<T, V>*>(weights + (kh * KERNEL_W + kw) * p.channels);
 #pragma unroll
     for (int s = 0; s < kSpan; ++s) {
       const int at = w0 + s;
-      if (static_cast<unsigned>(at) >= static_cast<unsigned>(p.in_w)) continue;
-      const Vec<T, V> v =
-          *reinterpret_cast<const Vec<T, V>*>(x + (static_cast<long long>(h) * p.in_w + at) * p.channels);
+      v[s] = Vec<T, V>{};
+      if (inside && static_cast<unsigned>(at) < static_cast<unsigned>(p.in_w))
+        v[s] = *reinterpret_cast<const Vec<T, V>*>(from + at * p.channels);
+    }
+#pragma unroll
+    for (int s = 0; s < kSpan; ++s)
 #pragma unroll
       for (int c = 0; c < COLUMNS; ++c) {
         const int tap = s - c * STRIDE_W;
         if (tap < 0 || tap % DILATION_W != 0 || tap / DILATION_W >= KERNEL_W) continue;
 #pragma unroll
         for (int j = 0; j < V; ++j)
-          sum[c][j] = fmaf(load_value(v.v[j]), load_value(w[tap / DILATION_W].v[j]), sum[c][j]);
+          sum[c][j] = fmaf(load_value(v[s].v[j]), load_value(w[tap / DILATION_W].v[j]), sum[c][j]);
       }
-    }
   }
 #pragma unroll
   for (int c = 0; c < COLUMNS; ++c) {

@@ -7,6 +7,7 @@
 // (k runs over slices of 64 channels, within a slice over taps; otherwise over taps, then channels), the epilogue,
 // INSTRUCTION_N and WGMMA(d, a, b, more): one wgmma of 64 x INSTRUCTION_N x 16.
 // Optional: CONSUMER_REGISTERS and PRODUCER_REGISTERS; SAMPLE_HALF: interpolation in pairs of T, otherwise in fp32.
+// For A_DEFORM: SAMPLES_AHEAD, the tiles that corners are loaded before they are combined.
 #define A_ROWS 0
 #define A_WINDOW 1
 #define A_ELEMENTS 2  // windows whose channels fill no 16 bytes: in pieces of W_VECTOR; W_CHANNELS, W_KERNEL_W
@@ -102,45 +103,51 @@ using SampleWeights = Vec<SampleWeight, 4>;
 
 INGOT_INLINE void make_samples(const Params& p, SampleWeights* weights, int* corners, int m0, int offset_group,
                                int thread) {
-  const int taps = p.kernel_h * p.kernel_w;
+  constexpr int kBatch = kRows <= 2 ? 3 : 1;  // whose loads are on their way together
+  const int taps = p.kernel_h * p.kernel_w, pixels = p.out_h * p.out_w;
   const bool rows_first = p.offset_pixel == 1;
-  for (int i = thread; i < BM * taps; i += PRODUCERS) {
-    const int row = rows_first ? i % BM : i / taps, tap = rows_first ? i / BM : i % taps;
-    const int m = m0 + row;
-    float w[4] = {};
-    int corner = -1;  // outside the image
-    if (m < p.m) {
-      const int pixels = p.out_h * p.out_w, place = offset_group * taps + tap;
-      const int image = m / pixels, pixel = m - image * pixels, oy = pixel / p.out_w, ox = pixel - oy * p.out_w;
+  for (int begin = thread; begin < BM * taps; begin += PRODUCERS * kBatch) {
+    float y[kBatch], x[kBatch], scale[kBatch];
+    int first[kBatch];  // where the image begins
+#pragma unroll
+    for (int b = 0; b < kBatch; ++b) {
+      const int i = begin + b * PRODUCERS, row = rows_first ? i % BM : i / taps, tap = rows_first ? i / BM : i - row * taps;
+      y[b] = -2.0f;
+      if (i >= BM * taps || m0 + row >= p.m) continue;
+      const int place = offset_group * taps + tap, image = (m0 + row) / pixels, pixel = m0 + row - image * pixels;
       const T* offset =
           static_cast<const T*>(p.offset) + image * p.offset_n + pixel * p.offset_pixel + 2 * place * p.offset_channel;
-      const int ty = tap / p.kernel_w, tx = tap - ty * p.kernel_w;
-      const float y = static_cast<float>(oy * p.stride_h - p.pad_h + ty * p.dilation_h) + load_value(offset[0]);
-      const float x =
-          static_cast<float>(ox * p.stride_w - p.pad_w + tx * p.dilation_w) + load_value(offset[p.offset_channel]);
-      if (y > -1.0f && y < static_cast<float>(p.in_h) && x > -1.0f && x < static_cast<float>(p.in_w)) {
-        float scale = 1.0f;
-        if (p.mask != nullptr)
-          scale = load_value(
-              static_cast<const T*>(p.mask)[image * p.mask_n + pixel * p.mask_pixel + place * p.mask_channel]);
-        const float low_y = floorf(y), low_x = floorf(x);
+      const int oy = pixel / p.out_w, ox = pixel - oy * p.out_w, ty = tap / p.kernel_w, tx = tap - ty * p.kernel_w;
+      y[b] = static_cast<float>(oy * p.stride_h - p.pad_h + ty * p.dilation_h) + load_value(offset[0]);
+      x[b] = static_cast<float>(ox * p.stride_w - p.pad_w + tx * p.dilation_w) + load_value(offset[p.offset_channel]);
+      scale[b] = 1.0f;
+      if (p.mask != nullptr)
+        scale[b] = load_value(
+            static_cast<const T*>(p.mask)[image * p.mask_n + pixel * p.mask_pixel + place * p.mask_channel]);
+      first[b] = image * p.in_h * p.in_w;
+    }
+#pragma unroll
+    for (int b = 0; b < kBatch; ++b) {
+      const int i = begin + b * PRODUCERS, row = rows_first ? i % BM : i / taps, tap = rows_first ? i / BM : i - row * taps;
+      if (i >= BM * taps) continue;
+      SampleWeights w{};
+      int corner = -1;  // outside the image
+      if (y[b] > -1.0f && y[b] < static_cast<float>(p.in_h) && x[b] > -1.0f && x[b] < static_cast<float>(p.in_w)) {
+        const float low_y = floorf(y[b]), low_x = floorf(x[b]);
         const int iy = static_cast<int>(low_y), ix = static_cast<int>(low_x);
-        const float fy = y - low_y, fx = x - low_x;
-        const float up = iy >= 0 ? (1.0f - fy) * scale : 0.0f, down = iy + 1 < p.in_h ? fy * scale : 0.0f;
+        const float fy = y[b] - low_y, fx = x[b] - low_x;
+        const float up = iy >= 0 ? (1.0f - fy) * scale[b] : 0.0f, down = iy + 1 < p.in_h ? fy * scale[b] : 0.0f;
         const float left = ix >= 0 ? 1.0f - fx : 0.0f, right = ix + 1 < p.in_w ? fx : 0.0f;
-        w[0] = up * left;
-        w[1] = up * right;
-        w[2] = down * left;
-        w[3] = down * right;
-        corner = ((image * p.in_h + max_int(iy, 0)) * p.in_w + max_int(ix, 0)) * p.in_c +
+        w.v[0] = store_value<SampleWeight>(up * left);
+        w.v[1] = store_value<SampleWeight>(up * right);
+        w.v[2] = store_value<SampleWeight>(down * left);
+        w.v[3] = store_value<SampleWeight>(down * right);
+        corner = (first[b] + max_int(iy, 0) * p.in_w + max_int(ix, 0)) * p.in_c +
                  (ix >= 0 && ix + 1 < p.in_w ? 1 : 0) + (iy >= 0 && iy + 1 < p.in_h ? 2 : 0);
       }
+      weights[tap * BM + row] = w;
+      corners[tap * BM + row] = corner;
     }
-    SampleWeights packed;
-#pragma unroll
-    for (int j = 0; j < 4; ++j) packed.v[j] = store_value<SampleWeight>(w[j]);
-    weights[tap * BM + row] = packed;
-    corners[tap * BM + row] = corner;
   }
 }
 
@@ -185,67 +192,74 @@ INGOT_INLINE void produce(const Params& p, const T* b_tiles, const Shared& share
     for (int t = 0; t < min_int(STAGES, count); ++t) fetch_b(p, b_tiles, shared, first + t, t);
   wait_for_inputs();
   const T* const x = static_cast<const T*>(p.a) + z * p.group_c + column * 8;
-  int slice = first / taps, tap = first - slice * taps;
-  int offset_group = (z * p.group_c + slice * 64) / group_size;
-  make_samples(p, weights, corners, m0, offset_group, thread);
-  producers_meet();
-  uint4 raw[kRows][4];
-  const auto load = [&](int i, int at_slice, int at_tap) {
-    const int corner = corners[at_tap * BM + row0 + i * kRowsPerPass];
-    const T* from = x + (corner & ~3) + at_slice * 64;
+  constexpr int kAhead = SAMPLES_AHEAD;
+  uint4 raw[kAhead][kRows][4];
+  int ahead_slice = first / taps, ahead_tap = first - ahead_slice * taps, tap = ahead_tap;
+  const auto load = [&](uint4(&to)[4], int i) {
+    const int corner = corners[ahead_tap * BM + row0 + i * kRowsPerPass];
+    const T* from = x + (corner & ~3) + ahead_slice * 64;
     const int right = (corner & 1) != 0 ? p.in_c : 0, down = (corner & 2) != 0 ? p.in_c * p.in_w : 0;
     if (corner < 0) {
 #pragma unroll
-      for (int j = 0; j < 4; ++j) raw[i][j] = make_uint4(0, 0, 0, 0);
+      for (int j = 0; j < 4; ++j) to[j] = make_uint4(0, 0, 0, 0);
       return;
     }
-    raw[i][0] = *reinterpret_cast<const uint4*>(from);
-    raw[i][1] = *reinterpret_cast<const uint4*>(from + right);
-    raw[i][2] = *reinterpret_cast<const uint4*>(from + down);
-    raw[i][3] = *reinterpret_cast<const uint4*>(from + down + right);
+    to[0] = *reinterpret_cast<const uint4*>(from);
+    to[1] = *reinterpret_cast<const uint4*>(from + right);
+    to[2] = *reinterpret_cast<const uint4*>(from + down);
+    to[3] = *reinterpret_cast<const uint4*>(from + down + right);
   };
-  if (count > 0) {
-#pragma unroll
-    for (int i = 0; i < kRows; ++i) load(i, slice, tap);
-  }
+  const auto advance = [&] {
+    if (++ahead_tap == taps) {
+      ahead_tap = 0;
+      ++ahead_slice;
+    }
+  };
   int s = 0, phase = 0;
-  for (int t = 0; t < count; ++t) {
-    int next_slice = slice, next_tap = tap + 1;
-    if (next_tap == taps) {
-      next_tap = 0;
-      ++next_slice;
-    }
-    const bool more = t + 1 < count;
-    const bool new_group = more && (z * p.group_c + next_slice * 64) / group_size != offset_group;
-    if (t >= STAGES) {
-      barrier_wait(shared.empty + s * 8, phase ^ 1);
-      if (thread == 0) fetch_b(p, b_tiles, shared, first + t, s);
-    }
+  // The table holds one offset group: the tiles that share it are one segment.
+  for (int begin = 0, end = 0; begin < count; begin = end) {
+    const int offset_group = (z * p.group_c + ahead_slice * 64) / group_size;
+    const int next_slice = ((offset_group + 1) * group_size - z * p.group_c) / 64;
+    end = min_int(count, next_slice * taps - first);
+    if (begin > 0) producers_meet();
+    make_samples(p, weights, corners, m0, offset_group, thread);
+    producers_meet();
 #pragma unroll
-    for (int i = 0; i < kRows; ++i) {
-      const int row = row0 + i * kRowsPerPass;
-      const uint4 value = combine(raw[i], weights[tap * BM + row]);
-      if (more && !new_group) load(i, next_slice, next_tap);
-      asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(shared.a(s) + row * kRowBytes +
-                                                                     ((column ^ (row & 7)) << 4)),
-                   "r"(value.x), "r"(value.y), "r"(value.z), "r"(value.w)
-                   : "memory");
-    }
-    fence_async();
-    barrier_arrive(shared.full + s * 8);
-    if (new_group) {
-      offset_group = (z * p.group_c + next_slice * 64) / group_size;
-      producers_meet();
-      make_samples(p, weights, corners, m0, offset_group, thread);
-      producers_meet();
+    for (int d = 0; d < kAhead; ++d)
+      if (begin + d < end) {
 #pragma unroll
-      for (int i = 0; i < kRows; ++i) load(i, next_slice, next_tap);
-    }
-    slice = next_slice;
-    tap = next_tap;
-    if (++s == STAGES) {
-      s = 0;
-      phase ^= 1;
+        for (int i = 0; i < kRows; ++i) load(raw[d][i], i);
+        advance();
+      }
+    for (int t0 = begin; t0 < end; t0 += kAhead) {
+#pragma unroll
+      for (int d = 0; d < kAhead; ++d) {
+        const int t = t0 + d;
+        if (t >= end) break;
+        if (t >= STAGES) {
+          barrier_wait(shared.empty + s * 8, phase ^ 1);
+          if (thread == 0) fetch_b(p, b_tiles, shared, first + t, s);
+        }
+        const bool more = t + kAhead < end;
+#pragma unroll
+        for (int i = 0; i < kRows; ++i) {
+          const int row = row0 + i * kRowsPerPass;
+          const uint4 value = combine(raw[d][i], weights[tap * BM + row]);
+          if (more) load(raw[d][i], i);
+          asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(shared.a(s) + row * kRowBytes +
+                                                                         ((column ^ (row & 7)) << 4)),
+                       "r"(value.x), "r"(value.y), "r"(value.z), "r"(value.w)
+                       : "memory");
+        }
+        fence_async();
+        barrier_arrive(shared.full + s * 8);
+        if (more) advance();
+        if (++tap == taps) tap = 0;
+        if (++s == STAGES) {
+          s = 0;
+          phase ^= 1;
+        }
+      }
     }
   }
 }
@@ -509,7 +523,6 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
     cluster_arrive();
     cluster_wait();
   }
-  release_dependents();
 
   if (static_cast<int>(threadIdx.x) >= kConsumers) {
 #ifdef PRODUCER_REGISTERS
@@ -524,6 +537,8 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
 #endif
     Accumulators accumulators;
     accumulators.consume(shared, count);
+    // Only now: blocks of the next kernel that begin while this one fills the device would crowd where it is thin.
+    release_dependents();
     consumers_meet();
     float* const result = reinterpret_cast<float*>(memory);
     accumulators.store(result, p.alpha);

@@ -92,7 +92,9 @@ struct RowsParams {
 struct ReduceParams {
   const void* x;
   void* y;
-  int outer, length, inner;
+  void* partial;  // parts > 1: by block and part
+  int* counters;  // parts > 1: one per block, zero before and after
+  int outer, length, inner, parts;
   int columns;
   EpilogueOperand operands[kMaxEpilogueInputs];
 };

@@ -421,9 +421,8 @@ extern "C" __global__ void __launch_bounds__(kThreads) tile_gemm(const __grid_co
 
   LoaderA a(p, static_cast<const T*>(p.a) + batch_offset(p, z, p.a_s0, p.a_s1, p.a_s2), m0, group_channel, first);
   LoaderB b(p, static_cast<const T*>(p.b) + batch_offset(p, z, p.b_s0, p.b_s1, p.b_s2), n0, first);
-  release_dependents();
   // Weights that no kernel writes are on their way before the kernels ahead have ended.
-#ifdef B_CONSTANT
+#ifdef B_EARLY
 #pragma unroll
   for (int s = 0; s < STAGES - 1; ++s)
     if (s < count) b.fetch(b_tiles + s * kBTile);
@@ -433,7 +432,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) tile_gemm(const __grid_co
   for (int s = 0; s < STAGES - 1; ++s) {
     if (s < count) {
       a.fetch(a_tiles + s * kATile, group_channel);
-#ifndef B_CONSTANT
+#ifndef B_EARLY
       b.fetch(b_tiles + s * kBTile);
 #endif
       a.store(a_tiles + s * kATile);
@@ -458,6 +457,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) tile_gemm(const __grid_co
       b.store(b_tiles + slot * kBTile);
     }
   }
+  release_dependents();
   copy_async_wait<0>();
   __syncthreads();
   float* result = reinterpret_cast<float*>(shared);
