@@ -125,6 +125,28 @@ TEST(Identities, NoOpsVanish) {
   EXPECT_EQ(b.graph->node_count(), 2U) << ir::print(*b.graph);
 }
 
+TEST(Rolls, SlicesOfOneTensorAreOneGather) {
+  Builder b;
+  const ValueId x = b.op("Relu", {b.in("x", {2, 7, 3})});
+  const ValueId tail = b.op("Slice", {x, b.ints({-3}), b.ints({1 << 30}), b.ints({1})});
+  const ValueId head = b.op("Slice", {x, b.ints({0}), b.ints({-3}), b.ints({-2}), b.ints({1})});
+  b.out({b.op("Concat", {tail, head}, Attrs{{"axis", std::int64_t{-2}}})});
+  EXPECT_EQ(rewrite(*b.graph, roll_rules()), 1);
+  EXPECT_EQ(count(*b.graph, "Gather"), 1) << ir::print(*b.graph);
+}
+
+TEST(Rolls, StepsAndOtherAxesStay) {
+  Builder b;
+  const ValueId x = b.op("Relu", {b.in("x", {2, 8, 4})});
+  const ValueId even = b.op("Slice", {x, b.ints({0}), b.ints({8}), b.ints({1}), b.ints({2})});
+  const ValueId odd = b.op("Slice", {x, b.ints({1}), b.ints({8}), b.ints({1}), b.ints({2})});
+  const ValueId left = b.op("Slice", {x, b.ints({0}), b.ints({2}), b.ints({2})});
+  const ValueId right = b.op("Slice", {x, b.ints({2}), b.ints({4}), b.ints({2})});
+  b.out({b.op("Concat", {even, odd}, Attrs{{"axis", std::int64_t{1}}}),
+         b.op("Concat", {left, right}, Attrs{{"axis", std::int64_t{1}}})});
+  EXPECT_EQ(rewrite(*b.graph, roll_rules()), 0);
+}
+
 TEST(Identities, WhatChangesTheShapeOrTheSignStays) {
   Builder b;
   const ValueId x = b.op("Relu", {b.in("x", {3})});

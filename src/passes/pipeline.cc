@@ -40,6 +40,7 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   add("common_subexpressions_again", &merge_common_subexpressions);
   add("control_flow_last", &decide_control_flow);
   add("tidy_again", tidy_rules() + matmul_rules());
+  add("rolls", roll_rules() + tidy_rules());
 
   // Before anything merges Mul and Add into other nodes: the patterns are made of these.
   add("norms", layer_norm_rules() + rms_norm_rules() + group_norm_rules() + tidy_rules());

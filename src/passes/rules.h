@@ -18,6 +18,7 @@ Rules batch_norm_rules();         // batch_norm.cc
 Rules weight_folding_rules();     // weight_folding.cc
 Rules alpha_rules();              // weight_folding.cc
 Rules pad_folding_rules();        // pad_folding.cc
+Rules roll_rules();               // rolls.cc
 Rules layer_norm_rules();         // layer_norm.cc
 Rules rms_norm_rules();           // rms_norm.cc
 Rules group_norm_rules();         // group_norm.cc

@@ -96,7 +96,8 @@ std::vector<std::string> configs(const Problem& problem) {
 }
 
 Result<int> warps_of(const std::string& config) {
-  if (config != "2" && config != "4" && config != "8") return invalid_argument("cuda.attention: bad config '{}'", config);
+  if (config != "2" && config != "4" && config != "8")
+    return invalid_argument("cuda.attention: bad config '{}'", config);
   return config[0] - '0';
 }
 
@@ -148,7 +149,8 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   const std::int64_t queries_per_block = tiles ? warps * 16 : 4;
   launch.grid = {static_cast<unsigned>((q.length + queries_per_block - 1) / queries_per_block),
                  static_cast<unsigned>(q.batches * q.heads), 1};
-  if (tiles) launch.shared_bytes = static_cast<unsigned>(((queries_per_block + 128) * (q.size + 8) + 128 * (v.size + 8)) * 2);
+  if (tiles)
+    launch.shared_bytes = static_cast<unsigned>(((queries_per_block + 128) * (q.size + 8) + 128 * (v.size + 8)) * 2);
   launch.point(offsetof(AttentionParams, q), Place::kInput, 0).point(offsetof(AttentionParams, k), Place::kInput, 1);
   launch.point(offsetof(AttentionParams, v), Place::kInput, 2).point(offsetof(AttentionParams, y), Place::kOutput, 0);
   if (has_mask(problem)) launch.point(offsetof(AttentionParams, mask), Place::kInput, 3);

@@ -134,7 +134,8 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   launch.dependent = true;
   LaunchPlan out;
   if (inner) {
-    launch.grid[0] = static_cast<unsigned>(std::min<std::int64_t>(extents.outer, std::int64_t{args.multiprocessors} * 64));
+    launch.grid[0] =
+        static_cast<unsigned>(std::min<std::int64_t>(extents.outer, std::int64_t{args.multiprocessors} * 64));
   } else {
     launch.block = {static_cast<unsigned>(width), static_cast<unsigned>(rows), 1};
     launch.grid = {static_cast<unsigned>(blocks), static_cast<unsigned>(p.parts), 1};
