@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cuda/device.h"
 
-#include <cstdlib>
 #include <map>
 #include <mutex>
 
@@ -46,7 +45,7 @@ Result<std::unique_ptr<Device>> Device::open(int ordinal) {
     return unsupported("CUDA device {} ({}) is of compute capability {}.{}; 8.0 is needed", ordinal, name, major,
                        minor);
   device->arch_ = fmt::format("sm_{}{}{}", major, minor, major == 9 && minor == 0 ? "a" : "");
-  device->overlaps_kernels_ = major >= 9 && std::getenv("GS_NO_PDL") == nullptr;
+  device->overlaps_kernels_ = major >= 9;
   device->info_.kind = "cuda";
   device->info_.name = name;
   device->info_.features = {fmt::format("memory_gib={}", memory >> 30), device->arch_,
