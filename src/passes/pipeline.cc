@@ -59,6 +59,8 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   } else {
     add("transposes", transpose_sinking_rules() + reshape_sinking_rules() + tidy_rules());
   }
+  // In the layout that was chosen: rearranging phases moves whole pixels when channels are last.
+  add("transposed_convolutions", conv_transpose_rules() + tidy_rules());
   // What transposes are left next to products cost nothing inside them.
   add("products", matmul_transpose_rules() + weight_folding_rules() + alpha_rules() + tidy_rules());
 

@@ -24,6 +24,7 @@ Rules rms_norm_rules();           // rms_norm.cc
 Rules group_norm_rules();         // group_norm.cc
 Rules deform_conv_rules();        // deform_conv.cc
 Rules attention_rules();          // attention.cc
+Rules conv_transpose_rules();     // conv_transpose.cc
 Rules channels_last_rules();      // channels_last.cc
 Rules transpose_sinking_rules();  // transpose_sinking.cc
 Rules reshape_sinking_rules();    // reshape_sinking.cc
