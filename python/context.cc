@@ -25,6 +25,7 @@ class Context {
       : engine_(engine), context_(engine.create_context({.threads = threads}).value()) {
     for (std::size_t i = 0; i < engine.input_count(); ++i) inputs_.push_back(*engine.input(i));
     for (std::size_t i = 0; i < engine.output_count(); ++i) outputs_.push_back(*engine.output(i));
+    by_data_.resize(outputs_.size());
   }
 
   nb::dict run(const nb::dict& inputs, const nb::object& out) {
@@ -128,12 +129,13 @@ class Context {
   }
 
   // `memory` stays invalid for outputs that are fetched after the run: those whose shape only the data decide, which
-  // shows before the first run, and packed ones.
+  // shows before the first run (later the context knows the last run's), and packed ones.
   void bind_output(std::size_t i, const nb::dict& given, nb::object& result, Array& memory) {
     const ElementType& type = element_type(outputs_[i].dtype);
     const ingot::Result<std::vector<std::int64_t>> shape = context_.output_shape(i);
     if (!shape.is_ok() && shape.status().code() != INGOT_FAILED_PRECONDITION) shape.status().check();
-    if (!shape.is_ok() || type.packed()) return context_.bind_output_bytes(i, nullptr, 0).check();
+    if (!shape.is_ok()) by_data_[i] = true;
+    if (by_data_[i] || type.packed()) return context_.bind_output_bytes(i, nullptr, 0).check();
     memory = provide(i, shape.value(), given, result);
     context_.bind_output_bytes(i, memory.data(), type.bytes(memory.size())).check();
   }
@@ -169,6 +171,7 @@ class Context {
   ingot::Engine engine_;
   ingot::Context context_;
   std::vector<ingot::TensorInfo> inputs_, outputs_;
+  std::vector<bool> by_data_;
   std::atomic<bool> busy_ = false;
 };
 

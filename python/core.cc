@@ -7,6 +7,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "element_types.h"
+#include "plugins.h"
 
 namespace ingot_python {
 
@@ -109,14 +110,14 @@ NB_MODULE(_core, module) {
     const nb::gil_scoped_release release;
     ingot::load_plugin(path).check();
   });
-  module.def("load", [](const std::string& path, bool verify_weights) {
+  module.def("load", [](const std::string& path, bool verify_weights, bool allow_embedded_plugins) {
     const nb::gil_scoped_release release;
-    return Engine::load(path, {verify_weights}).value();
+    return Engine::load(path, {verify_weights, allow_embedded_plugins}).value();
   });
-  module.def("load_bytes", [](const nb::bytes& plan, bool verify_weights) {
+  module.def("load_bytes", [](const nb::bytes& plan, bool verify_weights, bool allow_embedded_plugins) {
     const std::span bytes(reinterpret_cast<const std::byte*>(plan.c_str()), plan.size());
     const nb::gil_scoped_release release;
-    return Engine::load_bytes(bytes, {verify_weights}).value();
+    return Engine::load_bytes(bytes, {verify_weights, allow_embedded_plugins}).value();
   });
 
   nb::class_<Engine>(module, "Engine")
@@ -139,4 +140,5 @@ NB_MODULE(_core, module) {
         return nb::bytes(bytes.data(), bytes.size());
       });
   bind_context(module);
+  bind_plugins(module);
 }

@@ -9,13 +9,13 @@
 from . import _core
 from .build import build, load, load_bytes
 from .engine import Context, Engine, Step, TensorInfo
-from .plugins import load_plugin
+from .plugins import Attribute, Plugin, TensorSpec, load_plugin, plugin
 from .errors import (Cancelled, Corrupt, Error, FailedPrecondition, Incompatible, Internal, InvalidArgument, NotFound,
                      ResourceExhausted, Unsupported)
 
 __version__: str = _core.version()
 __all__ = [
-    "build", "load", "load_bytes", "load_plugin", "Context", "Engine", "Step", "TensorInfo",
+    "build", "load", "load_bytes", "load_plugin", "plugin", "Attribute", "Plugin", "TensorSpec", "Context", "Engine", "Step", "TensorInfo",
     "Error", "InvalidArgument", "Unsupported", "NotFound", "FailedPrecondition", "ResourceExhausted", "Incompatible",
     "Corrupt", "Cancelled", "Internal",
 ]

@@ -57,11 +57,14 @@ def build(model: str | os.PathLike[str] | bytes, *, shapes: Mapping[str, ShapeRa
     return Engine(_core.build(model, texts, cache, threads, seconds, workspace, list(disabled_tactics), progress))
 
 
-def load(path: str | os.PathLike[str], *, verify_weights: bool = True) -> Engine:
-    """Maps a plan file. verify_weights=False skips the check of the weights' hashes (the file is trusted)."""
-    return Engine(_core.load(os.fspath(path), verify_weights))
+def load(path: str | os.PathLike[str], *, verify_weights: bool = True, allow_embedded_plugins: bool = False) -> Engine:
+    """Maps a plan file. verify_weights=False skips the check of the weights' hashes (the file is trusted).
+
+    allow_embedded_plugins=True runs the plugin libraries that the plan holds: it must be trusted as a program is.
+    """
+    return Engine(_core.load(os.fspath(path), verify_weights, allow_embedded_plugins))
 
 
-def load_bytes(plan: bytes, *, verify_weights: bool = True) -> Engine:
+def load_bytes(plan: bytes, *, verify_weights: bool = True, allow_embedded_plugins: bool = False) -> Engine:
     """From the bytes of a plan file, which are copied."""
-    return Engine(_core.load_bytes(plan, verify_weights))
+    return Engine(_core.load_bytes(plan, verify_weights, allow_embedded_plugins))

@@ -102,7 +102,9 @@ int run_until_signal(FunctionRef<void()> body) {
 }  // namespace
 
 Status call(const Operator& op, const char* what, FunctionRef<std::int32_t(ingot_plugin_error*)> body) {
-  char text[1024] = {};
+  // Room for a traceback of another language.
+  char text[8192];
+  text[0] = '\0';
   ingot_plugin_error error{text, sizeof(text)};
   try {
     if (body(&error) == 0) return Status::ok();

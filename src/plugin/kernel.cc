@@ -18,10 +18,11 @@ constexpr std::size_t kNotStaged = SIZE_MAX;
 std::size_t aligned(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 struct State final : KernelState {
-  State(const Instance& instance_ref, const ConfigureArgs& args, const Combination& combination, const Target& target)
+  State(const Instance& instance_ref, std::span<const Operand> inputs_in, std::vector<Operand> outputs_in,
+        const Combination& combination, const Target& target)
       : instance(instance_ref),
-        inputs(args.inputs.begin(), args.inputs.end()),
-        outputs(args.outputs.begin(), args.outputs.end()),
+        inputs(inputs_in.begin(), inputs_in.end()),
+        outputs(std::move(outputs_in)),
         operands(instance.values(), inputs, outputs, &combination, target.device()) {
     operands.api().device_index = target.ordinal();
   }
@@ -86,10 +87,11 @@ class PluginKernel final : public Kernel {
         decided_by_data_(std::move(decided_by_data)) {}
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
-    auto state = std::make_unique<State>(*instance_, args, options_.combination, *target_);
+    INGOT_ASSIGN_OR_RETURN(std::vector<Operand> outputs, checked_outputs(args));
+    auto state =
+        std::make_unique<State>(*instance_, args.inputs, std::move(outputs), options_.combination, *target_);
     state->checked = checking();
     INGOT_ASSIGN_OR_RETURN(state->loan, target_->lend());
-    INGOT_RETURN_IF_ERROR(check_shapes(args));
     ingot_plugin_operands& operands = state->operands.api();
     operands.tactic = options_.tactic;
     operands.cuda = state->loan != nullptr ? state->loan->api() : nullptr;
@@ -146,18 +148,25 @@ class PluginKernel final : public Kernel {
  private:
   [[nodiscard]] const Operator& op() const { return instance_->op(); }
 
-  // The shape rule, asked again with the sizes of this run, must say what it said of the symbols.
-  Status check_shapes(const ConfigureArgs& args) const {
+  // The shape rule, asked again with the sizes of this run, must say what it said of the symbols. Where the data decide
+  // a size, the output has -1 there.
+  Result<std::vector<Operand>> checked_outputs(const ConfigureArgs& args) const {
+    std::vector<Operand> outputs(args.outputs.begin(), args.outputs.end());
     const auto inferred = infer_numbers(op(), attrs_, args.inputs, args.outputs.size());
-    if (!inferred.is_ok()) return Status::ok();  // it needs values that only the run has
+    if (!inferred.is_ok()) return outputs;  // it needs values that only the run has
     for (std::size_t i = 0; i < args.outputs.size(); ++i) {
+      if (decided_by_data_[i]) {
+        outputs[i].shape.clear();
+        for (const Dim& dim : (*inferred)[i].shape) outputs[i].shape.push_back(dim.is_constant() ? dim.value() : -1);
+        continue;
+      }
       const auto shape = concrete((*inferred)[i].shape);
-      if (!args.outputs[i].present() || decided_by_data_[i] || !shape || *shape == args.outputs[i].shape) continue;
+      if (!args.outputs[i].present() || !shape || *shape == args.outputs[i].shape) continue;
       return invalid_argument(
           "{}: wrong shape rule: output {} is {} by the rule over symbols, {} by the rule over the sizes themselves",
           op().describe(), i, to_string(args.outputs[i].shape), to_string(*shape));
     }
-    return Status::ok();
+    return outputs;
   }
 
   Status place_staged(State& state) const {
