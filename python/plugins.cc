@@ -135,10 +135,10 @@ nb::dict keywords(const PythonPlugin& plugin, const ingot_plugin_value* values) 
   nb::dict out;
   for (std::size_t i = 0; i < plugin.attributes.size(); ++i) {
     const ingot_plugin_value& value = values[i];
-    out[plugin.attributes[i].name] = value.type == INGOT_PLUGIN_TENSOR
-                                         ? array_of(value.dtype, value.dims, static_cast<std::int32_t>(value.rank),
-                                                    value.data)
-                                         : python_value(value);
+    out[plugin.attributes[i].name] =
+        value.type == INGOT_PLUGIN_TENSOR
+            ? array_of(value.dtype, value.dims, static_cast<std::int32_t>(value.rank), value.data)
+            : python_value(value);
   }
   return out;
 }
@@ -207,7 +207,8 @@ std::int32_t launch(void* user, const void* instance, void*, const ingot_plugin_
       const ingot_plugin_tensor& output = call->outputs[i];
       nb::list dims;
       for (std::int32_t axis = 0; axis < output.rank; ++axis) dims.append(output.dims[axis]);
-      outputs.append(output.dtype == 0 ? nb::none() : nb::object(nb::make_tuple(type_name(output.dtype), nb::tuple(dims))));
+      outputs.append(output.dtype == 0 ? nb::none()
+                                       : nb::object(nb::make_tuple(type_name(output.dtype), nb::tuple(dims))));
     }
     const nb::list results = nb::cast<nb::list>(
         plugin.launch(inputs, outputs, keywords(plugin, static_cast<const Instance*>(instance)->values.data())));
@@ -217,9 +218,9 @@ std::int32_t launch(void* user, const void* instance, void*, const ingot_plugin_
       const ElementType& type = element_type(static_cast<ingot_dtype>(output.dtype));
       const ConstArray array = view(results[i], type.dtype, "output " + std::to_string(i));
       const std::vector<std::int64_t> shape = shape_of(array);
-      void* to = output.data != nullptr ? output.data
-                                        : call->allocate_output(call->host, i, shape.data(),
-                                                                static_cast<std::int32_t>(shape.size()));
+      void* to = output.data != nullptr
+                     ? output.data
+                     : call->allocate_output(call->host, i, shape.data(), static_cast<std::int32_t>(shape.size()));
       if (to == nullptr) throw std::runtime_error("no memory for output " + std::to_string(i));
       if (type.packed())
         pack(static_cast<const std::byte*>(array.data()), array.size(), type.bits, static_cast<std::byte*>(to));
@@ -343,9 +344,10 @@ void bind_plugins(nb::module_& module) {
       .def("__rmod__", &combine<INGOT_PLUGIN_MOD, true>)
       .def("minimum", &combine<INGOT_PLUGIN_MIN>)
       .def("maximum", &combine<INGOT_PLUGIN_MAX>)
-      .def("__bool__", [](const Size&) -> bool {
-        throw nb::type_error("a size that is not known while the model is read has no truth value");
-      })
+      .def("__bool__",
+           [](const Size&) -> bool {
+             throw nb::type_error("a size that is not known while the model is read has no truth value");
+           })
       .def("__repr__", [](const Size&) { return "Size(symbolic)"; });
   module.def("register_plugin", &register_plugin);
 }

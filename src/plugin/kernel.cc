@@ -88,8 +88,7 @@ class PluginKernel final : public Kernel {
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     INGOT_ASSIGN_OR_RETURN(std::vector<Operand> outputs, checked_outputs(args));
-    auto state =
-        std::make_unique<State>(*instance_, args.inputs, std::move(outputs), options_.combination, *target_);
+    auto state = std::make_unique<State>(*instance_, args.inputs, std::move(outputs), options_.combination, *target_);
     state->checked = checking();
     INGOT_ASSIGN_OR_RETURN(state->loan, target_->lend());
     ingot_plugin_operands& operands = state->operands.api();
