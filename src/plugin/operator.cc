@@ -92,7 +92,8 @@ std::string graph_name(std::string_view domain, std::string_view name, std::stri
 }
 
 std::string Library::describe() const {
-  return fmt::format("'{}' {}{}", name, version, path.empty() ? "" : fmt::format(" ({})", path));
+  return fmt::format("'{}'{}{}{}", name, version.empty() ? "" : " ", version,
+                     path.empty() ? "" : fmt::format(" ({})", path));
 }
 
 std::string Operator::describe() const {
