@@ -112,11 +112,10 @@ TEST(PluginKernel, CrashesAndExceptionsAreErrors) {
                     throw std::runtime_error("no luck");
                   }),
               HasSubstr("threw an exception: no luck"));
-  EXPECT_THAT(run("Fail",
-                  [](void*, const void*, void*, const ingot_plugin_launch*, ingot_plugin_error*) -> std::int32_t {
-                    return 1;
-                  }),
-              HasSubstr("failed without a reason in launch"));
+  EXPECT_THAT(
+      run("Fail",
+          [](void*, const void*, void*, const ingot_plugin_launch*, ingot_plugin_error*) -> std::int32_t { return 1; }),
+      HasSubstr("failed without a reason in launch"));
 }
 
 TEST(PluginKernel, WrongShapeRulesAreErrors) {
