@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cpu/kernels/recurrent.h"
+
+#include "backends/cpu/kernels/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/recurrent.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "backends/cpu/kernels/vector_math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ingot::cpu::HWY_NAMESPACE {
+namespace {
+
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+
+// Calls body(load, store, offset) for whole vectors, then for the rest.
+template <typename Body>
+HWY_INLINE void for_each_vector(std::int64_t n, Body body) {
+  const D d;
+  const auto step = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t i = 0;
+  const auto load = [d](const float* x) { return hn::LoadU(d, x); };
+  const auto store = [d](V v, float* out) { hn::StoreU(v, d, out); };
+  for (; i + step <= n; i += step) body(load, store, i);
+  const std::int64_t rest = n - i;
+  if (rest == 0) return;
+  const auto load_rest = [d, rest](const float* x) { return load_tail(d, x, rest, 0.0F); };
+  const auto store_rest = [d, rest](V v, float* out) { store_tail(d, v, out, rest); };
+  body(load_rest, store_rest, i);
+}
+
+void lstm(std::int64_t n, const float* gates, float* c, float* h) {
+  for_each_vector(n, [=](auto load, auto store, std::int64_t i) {
+    const D d;
+    const V in = sigmoid_f32(d, load(gates + i));
+    const V out = sigmoid_f32(d, load(gates + n + i));
+    const V forget = sigmoid_f32(d, load(gates + 2 * n + i));
+    const V cell = hn::MulAdd(forget, load(c + i), hn::Mul(in, tanh_f32(d, load(gates + 3 * n + i))));
+    store(cell, c + i);
+    store(hn::Mul(out, tanh_f32(d, cell)), h + i);
+  });
+}
+
+void gru(std::int64_t n, const float* from_x, const float* from_h, float* h) {
+  for_each_vector(n, [=](auto load, auto store, std::int64_t i) {
+    const D d;
+    const auto sum = [&](std::int64_t at) { return hn::Add(load(from_x + at), load(from_h + at)); };
+    const V update = sigmoid_f32(d, sum(i));
+    const V reset = sigmoid_f32(d, sum(n + i));
+    const V fresh = tanh_f32(d, hn::MulAdd(reset, load(from_h + 2 * n + i), load(from_x + 2 * n + i)));
+    store(hn::MulAdd(update, hn::Sub(load(h + i), fresh), fresh), h + i);
+  });
+}
+
+void rnn(std::int64_t n, const float* gate, bool relu, float* h) {
+  for_each_vector(n, [=](auto load, auto store, std::int64_t i) {
+    const D d;
+    const V x = load(gate + i);
+    // NaN in x stays: see limit().
+    store(relu ? hn::Max(hn::Zero(d), x) : tanh_f32(d, x), h + i);
+  });
+}
+
+}  // namespace
+}  // namespace ingot::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ingot::cpu {
+
+HWY_EXPORT(lstm);
+HWY_EXPORT(gru);
+HWY_EXPORT(rnn);
+
+void lstm_cell(std::int64_t n, const float* gates, float* c, float* h) { HWY_DYNAMIC_DISPATCH(lstm)(n, gates, c, h); }
+void gru_cell(std::int64_t n, const float* from_x, const float* from_h, float* h) {
+  HWY_DYNAMIC_DISPATCH(gru)(n, from_x, from_h, h);
+}
+void rnn_cell(std::int64_t n, const float* gate, bool relu, float* h) { HWY_DYNAMIC_DISPATCH(rnn)(n, gate, relu, h); }
+
+}  // namespace ingot::cpu
+#endif
