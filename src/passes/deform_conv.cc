@@ -22,7 +22,7 @@ namespace ingot::passes {
 namespace {
 
 constexpr std::size_t kMaxNodes = 400;
-constexpr std::int64_t kMaxSamples = std::int64_t{1} << 25;  // more take too long to compute twice
+constexpr std::int64_t kMaxSamples = std::int64_t{1} << 24;  // more take too long to compute
 
 constexpr auto kReading = std::to_array<std::string_view>({"GatherND", "GatherElements", "GridSample"});
 constexpr auto kParts = std::to_array<std::string_view>({
@@ -225,6 +225,9 @@ using Tensors = std::unordered_map<ValueId, HostTensor>;
 
 // What the nodes make of values for X, offsets and mask; nothing when they cannot be evaluated.
 std::optional<HostTensor> evaluate(const Graph& graph, const Found& found, Tensors tensors, ValueId samples) {
+  std::unordered_map<ValueId, int> uses;
+  for (const ir::NodeId id : found.nodes)
+    for (const ValueId input : graph.node(id).inputs) ++uses[input];
   for (const ir::NodeId id : found.nodes) {
     const Node& node = graph.node(id);
     std::vector<const HostTensor*> operands;
@@ -244,6 +247,8 @@ std::optional<HostTensor> evaluate(const Graph& graph, const Found& found, Tenso
     if (!results.is_ok()) return std::nullopt;
     for (std::size_t i = 0; i < node.outputs.size(); ++i)
       if (node.outputs[i] != kNoValue) tensors.insert_or_assign(node.outputs[i], std::move((*results)[i]));
+    for (const ValueId input : node.inputs)
+      if (--uses[input] == 0) tensors.erase(input);
   }
   const auto made = tensors.find(samples);
   return made == tensors.end() ? std::nullopt : std::optional(std::move(made->second));

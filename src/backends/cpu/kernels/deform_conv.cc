@@ -12,6 +12,9 @@ namespace {
 // What corners outside the image point at; as long as the longest K block.
 alignas(64) constexpr float kZeros[kBlockK] = {};
 
+// Samples cost more than what a block of B beyond its usual share of the cache does.
+constexpr std::int64_t kCostlyRowsBytesB = 640 << 10;
+
 KSplit split_k(const ConvShape& shape) { return {shape.window(), shape.group_in(), kBlockK}; }
 
 // The order of K is (kh, kw, channel).
@@ -138,9 +141,17 @@ void deform_conv(const DeformShape& shape, const DeformOperands& operands, const
     const std::int64_t channel = group * conv.group_out();
     const TaskGrid::Part part = grid.part(task % grid.tasks());
     const DeformRows source(shape, operands, group * conv.group_in(), copy_pitch(k), sample);
-    const CoreArgs args{
-        rows,  conv.group_out(), k,      &source, packed + static_cast<std::size_t>(group) * group_floats,
-        panel, out + channel,    out_ld, 0,       channel};
+    const CoreArgs args{rows,
+                        conv.group_out(),
+                        k,
+                        &source,
+                        packed + static_cast<std::size_t>(group) * group_floats,
+                        panel,
+                        out + channel,
+                        out_ld,
+                        0,
+                        channel,
+                        kCostlyRowsBytesB};
     core_block(args, epilogue, part.m_begin, part.m_end, part.n_begin, part.n_end,
                scratch + static_cast<std::size_t>(thread) * per_thread);
   });

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cpu/kernels/deform_sample.h"
 
+#include <algorithm>
+
 #include "backends/cpu/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backends/cpu/kernels/deform_sample.cc"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
 #include <hwy/highway.h>
 
@@ -25,15 +28,18 @@ void clear(float* out, std::int64_t count) {
   for (; c < count; ++c) out[c] = 0.F;
 }
 
-void blend(const DeformSample& s, std::int64_t count, float* out) {
+// Meanwhile the pixels of the sample `after` are fetched: they lie anywhere.
+void blend(const DeformSample& s, const DeformSample& after, std::int64_t count, float* out) {
   const D d;
   const V w0 = hn::Set(d, s.weight[0]), w1 = hn::Set(d, s.weight[1]);
   const V w2 = hn::Set(d, s.weight[2]), w3 = hn::Set(d, s.weight[3]);
   const float *p0 = s.corner[0], *p1 = s.corner[1], *p2 = s.corner[2], *p3 = s.corner[3];
+  const float* const* next = after.corner[0] == nullptr ? s.corner : after.corner;
   std::int64_t c = 0;
   for (; c + 2 * kLanes <= count; c += 2 * kLanes) {
 #pragma GCC unroll 2
     for (std::int64_t v = c; v < c + 2 * kLanes; v += kLanes) {
+      for (int i = 0; i < 4; ++i) hwy::Prefetch(next[i] + v);
       const V top = hn::MulAdd(w1, hn::LoadU(d, p1 + v), hn::Mul(w0, hn::LoadU(d, p0 + v)));
       const V low = hn::MulAdd(w3, hn::LoadU(d, p3 + v), hn::Mul(w2, hn::LoadU(d, p2 + v)));
       hn::StoreU(hn::Add(top, low), d, out + v);
@@ -52,7 +58,7 @@ void sample_rows(const DeformSample* samples, int rows, std::int64_t count, floa
     if (samples[i].corner[0] == nullptr) {
       clear(out, count);
     } else {
-      blend(samples[i], count, out);
+      blend(samples[i], samples[std::min(i + 1, rows - 1)], count, out);
     }
   }
 }

@@ -8,8 +8,6 @@
 namespace ingot::cpu {
 namespace {
 
-// The part of the second-level cache that a block of packed B may take.
-constexpr std::int64_t kBlockBytesB = 448 << 10;
 // Multiply-adds below which a task is not worth handing out (about 10 us).
 constexpr std::int64_t kMinTaskWork = 512 << 10;
 constexpr std::int64_t kMinTaskColumns = 128;
@@ -63,7 +61,7 @@ void core_block(const CoreArgs& args, const Epilogue& epilogue, std::int64_t m_b
   const std::int64_t blocks = args.k.blocks();
   const std::int64_t panel_bytes = std::max<std::int64_t>(args.k.max_block_k(), 1) * panel * 4;
   const std::int64_t panels = ceil_div(n_end - n_begin, panel);
-  const std::int64_t n_blocks = ceil_div(panels, std::max<std::int64_t>(1, kBlockBytesB / panel_bytes));
+  const std::int64_t n_blocks = ceil_div(panels, std::max<std::int64_t>(1, args.block_bytes_b / panel_bytes));
   const std::int64_t m = m_end - m_begin;
   const std::int64_t tiles = ceil_div(m, kernels.rows);
 

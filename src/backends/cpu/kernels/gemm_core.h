@@ -53,6 +53,9 @@ class RowSource {
   virtual void fill(std::int64_t row, int rows, const KBlock& block, const float** table, float* copy) const = 0;
 };
 
+// The part of the second-level cache that a block of packed B may take; rows are filled once for each block.
+inline constexpr std::int64_t kBlockBytesB = 448 << 10;
+
 struct CoreArgs {
   std::int64_t m = 0;
   std::int64_t n = 0;
@@ -65,6 +68,7 @@ struct CoreArgs {
   // Added to the indices that the epilogue sees. `c` points at the element (row_index, col_index) of the output.
   std::int64_t row_index = 0;
   std::int64_t col_index = 0;
+  std::int64_t block_bytes_b = kBlockBytesB;
 };
 
 // Scratch of one thread: the pointer table, then the copy buffer.
