@@ -142,4 +142,6 @@ def export(module: nn.Module, inputs: tuple, path: str) -> None:
 
     torch.onnx.register_custom_op_symbolic("torchvision::deform_conv2d", deform, 19)
     names = ["input"] if len(inputs) == 1 else [f"input{i}" for i in range(len(inputs))]
+    if torch.cuda.is_available():  # exporters run the network
+        module, inputs = module.cuda(), tuple(x.cuda() for x in inputs)
     torch.onnx.export(module, inputs, path, opset_version=19, input_names=names, dynamo=False)
