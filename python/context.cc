@@ -80,6 +80,8 @@ class Context {
     });
   }
 
+  void cancel() { context_.cancel(); }
+
   [[nodiscard]] int threads() const { return context_.threads(); }
   [[nodiscard]] std::size_t memory_bytes() const { return context_.memory_bytes(); }
 
@@ -181,6 +183,7 @@ void bind_context(nb::module_& module) {
   nb::class_<Context>(module, "Context")
       .def(nb::init<const ingot::Engine&, int>())
       .def("run", &Context::run, nb::arg("inputs"), nb::arg("out").none())
+      .def("cancel", &Context::cancel)
       .def("set_profiler", &Context::set_profiler, nb::arg("callback").none())
       .def("threads", &Context::threads)
       .def("memory_bytes", &Context::memory_bytes);

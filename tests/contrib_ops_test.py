@@ -520,6 +520,27 @@ def group_query_attention():
                                  ["y", "k_out", "v_out"], ("cos", "sin", "total"), terms=4 * size))
 
 
+def softmax_with_a_sink():
+    """One key more, that takes part in the softmax alone: of score 0, or of a score for each head."""
+    heads, shared, size = 4, 2, 16
+    for i, (lengths, past, sink, window) in enumerate(itertools.product([5, 1], [0, 6], [0, 1], [-1, 3])):
+        r = random(i)
+        total, batch = lengths + past, 1 if lengths > 1 and past else 2  # more at once ONNX Runtime refuses
+        inputs = {"q": normal(r, batch, lengths, heads * size), "k": normal(r, batch, lengths, shared * size),
+                  "v": normal(r, batch, lengths, shared * size), "pk": normal(r, batch, shared, past, size),
+                  "pv": normal(r, batch, shared, past, size), "ends": np.full(batch, total - 1, I32),
+                  "total": np.array(total, I32)}
+        names = list(inputs)
+        attributes = dict(num_heads=heads, kv_num_heads=shared, local_window_size=window)
+        if sink:
+            inputs["sink"] = normal(r, heads)
+            names += ["", "", "", "", "sink"]
+        else:
+            attributes["smooth_softmax"] = 1
+        yield tuned(str(i), Case([op(MS + "GroupQueryAttention", names, "y,k_out,v_out", **attributes)], inputs,
+                                 ["y", "k_out", "v_out"], ("total",), terms=4 * size))
+
+
 def matmul_nbits():
     for i, (bits, k, n, block, zeros, bias, a) in enumerate(itertools.product(
             [4], [32, 40, 96], [7, 16], [16, 32], ["none", "packed", "float"], [0, 1], [(5,)])):
@@ -697,9 +718,39 @@ def test_group_query_attention(case):
     check(case)
 
 
+@pytest.mark.parametrize("case", list(softmax_with_a_sink()))
+def test_softmax_with_a_sink(case):
+    check(case)
+
+
 @pytest.mark.parametrize("case", list(matmul_nbits()))
 def test_matmul_nbits(case):
     check(case)
+
+
+@pytest.mark.parametrize("zeros", ["none", "packed", "float"])
+def test_matmul_nbits_with_group_indices(zeros):
+    """Against the definition: ONNX Runtime leaves zero points out of account where there are group indices."""
+    r = random(70)
+    k, n, block = 64, 9, 16
+    groups = k // block
+    halves = lambda packed: np.stack([packed & 15, packed >> 4], -1).astype(np.float64)
+    inputs = {"a": normal(r, 5, k), "b": whole(r, U8, n, groups, block // 2),
+              "s": r.uniform(0.01, 0.1, n * groups).astype(F32)}
+    names = [*inputs, "" if zeros == "none" else "z", "g"]
+    zero = np.full((n, groups), 8.0)
+    if zeros == "packed":
+        inputs["z"] = whole(r, U8, n * groups // 2)
+        zero = halves(inputs["z"]).reshape(n, groups)
+    elif zeros == "float":
+        inputs["z"] = r.uniform(0, 15, n * groups).astype(F32)
+        zero = inputs["z"].reshape(n, groups)
+    inputs["g"] = r.integers(0, groups, k).astype(I32)
+    columns = inputs["g"]
+    weights = (halves(inputs["b"]).reshape(n, k) - zero[:, columns]) * inputs["s"].reshape(n, groups)[:, columns]
+    check(Case([op(MS + "MatMulNBits", names, "y", K=k, N=n, bits=4, block_size=block)], inputs, ["y"],
+               [name for name in inputs if name != "a"], terms=4 * k, both=False),
+          expected=[(inputs["a"] @ weights.T).astype(F32)])
 
 
 @pytest.mark.parametrize("case", [*gather_block_quantized(), *dynamic_quantize_lstm()])

@@ -2,6 +2,7 @@
 """If, Loop, Scan, sequences, optionals and strings: small models against ONNX Runtime, made by hand and at random."""
 import pathlib
 import random
+import threading
 
 import numpy as np
 import pytest
@@ -110,6 +111,35 @@ def test_loop_counts_and_stacks(trips):
                   [value("m", INT64, []), value("x", FLOAT, [3]), value("step", FLOAT, [3])],
                   [value("last", FLOAT, [3]), value("all", FLOAT, [None, 3])])
     check(proto, {"m": np.array(trips), "x": X[0], "step": X[1]})
+
+
+def test_endless_loop_is_built_and_cancelled():
+    """A trip count of 2^63 - 1 and a condition that stays true, all of it constant: no pass may run it."""
+    import ingot
+
+    body = graph([("Identity", "s", "next"), ("Identity", "go", "go_on")],
+                 [value("i", INT64, []), value("go", BOOL, []), value("s", FLOAT, [3])],
+                 [value("go_on", BOOL, []), value("next", FLOAT, [3])])
+    proto = model([("Loop", "m go x", "last", dict(body=body))], [value("y", FLOAT, [3])], [value("last", FLOAT, [3])],
+                  [constant("m", np.int64(2**63 - 1)), constant("go", True), constant("x", np.zeros(3, np.float32))])
+    context = ingot.build(proto.SerializeToString(), threads=1).create_context(threads=1)
+    context.cancel()  # of no run
+    outcome = []
+
+    def run():
+        try:
+            context.run({"y": X[0]})
+        except ingot.Error as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(0.3)
+    assert thread.is_alive()
+    context.cancel()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert isinstance(outcome[0], ingot.errors.Cancelled) and "Loop_last" in str(outcome[0])
 
 
 @pytest.mark.parametrize("limit", [-100, 20, 300])

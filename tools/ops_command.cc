@@ -9,16 +9,25 @@
 #include "backends/cpu/cpu_backend.h"
 #include "commands.h"
 #include "onnx/import.h"
+#include "onnx/limits.h"
 #include "onnx/op_table.h"
 #include "ops/op_def.h"
 
 namespace ingot::tools {
 namespace {
 
+constexpr std::string_view kDeviations =
+    "\n## Where the specification is left\n\n"
+    "- ImageDecoder: a file that cannot be decoded is an error, not an empty image. At most 2^28 pixels. Alpha is "
+    "dropped.\n"
+    "- Loop: a trip count may be 2^63 - 1 with a condition that stays true. Nothing bounds the run; another thread "
+    "ends "
+    "it\n"
+    "  with `ingot_context_cancel`. The build never runs a loop.\n";
+
 struct Entry {
   std::string op, domain, opsets, canonical, types;
   std::vector<std::string> tactics;  // of the CPU backend, without the plain one
-  std::string_view refusal;
   bool plain = false, control_flow = false, implemented = false;
 };
 
@@ -60,8 +69,6 @@ Entry describe(const onnx::OpRow& row) {
   entry.domain = row.domain.empty() ? "ai.onnx" : std::string(row.domain);
   entry.opsets = opsets_of(row);
   entry.canonical = row.name();
-  entry.refusal = row.refusal;
-  if (!row.refusal.empty()) return entry;
   if (row.is_value()) {
     entry.implemented = true;
     return entry;
@@ -79,7 +86,6 @@ Entry describe(const onnx::OpRow& row) {
 }
 
 std::string kernels_of(const Entry& entry) {
-  if (!entry.refusal.empty()) return fmt::format("refused: {}", entry.refusal);
   if (!entry.implemented) return "not implemented";
   if (!entry.tactics.empty()) return fmt::format("{}", fmt::join(entry.tactics, " "));
   if (entry.op == "Constant") return "a constant";
@@ -128,6 +134,17 @@ std::string markdown_of(const std::vector<Entry>& entries) {
     text += fmt::format("| {} | {} | {} | {} | {}{}{} | {} |\n", entry.op, entry.domain, entry.opsets,
                         entry.canonical == entry.op ? "" : entry.canonical, entry.types.empty() ? "" : "`", entry.types,
                         entry.types.empty() ? "" : "`", kernels_of(entry));
+  text +=
+      "\n## Limits\n\n"
+      "What is refused of these operators when a model is read; the error gives the node's name and the same words.\n\n"
+      "| operator | domain | not supported |\n|---|---|---|\n";
+  for (const onnx::LimitRow& row : onnx::limit_rows())
+    text += fmt::format("| {} | {} | {} |\n", row.operators,
+                        row.operators == "any" ? "any"
+                        : row.domain.empty()   ? "ai.onnx"
+                                               : row.domain,
+                        row.text);
+  text += kDeviations;
   return text;
 }
 

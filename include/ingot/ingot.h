@@ -177,6 +177,9 @@ INGOT_API ingot_status ingot_context_output_shape(ingot_context* context, size_t
 INGOT_API ingot_status ingot_context_run(ingot_context* context);
 INGOT_API ingot_status ingot_context_output_data(ingot_context* context, size_t output, const void** data);
 
+/* From any thread: the run in progress ends with INGOT_CANCELLED before the next iteration of a loop in the model.
+ * Without one it has no effect, nor on later runs. */
+INGOT_API void ingot_context_cancel(ingot_context* context);
 /* Called after each step on the running thread; NULL detaches. */
 typedef void (*ingot_profiler)(void* user, size_t step, const char* name, const char* tactic, double microseconds);
 INGOT_API void ingot_context_set_profiler(ingot_context* context, ingot_profiler profiler, void* user);

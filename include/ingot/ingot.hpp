@@ -322,6 +322,8 @@ class Context {
   }
 
   Status run() { return Status::of(ingot_context_run(context_.get())); }
+  // From any thread: the run in progress ends with INGOT_CANCELLED before the next iteration of a loop in the model.
+  void cancel() { ingot_context_cancel(context_.get()); }
 
   // After a run; the data live until the next run or change of shape.
   template <typename T>

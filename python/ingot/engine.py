@@ -48,6 +48,11 @@ class Context:
         """
         return self._core.run(dict(inputs), None if out is None else dict(out))
 
+    def cancel(self) -> None:
+        """From another thread: the run in progress raises Cancelled before the next iteration of a loop in the model.
+        Without one it has no effect, nor on later runs."""
+        self._core.cancel()
+
     def set_profiler(self, callback: Callable[[int, str, str, float], object] | None) -> None:
         """Calls callback(step, name, tactic, microseconds) after each step; None detaches."""
         self._core.set_profiler(callback)

@@ -148,6 +148,10 @@ ingot_status ingot_context_output_data(ingot_context* context, size_t output, co
   });
 }
 
+void ingot_context_cancel(ingot_context* context) {
+  if (context != nullptr) context->context->cancel();
+}
+
 ingot_status ingot_context_bind_value(ingot_context* context, size_t input, const ingot_value* value) {
   return guard([&]() -> Status {
     INGOT_RETURN_IF_ERROR(require("context, value", context, value));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "onnx/limits.h"
 #include "onnx/tensor_proto.h"
 #include "onnx/type_proto.h"
 #include "ops/op_def.h"
@@ -79,8 +80,8 @@ Result<Attr> to_attr(const AttributeProto& proto, std::string_view name, std::st
       return Attr(value->to_string());
     }
     default:
-      return unsupported("attribute {} is of a kind (ONNX attribute type {}) that is not supported", name,
-                         static_cast<int>(type));
+      return beyond(Limit::kAttributeKind,
+                    fmt::format("attribute {} of ONNX attribute type {}", name, static_cast<int>(type)));
   }
 }
 

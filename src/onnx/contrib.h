@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "onnx/limits.h"
 #include "onnx/op_table.h"
 
 namespace ingot::onnx {
@@ -39,7 +40,7 @@ ir::ValueId input_or_none(const NodeDraft& draft, std::size_t index);
 void drop_absent(std::vector<ir::ValueId>& operands);  // at the end
 std::optional<std::int64_t> last_dim(const NodeDraft& draft, ir::ValueId value);
 // Fails when one of these attributes is not 0.
-Status refuse(const NodeDraft& draft, std::initializer_list<std::string_view> attributes);
+Status refuse(const NodeDraft& draft, std::initializer_list<std::pair<std::string_view, Limit>> attributes);
 
 // contrib_quantized.cc
 Status lower_qlinear_binary(NodeDraft& draft);  // QLinearAdd, QLinearMul

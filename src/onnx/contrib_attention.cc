@@ -12,7 +12,7 @@ Result<ir::ValueId> keys_within(NodeDraft& draft, ir::ValueId limits, ir::ValueI
   const auto& count = draft.type(limits).shape;
   const bool ends_alone = queries && count && count->front() == queries->front();
   if (!ends_alone && !(queries && count && count->front() == queries->front() * Dim(2)))
-    return unsupported("a mask of rank 1 is supported only with one end, or end and start, for each row of the batch");
+    return beyond(Limit::kMaskEnds);
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId positions, count_up(draft, keys));
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId wide, draft.emit("Cast", {limits}, {{"to", DType::i64}}));
   std::vector<ir::ValueId> parts{wide};
@@ -45,8 +45,7 @@ Status set_mask(NodeDraft& draft, std::vector<ir::ValueId>& operands, ir::ValueI
   } else if (rank == 2 || rank == 3) {
     INGOT_ASSIGN_OR_RETURN(seen, draft.emit("Cast", {key_mask}, {{"to", DType::boolean}}));
   } else {
-    return unsupported(
-        "a mask of this rank is not supported, only [batch], [2 * batch], [batch, keys] and [batch, queries, keys]");
+    return beyond(Limit::kMaskRank, fmt::format("a mask of rank {}", rank));
   }
   INGOT_ASSIGN_OR_RETURN(seen, unsqueezed(draft, seen, rank == 3 ? Ints{1} : Ints{1, 2}));
   const DType type = draft.type(operands[0]).dtype;
@@ -85,12 +84,13 @@ struct AttentionInputs {
 
 // Attention over the projections to Q, K and V side by side, of width `width` together.
 Status attend(NodeDraft& draft, ir::ValueId qkv, std::optional<std::int64_t> width, const AttentionInputs& at) {
-  INGOT_RETURN_IF_ERROR(refuse(draft, {"do_rotary", "past_present_share_buffer"}));
+  INGOT_RETURN_IF_ERROR(
+      refuse(draft, {{"do_rotary", Limit::kRotaryInside}, {"past_present_share_buffer", Limit::kSharedBuffer}}));
   Attrs attrs;
   INGOT_ASSIGN_OR_RETURN(const double filter_value, take_common(draft, attrs));
   INGOT_ASSIGN_OR_RETURN(Ints sizes, draft.read_or<Ints>("qkv_hidden_sizes", {}));
   if (sizes.empty()) {
-    if (!width || *width % 3 != 0) return unsupported("the width of input 1 (weights) is not known to be three times");
+    if (!width || *width % 3 != 0) return beyond(Limit::kProjectionWidth);
     sizes.assign(3, *width / 3);
   }
   if (sizes.size() != 3) return invalid_argument("qkv_hidden_sizes has {} entries, but must have 3", sizes.size());
@@ -144,8 +144,8 @@ Status lower_qattention(NodeDraft& draft) {
 
 Status lower_multi_head_attention(NodeDraft& draft) {
   INGOT_RETURN_IF_ERROR(draft.require_input(0));
-  if (draft.has_input(8) || draft.has_input(9)) return unsupported("a shared cache of keys is not supported");
-  if (draft.has_output(3)) return unsupported("the output qk is not supported");
+  if (draft.has_input(8) || draft.has_input(9)) return beyond(Limit::kSharedCache);
+  if (draft.has_output(3)) return beyond(Limit::kScoresOutput);
   Attrs attrs;
   INGOT_ASSIGN_OR_RETURN(const double filter_value, take_common(draft, attrs));
   std::vector<ir::ValueId> operands{draft.inputs[0], input_or_none(draft, 1), input_or_none(draft, 2)};
@@ -153,7 +153,7 @@ Status lower_multi_head_attention(NodeDraft& draft) {
   const std::size_t packed = draft.has_input(1) ? 1 : 0;
   if (operands[2] == ir::kNoValue) {
     const ir::ValueId source = operands[packed];
-    if (draft.type(source).rank() != 5) return unsupported("keys without values must be packed with them, in rank 5");
+    if (draft.type(source).rank() != 5) return beyond(Limit::kPackedRank);
     for (std::size_t i = packed; i < 3; ++i) {
       const ir::ValueId which = draft.add_scalar("which", DType::i64, static_cast<double>(i - packed));
       INGOT_ASSIGN_OR_RETURN(const ir::ValueId part,
@@ -169,7 +169,7 @@ Status lower_multi_head_attention(NodeDraft& draft) {
     std::int64_t begin = 0;
     for (ir::ValueId& operand : operands) {
       const auto width = last_dim(draft, operand);
-      if (!width) return unsupported("a bias needs operands whose last dimension is known");
+      if (!width) return beyond(Limit::kBiasWidth);
       INGOT_ASSIGN_OR_RETURN(const ir::ValueId bias, slice_axis(draft, draft.inputs[3], 0, begin, begin + *width));
       INGOT_ASSIGN_OR_RETURN(operand, draft.emit("Add", {operand, bias}));
       begin += *width;
@@ -190,16 +190,16 @@ Status lower_rotary_embedding(NodeDraft& draft) {
   for (std::size_t i = 0; i < 4; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
   INGOT_ASSIGN_OR_RETURN(const auto scale, draft.take<double>("scale"));
   INGOT_ASSIGN_OR_RETURN(const auto packed, draft.take<std::int64_t>("is_packed_batching"));
-  if (scale.value_or(1) != 1 || packed.value_or(0) != 0) return unsupported("scale and is_packed_batching");
+  if (scale.value_or(1) != 1) return beyond(Limit::kRotaryScale);
+  if (packed.value_or(0) != 0) return beyond(Limit::kRotaryPacked);
   INGOT_ASSIGN_OR_RETURN(const std::int64_t heads, draft.read_or<std::int64_t>("num_heads", 0));
   const ir::Type& x = draft.input_type(0);
-  if (!x.shape) return unsupported("the shape of input 0 is not known");
+  if (!x.shape) return beyond(Limit::kRotaryShape);
   if (heads == 0) draft.attrs.erase("num_heads");
   if (heads == 0 && x.rank() == 3) {
     const auto width = last_dim(draft, draft.inputs[0]);
     const auto half = last_dim(draft, draft.inputs[2]);
-    if (!width || !half || *half == 0 || *width % (2 * *half) != 0)
-      return unsupported("num_heads is not stated and does not follow from the caches");
+    if (!width || !half || *half == 0 || *width % (2 * *half) != 0) return beyond(Limit::kRotaryHeads);
     draft.attrs.set("num_heads", *width / (2 * *half));
   }
   // One number is where the sequence begins.

@@ -10,7 +10,7 @@ Result<DType> unsigned_type(std::int64_t bits) {
   if (bits == 2) return DType::u2;
   if (bits == 4) return DType::u4;
   if (bits == 8) return DType::u8;
-  return unsupported("weights of {} bits are not supported, only of 2, 4 or 8", bits);
+  return beyond(Limit::kBits, fmt::format("{} bits", bits));
 }
 
 // The constant u8 behind an input as elements of `bits` bits in the given shape.
@@ -18,9 +18,8 @@ Result<ir::ValueId> repacked(NodeDraft& draft, std::size_t index, std::string_vi
                              const Shape& shape) {
   INGOT_ASSIGN_OR_RETURN(const DType type, unsigned_type(bits));
   const HostTensor* bytes = draft.input_constant(index);
-  if (bytes == nullptr) return unsupported("input {} ({}) must be a constant", index, name);
-  if (bytes->dtype() != DType::u8)
-    return unsupported("input {} ({}) is {}, but must be u8", index, name, to_string(bytes->dtype()));
+  if (bytes == nullptr || bytes->dtype() != DType::u8)
+    return beyond(Limit::kPackedConstant, fmt::format("input {} ({})", index, name));
   INGOT_ASSIGN_OR_RETURN(HostTensor values, HostTensor::create(type, shape));
   if (values.bytes().size() != bytes->bytes().size())
     return invalid_argument("input {} ({}) has {} bytes, but {} are needed", index, name, bytes->bytes().size(),
@@ -36,13 +35,28 @@ ir::ValueId middle_points(NodeDraft& draft, DType type, const Shape& shape) {
   return draft.add_constant("zero_points", std::move(points));
 }
 
+// The weights where input 4 (g_idx) says for each column which scale and zero point of a row it has.
+Result<ir::ValueId> dequantized_by_index(NodeDraft& draft, ir::ValueId weights, ir::ValueId scales, ir::ValueId zeros) {
+  const DType real = draft.type(scales).dtype;
+  const Attrs columns{{"axis", std::int64_t{1}}};
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId scale, draft.emit("Gather", {scales, draft.inputs[4]}, columns));
+  INGOT_ASSIGN_OR_RETURN(ir::ValueId zero, draft.emit("Cast", {zeros}, {{"to", real}}));
+  INGOT_ASSIGN_OR_RETURN(zero, draft.emit("Gather", {zero, draft.inputs[4]}, columns));
+  INGOT_ASSIGN_OR_RETURN(ir::ValueId dense, draft.emit("Cast", {weights}, {{"to", real}}));
+  // The index may end with the columns that count.
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId count, dim_of(draft, draft.inputs[4], 0));
+  INGOT_ASSIGN_OR_RETURN(dense,
+                         draft.emit("Slice", {dense, draft.add_ints("from", {0}), count, draft.add_ints("axis", {1})}));
+  INGOT_ASSIGN_OR_RETURN(dense, draft.emit("Sub", {dense, zero}));
+  return draft.emit("Mul", {dense, scale});
+}
+
 }  // namespace
 
 // A * dequantised(B)^T.
 Status lower_matmul_nbits(NodeDraft& draft) {
   for (std::size_t i = 0; i < 3; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
-  if (draft.has_input(4)) return unsupported("input 4 (g_idx) is not supported: order the weights by their groups");
-  INGOT_RETURN_IF_ERROR(refuse(draft, {"weight_prepacked"}));
+  INGOT_RETURN_IF_ERROR(refuse(draft, {{"weight_prepacked", Limit::kPrepacked}}));
   INGOT_ASSIGN_OR_RETURN(const std::int64_t bits, draft.read_or<std::int64_t>("bits", 4));
   INGOT_ASSIGN_OR_RETURN(const std::int64_t k, draft.read_or<std::int64_t>("K", 0));
   INGOT_ASSIGN_OR_RETURN(const std::int64_t n, draft.read_or<std::int64_t>("N", 0));
@@ -70,7 +84,12 @@ Status lower_matmul_nbits(NodeDraft& draft) {
                            draft.emit("Reshape", {draft.inputs[3], draft.add_ints("per_block", {n, blocks, 1})}));
   }
   ir::ValueId dense = ir::kNoValue;
-  if (float_zeros == ir::kNoValue) {
+  if (draft.has_input(4)) {
+    if (float_zeros != ir::kNoValue) {
+      INGOT_ASSIGN_OR_RETURN(zeros, draft.emit("Reshape", {draft.inputs[3], draft.add_ints("per_group", {n, blocks})}));
+    }
+    INGOT_ASSIGN_OR_RETURN(dense, dequantized_by_index(draft, weights, scales, zeros));
+  } else if (float_zeros == ir::kNoValue) {
     INGOT_ASSIGN_OR_RETURN(dense, draft.emit("DequantizeLinear", {weights, scales, zeros},
                                              {{"axis", std::int64_t{1}}, {"block_size", block}}));
   } else {
@@ -95,14 +114,14 @@ Status lower_gather_block_quantized(NodeDraft& draft) {
   for (std::size_t i = 0; i < 3; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
   const ir::Type& data = draft.input_type(0);
   const int rank = data.rank();
-  if (rank < 1 || draft.input_type(1).rank() < 0) return unsupported("the ranks of inputs 0 and 1 are not known");
+  if (rank < 1 || draft.input_type(1).rank() < 0) return beyond(Limit::kGatherRanks);
   INGOT_ASSIGN_OR_RETURN(std::int64_t axis, draft.read_or<std::int64_t>("gather_axis", 0));
   INGOT_ASSIGN_OR_RETURN(std::int64_t blocked, draft.read_or<std::int64_t>("quantize_axis", 1));
   INGOT_ASSIGN_OR_RETURN(const std::int64_t block, draft.read_or<std::int64_t>("block_size", 128));
   INGOT_ASSIGN_OR_RETURN(const std::int64_t bits, draft.read_or<std::int64_t>("bits", 4));
   axis += axis < 0 ? rank : 0;
   blocked += blocked < 0 ? rank : 0;
-  if (axis == blocked) return unsupported("gather_axis and quantize_axis are both {}, which is not supported", axis);
+  if (axis == blocked) return beyond(Limit::kGatherAxis, fmt::format("axis {}", axis));
   std::vector<ir::ValueId> operands{draft.inputs[0], draft.inputs[2], input_or_none(draft, 3)};
   DType type = data.dtype;
   if (type == DType::u8) {
@@ -110,7 +129,7 @@ Status lower_gather_block_quantized(NodeDraft& draft) {
     for (const std::size_t i : {std::size_t{0}, std::size_t{3}}) {
       if (!draft.has_input(i)) continue;
       const HostTensor* bytes = draft.input_constant(i);
-      if (bytes == nullptr || bytes->rank() != rank) return unsupported("inputs of u8 must be constants of one rank");
+      if (bytes == nullptr || bytes->rank() != rank) return beyond(Limit::kPackedConstant, fmt::format("input {}", i));
       Shape shape = bytes->shape();
       shape.back() *= 8 / bits;
       INGOT_ASSIGN_OR_RETURN(operands[i == 0 ? 0 : 2],
@@ -118,7 +137,7 @@ Status lower_gather_block_quantized(NodeDraft& draft) {
     }
     const HostTensor* scales = draft.input_constant(2);
     if (operands[2] == ir::kNoValue) {
-      if (scales == nullptr) return unsupported("input 2 (scales) must be a constant where zero points are left out");
+      if (scales == nullptr) return beyond(Limit::kGatherScales);
       operands[2] = middle_points(draft, type, scales->shape());
     }
   }

@@ -48,7 +48,7 @@ Status activate(NodeDraft& draft, ir::ValueId value, const std::string& name, co
     become(draft, name, {value}, std::move(attrs));
     return Status::ok();
   }
-  return unsupported("activation \"{}\" is not supported", name);
+  return beyond(Limit::kActivation, name);
 }
 
 // The attributes activation_alpha and so on, which leave the draft.
@@ -136,7 +136,7 @@ Status lower_fused_matmul(NodeDraft& draft) {
 Status lower_nhwc_conv(NodeDraft& draft) {
   for (std::size_t i = 0; i < 2; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
   const int rank = draft.input_type(0).rank();
-  if (rank < 3) return unsupported("the rank of input 0 is not known");
+  if (rank < 3) return beyond(Limit::kChannelRank);
   INGOT_ASSIGN_OR_RETURN(draft.inputs[0], move_channels(draft, draft.inputs[0], rank, true));
   if (draft.has_input(3)) {
     INGOT_ASSIGN_OR_RETURN(draft.inputs[3], move_channels(draft, draft.inputs[3], rank, true));
@@ -160,9 +160,8 @@ Status lower_bias_softmax(NodeDraft& draft) {
   INGOT_ASSIGN_OR_RETURN(const std::int64_t axis, draft.read_or<std::int64_t>("axis", 1));
   INGOT_RETURN_IF_ERROR(draft.take<std::int64_t>("is_inner_broadcast").status());
   const int rank = draft.input_type(0).rank();
-  if (axis != -1 && axis != rank - 1)
-    return unsupported("axis {} of rank {} is not supported, only the last", axis, rank);
-  if (draft.input_type(1).rank() != rank) return unsupported("a bias of another rank than the data is not supported");
+  if (axis != -1 && axis != rank - 1) return beyond(Limit::kSoftmaxAxis, fmt::format("axis {} of rank {}", axis, rank));
+  if (draft.input_type(1).rank() != rank) return beyond(Limit::kSoftmaxBias);
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId sum, draft.emit("Add", {draft.inputs[0], draft.inputs[1]}));
   become(draft, "Softmax", {sum}, {{"axis", std::int64_t{-1}}});
   return Status::ok();

@@ -33,7 +33,7 @@ Result<Sizes> read_sizes(const NodeDraft& draft) {
                             sizes.heads, sizes.shared);
   const auto width = last_dim(draft, draft.inputs[0]);
   const std::int64_t parts = sizes.heads + (draft.has_input(1) ? 0 : 2 * sizes.shared);
-  if (!width || *width % parts != 0) return unsupported("the width of input 0 (query) is not known to fit the heads");
+  if (!width || *width % parts != 0) return beyond(Limit::kQueryWidth);
   sizes.size = *width / parts;
   return sizes;
 }
@@ -95,14 +95,45 @@ Result<ir::ValueId> visible(NodeDraft& draft, ir::ValueId keys, const Places& pl
   return draft.emit("And", {seen, near});
 }
 
+// One more key, whose score is 0, or one number for each head, and whose value is 0: it takes part in the softmax
+// alone.
+Result<ir::ValueId> with_sink(NodeDraft& draft, std::vector<ir::ValueId>& parts, ir::ValueId mask, std::int64_t heads) {
+  for (std::size_t i = 1; i < 3; ++i) {
+    INGOT_ASSIGN_OR_RETURN(parts[i], draft.emit("Pad", {parts[i], draft.add_ints("sink", {0, 0, 0, 0, 0, 0, 1, 0})}));
+  }
+  const bool additive = draft.type(mask).dtype != DType::boolean;
+  if (!draft.has_input(11))
+    return draft.emit("Pad", {mask, draft.add_ints("seen", {0, 0, 0, 0, 0, 0, 0, 1}),
+                              draft.add_scalar("always", draft.type(mask).dtype, additive ? 0 : 1)});
+  const DType type = draft.input_type(0).dtype;
+  if (!additive) {
+    INGOT_ASSIGN_OR_RETURN(
+        mask, draft.emit("Where", {mask, draft.add_scalar("seen", type, 0),
+                                   draft.add_scalar("hidden", type, -std::numeric_limits<double>::infinity())}));
+  }
+  const ir::ValueId head_axis = draft.add_ints("heads", {1, heads, 1, 1});
+  INGOT_ASSIGN_OR_RETURN(mask, draft.emit("Expand", {mask, head_axis}));
+  INGOT_ASSIGN_OR_RETURN(ir::ValueId sink, draft.emit("Cast", {draft.inputs[11]}, {{"to", draft.type(mask).dtype}}));
+  INGOT_ASSIGN_OR_RETURN(sink, draft.emit("Reshape", {sink, head_axis}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId batch, dim_of(draft, mask, 0));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId queries, dim_of(draft, mask, 2));
+  const ir::ValueId one = draft.add_ints("one", {1});
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId shape,
+                         draft.emit("Concat", {batch, one, queries, one}, {{"axis", std::int64_t{0}}}));
+  INGOT_ASSIGN_OR_RETURN(sink, draft.emit("Expand", {sink, shape}));
+  return draft.emit("Concat", {mask, sink}, {{"axis", std::int64_t{3}}});
+}
+
 Status check_supported(const NodeDraft& draft) {
   for (const std::size_t i : {0, 5, 6}) INGOT_RETURN_IF_ERROR(draft.require_input(i));
-  for (std::size_t i = 11; i < 17; ++i)
-    if (draft.has_input(i)) return unsupported("input {} is not supported", i);
-  if (draft.has_output(3)) return unsupported("the output output_qk is not supported");
+  for (std::size_t i = 12; i < 17; ++i)
+    if (draft.has_input(i)) return beyond(Limit::kQuantizedCache, fmt::format("input {}", i));
+  if (draft.has_output(3)) return beyond(Limit::kScoresOutput);
   if (draft.has_input(1) != draft.has_input(2) || draft.has_input(3) != draft.has_input(4))
     return invalid_argument("inputs 1 and 2 (key, value) and inputs 3 and 4 (the past) go together");
-  return refuse(draft, {"smooth_softmax", "qk_output", "sliding_window_cache", "kv_cache_bit_width"});
+  return refuse(draft, {{"qk_output", Limit::kScoresOutput},
+                        {"sliding_window_cache", Limit::kSlidingCache},
+                        {"kv_cache_bit_width", Limit::kQuantizedCache}});
 }
 
 }  // namespace
@@ -144,6 +175,10 @@ Status lower_group_query_attention(NodeDraft& draft) {
     INGOT_ASSIGN_OR_RETURN(
         mask, draft.emit("Where", {mask, draft.inputs[10],
                                    draft.add_scalar("hidden", type, -std::numeric_limits<double>::infinity())}));
+  }
+  INGOT_ASSIGN_OR_RETURN(const std::int64_t smooth, draft.read_or<std::int64_t>("smooth_softmax", 0));
+  if (smooth > 0 || draft.has_input(11)) {
+    INGOT_ASSIGN_OR_RETURN(mask, with_sink(draft, parts, mask, sizes.heads));
   }
   Attrs attrs;
   INGOT_ASSIGN_OR_RETURN(const double scale, draft.read_or<double>("scale", 0.0));

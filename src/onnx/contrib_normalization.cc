@@ -39,7 +39,7 @@ Status lower_simplified_layer_norm(NodeDraft& draft) {
     const ir::Type& x = draft.input_type(0);
     INGOT_ASSIGN_OR_RETURN(std::int64_t axis, draft.read_or<std::int64_t>("axis", -1));
     if (axis < 0) axis += x.rank();
-    if (x.rank() < 1 || axis < 0 || axis >= x.rank()) return unsupported("the rank of input 0 does not have the axis");
+    if (x.rank() < 1 || axis < 0 || axis >= x.rank()) return beyond(Limit::kVarianceRank);
     Ints axes;
     for (std::int64_t i = axis; i < x.rank(); ++i) axes.push_back(i);
     INGOT_RETURN_IF_ERROR(inverse_deviation(draft, draft.inputs[0], axes, 1));
@@ -60,7 +60,7 @@ Status lower_skip_layer_norm(NodeDraft& draft) {
 }
 
 Status lower_skip_simplified_layer_norm(NodeDraft& draft) {
-  if (draft.has_output(1) || draft.has_output(2)) return unsupported("the statistics as outputs are not supported");
+  if (draft.has_output(1) || draft.has_output(2)) return beyond(Limit::kStatistics);
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId sum, skip_sum(draft, 3));
   INGOT_ASSIGN_OR_RETURN(const double epsilon, draft.read_or<double>("epsilon", 1e-12));
   become(draft, "RMSNormalization", {sum, draft.inputs[2]}, layer_norm_attrs(epsilon));

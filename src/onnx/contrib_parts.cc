@@ -60,10 +60,10 @@ Result<ir::ValueId> unsqueezed(NodeDraft& draft, ir::ValueId value, const Ints& 
   return draft.emit("Unsqueeze", {value, draft.add_ints("axes", axes)});
 }
 
-Status refuse(const NodeDraft& draft, std::initializer_list<std::string_view> attributes) {
-  for (const std::string_view attribute : attributes) {
+Status refuse(const NodeDraft& draft, std::initializer_list<std::pair<std::string_view, Limit>> attributes) {
+  for (const auto& [attribute, limit] : attributes) {
     INGOT_ASSIGN_OR_RETURN(const std::int64_t value, draft.read_or<std::int64_t>(attribute, 0));
-    if (value != 0) return unsupported("{}={} is not supported", attribute, value);
+    if (value != 0) return beyond(limit, fmt::format("{}={}", attribute, value));
   }
   return Status::ok();
 }

@@ -9,7 +9,7 @@ namespace ingot::onnx {
 Status lower_cdist(NodeDraft& draft) {
   for (std::size_t i = 0; i < 2; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
   INGOT_ASSIGN_OR_RETURN(const std::string metric, draft.read_or<std::string>("metric", "sqeuclidean"));
-  if (metric != "sqeuclidean" && metric != "euclidean") return unsupported("metric \"{}\" is not supported", metric);
+  if (metric != "sqeuclidean" && metric != "euclidean") return beyond(Limit::kMetric, metric);
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId rows, unsqueezed(draft, draft.inputs[0], {1}));
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId columns, unsqueezed(draft, draft.inputs[1], {0}));
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId difference, draft.emit("Sub", {rows, columns}));
@@ -21,7 +21,7 @@ Status lower_cdist(NodeDraft& draft) {
 Status lower_expand_dims(NodeDraft& draft) {
   for (std::size_t i = 0; i < 2; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
   const HostTensor* axis = draft.input_constant(1);
-  if (axis == nullptr || axis->elements() != 1) return unsupported("input 1 (axis) must be one constant");
+  if (axis == nullptr || axis->elements() != 1) return beyond(Limit::kExpandAxis);
   draft.inputs[1] = draft.add_ints("axes", {axis->as_int(0)});
   return Status::ok();
 }
@@ -37,7 +37,7 @@ Status lower_matmul_integer16(NodeDraft& draft) {
 Status lower_nhwc_max_pool(NodeDraft& draft) {
   INGOT_RETURN_IF_ERROR(draft.require_input(0));
   const int rank = draft.input_type(0).rank();
-  if (rank < 3) return unsupported("the rank of input 0 is not known");
+  if (rank < 3) return beyond(Limit::kChannelRank);
   INGOT_ASSIGN_OR_RETURN(draft.inputs[0], move_channels(draft, draft.inputs[0], rank, true));
   INGOT_RETURN_IF_ERROR(upgrade_pool(draft));
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId y, draft.emit("MaxPool", draft.inputs, std::exchange(draft.attrs, {})));

@@ -84,7 +84,7 @@ Status lower_qlinear_conv(NodeDraft& draft) {
   INGOT_ASSIGN_OR_RETURN(const auto channels_last, draft.take<std::int64_t>("channels_last"));
   if (channels_last.value_or(0) == 0) return upgrade_qlinear_conv(draft);
   const int rank = draft.input_type(0).rank();
-  if (rank < 3) return unsupported("the rank of input 0 is not known");
+  if (rank < 3) return beyond(Limit::kChannelRank);
   INGOT_ASSIGN_OR_RETURN(draft.inputs[0], move_channels(draft, draft.inputs[0], rank, true));
   INGOT_RETURN_IF_ERROR(upgrade_qlinear_conv(draft));
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId y, draft.emit("QLinearConv", draft.inputs, std::exchange(draft.attrs, {})));

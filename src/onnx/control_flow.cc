@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ops/infer.h"
+#include "ops/op_def.h"
 
 namespace ingot::onnx {
 namespace {
@@ -37,6 +38,14 @@ Result<std::vector<ir::Type>> body_operands(const NodeDraft& draft) {
     }
   }
   return types;
+}
+
+Status expect_graph(std::string_view op, std::string_view attribute) {
+  const ops::OpDef* def = ops::find_op(op);
+  const bool expected = def != nullptr && std::ranges::any_of(def->attrs, [&](const ops::AttrSpec& spec) {
+                          return spec.name == attribute && spec.kind == ops::AttrKind::graph;
+                        });
+  return expected ? Status::ok() : invalid_argument("attribute {} must not be a graph", attribute);
 }
 
 }  // namespace
@@ -75,6 +84,7 @@ Result<ir::NodeId> add_node_with_bodies(ir::Graph& graph, const std::string& op,
 
 Result<ir::NodeId> import_with_bodies(ModelContext& context, const NamedBodies& bodies, NodeDraft& draft,
                                       Scope& scope) {
+  for (const auto& [name, proto] : bodies) INGOT_RETURN_IF_ERROR(expect_graph(draft.op, name));
   if (draft.op == "Scan" && draft.opset < 9 && bodies.size() == 1)
     return import_batched_scan(context, *bodies[0].second, draft, scope);
   INGOT_ASSIGN_OR_RETURN(const std::vector<Capture> captures, find_captures(bodies, scope));

@@ -6,6 +6,7 @@
 
 #include "onnx/contrib.h"
 #include "onnx/graph_importer.h"
+#include "onnx/limits.h"
 
 namespace ingot::onnx {
 namespace {
@@ -14,8 +15,7 @@ namespace {
 Result<ir::ValueId> repeated(NodeDraft& draft, ir::ValueId value, std::int64_t heads) {
   const SymShape& shape = *draft.type(value).shape;
   const auto have = shape[1].constant(), size = shape[3].constant();
-  if (!have || *have < 1 || heads % *have != 0 || !size)
-    return unsupported("the heads of keys and values must be known, and those of queries a multiple of them");
+  if (!have || *have < 1 || heads % *have != 0 || !size) return beyond(Limit::kFlexHeads);
   if (*have == heads) return value;
   INGOT_ASSIGN_OR_RETURN(value, unsqueezed(draft, value, {2}));
   INGOT_ASSIGN_OR_RETURN(value, draft.emit("Expand", {value, draft.add_ints("times", {1, 1, heads / *have, 1, 1})}));
@@ -45,7 +45,7 @@ Status lower_flex_attention(ModelContext& context, const NamedBodies& bodies, No
   INGOT_ASSIGN_OR_RETURN(const auto asked, draft.read<double>("scale"));
   INGOT_ASSIGN_OR_RETURN(const auto precision, draft.read<DType>("softmax_precision"));
   const auto heads = q[1].constant(), size = q[3].constant();
-  if (!heads || !size || *size < 1) return unsupported("the heads of input 0 and their size are not known");
+  if (!heads || !size || *size < 1) return beyond(Limit::kFlexSizes);
   const double scale = asked.value_or(1 / std::sqrt(static_cast<double>(*size)));
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId k, repeated(draft, draft.inputs[1], *heads));
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId v, repeated(draft, draft.inputs[2], *heads));

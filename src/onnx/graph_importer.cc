@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "onnx/limits.h"
 #include "onnx/node_importer.h"
 #include "onnx/tensor_proto.h"
 #include "ops/infer.h"
@@ -14,7 +15,8 @@ namespace ingot::onnx {
 namespace {
 
 Status import_initializers(ModelContext& context, const GraphProto& proto, Scope& scope) {
-  if (proto.sparse_initializer_size() > 0) return unsupported("graph \"{}\" has sparse initializers", proto.name());
+  if (proto.sparse_initializer_size() > 0)
+    return beyond(Limit::kSparseInitializer, fmt::format("graph \"{}\"", proto.name()));
   for (const TensorProto& tensor : proto.initializer()) {
     if (tensor.name().empty()) return invalid_argument("an initializer of graph \"{}\" has no name", proto.name());
     auto value = to_tensor(tensor, context.external, context.model);

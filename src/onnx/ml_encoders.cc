@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "onnx/contrib.h"
+#include "onnx/limits.h"
 #include "onnx/ml.h"
 
 namespace ingot::onnx {
@@ -177,7 +178,7 @@ Status lower_feature_vectorizer(NodeDraft& draft) {
   for (std::size_t i = 0; i < std::min(widths.size(), parts.size()); ++i) {
     const auto width = last_dim(draft, parts[i]);
     if (width && *width != widths[i])
-      return unsupported("input {} has {} columns, but inputdimensions says {}", i, *width, widths[i]);
+      return beyond(Limit::kWidths, fmt::format("input {} has {} columns, not {}", i, *width, widths[i]));
   }
   become(draft, "Concat", std::move(parts), {{"axis", std::int64_t{1}}});
   return Status::ok();

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "onnx/contrib.h"
+#include "onnx/limits.h"
 #include "onnx/ml.h"
 
 namespace ingot::onnx {
@@ -158,7 +159,7 @@ Result<Keyed> read_keyed(const NodeDraft& draft, const std::string& stem) {
   std::int64_t branches = 0, leaves = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const auto at = std::ranges::find(kModes, modes[i]);
-    if (at == kModes.end()) return unsupported("the node mode \"{}\" is not supported", modes[i]);
+    if (at == kModes.end()) return beyond(Limit::kNodeMode, modes[i]);
     mode[i] = at - kModes.begin();
     const std::int64_t number = mode[i] == kLeafMode ? ~leaves++ : branches++;
     if (!numbers.emplace(Key{trees[i], ids[i]}, number).second)

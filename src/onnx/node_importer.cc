@@ -9,6 +9,7 @@
 #include "onnx/deform_spellings.h"
 #include "onnx/flex_attention.h"
 #include "onnx/graph_importer.h"
+#include "onnx/limits.h"
 #include "onnx/node_draft.h"
 #include "onnx/op_table.h"
 #include "onnx/plugin_nodes.h"
@@ -49,7 +50,7 @@ Result<NodeAttributes> read_attributes(ModelContext& context, const NodeProto& n
     if (type == AttributeType::graph) {
       // The names in such a body would be those of the function's caller.
       if (std::ranges::none_of(node.attribute(), [&, body = proto](const AttributeProto& own) { return &own == body; }))
-        return unsupported("attribute {} is a graph that was passed to a model function", name);
+        return beyond(Limit::kPassedGraph, fmt::format("attribute {}", name));
       result.bodies.emplace_back(name, &proto->g());
     } else {
       INGOT_ASSIGN_OR_RETURN(Attr value, to_attr(*proto, name, op, context.external, context.model));
@@ -133,7 +134,7 @@ Status import_by_plugin(ModelContext& context, const NodeProto& node, const plug
   draft.outputs = output_names(node, scope);
   INGOT_ASSIGN_OR_RETURN(NodeAttributes attributes, read_attributes(context, node, scope, op.op));
   if (!attributes.bodies.empty())
-    return unsupported("attribute {} is a graph, which plugins do not take", attributes.bodies.front().first);
+    return beyond(Limit::kPluginGraph, fmt::format("attribute {}", attributes.bodies.front().first));
   INGOT_ASSIGN_OR_RETURN(draft.attrs, plugin_attributes(op, node, std::move(attributes.plain)));
   INGOT_ASSIGN_OR_RETURN(const ir::NodeId id, ops::add_node(scope.graph, draft.op, draft.name, std::move(draft.inputs),
                                                             std::move(draft.attrs), draft.outputs));

@@ -24,7 +24,6 @@ struct OpRow {
   std::string_view canonical = {};  // empty: the same name
   UpgradeFn upgrade = nullptr;      // null: nothing but the name changes
   std::string_view domain = {};
-  std::string_view refusal = {};  // why nothing of the kind is supported; empty for all others
 
   // Constant becomes a value, not a node.
   [[nodiscard]] bool is_value() const { return op == "Constant"; }

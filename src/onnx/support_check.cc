@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "onnx/deform_spellings.h"
+#include "onnx/limits.h"
 #include "onnx/plugin_nodes.h"
 #include "ops/op_def.h"
 
@@ -61,7 +62,7 @@ class Checker {
     const FunctionProto* proto = function.proto;
     if (std::ranges::find(open_, proto) != open_.end())
       return invalid_argument("function {}::{} calls itself", proto->domain(), proto->name());
-    if (open_.size() >= kMaxCallDepth) return unsupported("functions call each other more than {} deep", kMaxCallDepth);
+    if (open_.size() >= kMaxCallDepth) return beyond(Limit::kCallDepth);
     if (const auto known = sizes_.find(proto); known != sizes_.end()) return known->second;
     open_.push_back(proto);
     INGOT_ASSIGN_OR_RETURN(const std::int64_t inside,
@@ -79,8 +80,6 @@ class Checker {
         why = fmt::format("the operator exists from opset {} on", row->since);
       } else if (*opset > row->until) {
         why = fmt::format("the operator was removed after opset {}", row->until);
-      } else if (!row->refusal.empty()) {
-        why = row->refusal;
       } else {
         why = "the operator is not implemented";
       }
@@ -107,7 +106,6 @@ const OpRow* supported_row(const NodeProto& node, const Opsets& opsets) {
   if (!opset) return nullptr;
   const OpRow* row = find_row(canonical_domain(node.domain()), node.op_type(), *opset);
   if (row == nullptr || *opset < row->since || *opset > row->until) return nullptr;
-  if (!row->refusal.empty()) return nullptr;
   return row->is_value() || ops::find_op(row->name()) != nullptr ? row : nullptr;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "onnx/limits.h"
 #include "onnx/tensor_proto.h"
 
 namespace ingot::onnx {
@@ -100,8 +101,8 @@ Result<ir::Type> to_type(const TypeProto& proto, const std::string& value_name, 
       INGOT_ASSIGN_OR_RETURN(type.dtype, to_dtype(proto.map_type().key_type()));
       return type;
     }
-    case TypeProto::kSparseTensorType: return unsupported("{} is a sparse tensor", value_name);
-    case TypeProto::kOpaqueType: return unsupported("{} has an opaque type", value_name);
+    case TypeProto::kSparseTensorType: return beyond(Limit::kSparseTensor, value_name);
+    case TypeProto::kOpaqueType: return beyond(Limit::kOpaqueType, value_name);
     case TypeProto::VALUE_NOT_SET: break;
   }
   return ir::Type{};

@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "onnx/limits.h"
 #include "onnx/upgrades.h"
 
 namespace ingot::onnx {
@@ -18,7 +19,7 @@ Status upgrade_broadcast(NodeDraft& draft) {
   INGOT_RETURN_IF_ERROR(draft.require_input(1));
   const ir::Type& a = draft.input_type(0);
   const ir::Type& b = draft.input_type(1);
-  if (!a.shape || !b.shape) return unsupported("axis needs operands of known rank");
+  if (!a.shape || !b.shape) return beyond(Limit::kBroadcastAxis);
   const std::int64_t first = *axis < 0 ? *axis + a.rank() : *axis;
   const std::int64_t after = a.rank() - b.rank() - first;
   if (first < 0 || after < 0) return invalid_argument("axis {} for ranks {} and {}", *axis, a.rank(), b.rank());
@@ -35,7 +36,7 @@ Status upgrade_prelu(NodeDraft& draft) {
   INGOT_RETURN_IF_ERROR(draft.require_input(1));
   const ir::Type& x = draft.input_type(0);
   const ir::Type& slope = draft.input_type(1);
-  if (!x.shape || !slope.shape) return unsupported("PRelu of opset {} needs operands of known rank", draft.opset);
+  if (!x.shape || !slope.shape) return beyond(Limit::kEarlyPRelu);
   if (slope.rank() != 1 || x.rank() < 3 || (*slope.shape)[0].constant() == 1) return Status::ok();
   Ints axes;
   for (std::int64_t axis = 1; axis < x.rank() - 1; ++axis) axes.push_back(axis);
@@ -89,8 +90,7 @@ Status upgrade_selu(NodeDraft& draft) {
 
 Status refuse_first_form(NodeDraft& draft) {
   if (draft.opset >= 6) return Status::ok();
-  return unsupported("{} as of opset {} is not supported; convert the model to opset 7 or newer", draft.op,
-                     draft.opset);
+  return beyond(Limit::kEarlyForm);
 }
 
 struct Row {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string>
 
+#include "onnx/limits.h"
 #include "onnx/upgrades.h"
 
 namespace ingot::onnx {
@@ -20,7 +21,7 @@ bool nothing_follows(const std::optional<SymShape>& shape, std::int64_t axis) {
 Status normalize_in_training(NodeDraft& draft) {
   for (std::size_t i = 0; i < 5; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
   const ir::Type& x = draft.input_type(0);
-  if (x.rank() < 2) return unsupported("the rank of input 0 is not known, or less than 2");
+  if (x.rank() < 2) return beyond(Limit::kTrainingRank);
   INGOT_ASSIGN_OR_RETURN(const std::optional<double> momentum, draft.take<double>("momentum"));
   Ints axes{0};
   for (std::int64_t axis = 2; axis < x.rank(); ++axis) axes.push_back(axis);
@@ -55,13 +56,11 @@ Status normalize_in_training(NodeDraft& draft) {
 Status upgrade_batch_normalization(NodeDraft& draft) {
   INGOT_ASSIGN_OR_RETURN(const std::optional<std::int64_t> spatial, draft.take<std::int64_t>("spatial"));
   INGOT_ASSIGN_OR_RETURN(const std::optional<std::int64_t> training, draft.take<std::int64_t>("training_mode"));
-  if (spatial.value_or(1) == 0) return unsupported("spatial=0 (statistics for each element) is not supported");
+  if (spatial.value_or(1) == 0) return beyond(Limit::kPerElementStatistics);
   const bool wants_statistics = std::any_of(draft.outputs.begin() + 1, draft.outputs.end(),
                                             [](const std::string& name) { return !name.empty(); });
   if (draft.opset >= 14 && training.value_or(0) != 0) return normalize_in_training(draft);
-  if (training.value_or(0) != 0 || wants_statistics)
-    return unsupported(
-        "batch normalization in the training mode of opsets before 14; export the model in evaluation mode");
+  if (training.value_or(0) != 0 || wants_statistics) return beyond(Limit::kEarlyTraining);
   INGOT_RETURN_IF_ERROR(draft.take<double>("momentum").status());  // moves the running statistics in training only
   draft.outputs.resize(1);
   return Status::ok();
@@ -74,8 +73,7 @@ Status upgrade_group_normalization(NodeDraft& draft) {
   INGOT_ASSIGN_OR_RETURN(const std::int64_t groups, draft.read_or<std::int64_t>("num_groups", 0));
   const auto& shape = draft.input_type(0).shape;
   const auto channels = shape && shape->size() > 1 ? (*shape)[1].constant() : std::nullopt;
-  if (groups < 1 || !channels || *channels % groups != 0)
-    return unsupported("opset {} needs a known channel count that num_groups divides", draft.opset);
+  if (groups < 1 || !channels || *channels % groups != 0) return beyond(Limit::kGroupScales);
   for (std::size_t i = 1; i < 3; ++i) {
     INGOT_ASSIGN_OR_RETURN(const ir::ValueId column,
                            draft.emit("Reshape", {draft.inputs[i], draft.add_ints("column", {groups, 1})}));

@@ -76,6 +76,7 @@ Status Context::prepare() {
 }
 
 Status Context::run() {
+  executor_.forget_cancel();
   INGOT_RETURN_IF_ERROR(prepare());
   if (device_ != nullptr) return device_->run(executor_, !profiled_);
   return executor_.run();

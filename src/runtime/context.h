@@ -53,6 +53,8 @@ class Context {
   [[nodiscard]] Result<Shape> input_shape(std::size_t input) const;
 
   Status run();
+  // See Executor.
+  void cancel() { executor_.cancel(); }
   // After a run. Null for strings, sequences and empty optionals.
   [[nodiscard]] const void* output_data(std::size_t output) const;
   // After a run: any output, valid until the next one.

@@ -24,6 +24,7 @@ Values values_of(const Executor& executor, const std::vector<std::int32_t>& ids,
 }
 
 Status run_body(Executor& body, const Executor& outer, const Values& inputs) {
+  if (outer.is_cancelled()) return cancelled("the run was cancelled");
   body.set_outer_symbols(outer.symbols());
   for (std::size_t i = 0; i < inputs.size(); ++i) INGOT_RETURN_IF_ERROR(body.bind_value(i, inputs[i]));
   return body.run();

@@ -5,6 +5,7 @@
 // Belongs to one thread at a time. With fixed shapes and dense tensors a run neither allocates nor locks.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -43,6 +44,9 @@ class Executor {
   Status prepare();
   Result<Shape> output_shape(std::size_t output);
   Status run();
+  // From any thread: the run in progress ends before the next iteration of a loop. No effect on later runs.
+  void cancel() { cancelled_ = true; }
+  void forget_cancel() { cancelled_ = false; }
   void set_profiler(Profiler* profiler) { profiler_ = profiler; }
   // For a plan of a GPU: where its kernels go. The executor's allocator then gives device memory, its bindings are
   // device memory, and outputs stay unbound.
@@ -62,6 +66,8 @@ class Executor {
   Status take_output(std::size_t output, Carried& to);
   // Stores the result of a step; the shape of a dense one is decided by this where it was open.
   Status set_value(std::int32_t tensor, const Value& value);
+  // Whether cancel() was called for the program that all this is part of.
+  [[nodiscard]] bool is_cancelled() const { return root_->cancelled_.load(std::memory_order_relaxed); }
   // The executor of a step's body, made when first asked for.
   Executor& body(std::size_t step, std::size_t which);
 
@@ -124,6 +130,8 @@ class Executor {
   Profiler* profiler_ = nullptr;
   const cuda::Stream* stream_ = nullptr;
 
+  std::atomic<bool> cancelled_{false};
+  const Executor* root_ = this;                     // the outermost program's
   std::vector<std::optional<Shape>> given_shapes_;  // by input
   std::vector<Binding> inputs_, outputs_;
   std::vector<std::int32_t> binding_of_;  // by tensor id: index into inputs_ or outputs_, or -1

@@ -16,9 +16,11 @@ void Executor::set_outer_symbols(const SymbolValues& symbols) {
 
 Executor& Executor::body(std::size_t step, std::size_t which) {
   std::unique_ptr<Executor>& executor = steps_[step].bodies[which];
-  if (executor == nullptr)
+  if (executor == nullptr) {
     executor = std::make_unique<Executor>(engine_, engine_.body(program().steps[step].programs[which]), *allocator_,
                                           *parallel_);
+    executor->root_ = root_;
+  }
   return *executor;
 }
 
