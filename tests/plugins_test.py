@@ -468,10 +468,11 @@ def test_check_finds_what_is_wrong(plugins):
 def test_new_builds_and_passes(tmp_path):
     done = ingot_cli.run("plugin", "new", "SwirlNet", "--folder", tmp_path / "swirl")
     assert done.ok, done.stderr
-    library = tmp_path / "libswirl_net.so"
-    subprocess.run(["c++", "-std=c++17", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
-                    f"-I{ingot_cli.ROOT / 'include'}", tmp_path / "swirl/swirl_net.cc", "-o", library], check=True)
-    done = ingot_cli.run("plugin", "check", library)
-    assert done.ok and "good" in done.stdout, done.stdout + done.stderr
+    build = tmp_path / "build"
+    subprocess.run(["cmake", "-S", tmp_path / "swirl", "-B", build, f"-DINGOT_PROGRAM={ingot_cli.PROGRAM}",
+                    "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror", "-DCMAKE_CUDA_COMPILER="], check=True)
+    subprocess.run(["cmake", "--build", build], check=True)
+    tested = subprocess.run(["ctest", "--test-dir", build, "-V"], capture_output=True, text=True)
+    assert tested.returncode == 0 and "good" in tested.stdout, tested.stdout
     assert not ingot_cli.run("plugin", "new", "swirl", "--folder", tmp_path / "other").ok
     assert "exists already" in ingot_cli.run("plugin", "new", "SwirlNet", "--folder", tmp_path / "swirl").stderr

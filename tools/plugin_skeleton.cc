@@ -19,7 +19,12 @@ struct File {
 constexpr File kFiles[] = {
     {"CMakeLists.txt", R"(cmake_minimum_required(VERSION 3.22)
 project(@name@ LANGUAGES CXX)
-find_package(ingot REQUIRED)  # -DCMAKE_PREFIX_PATH=<where Ingot is installed>
+
+# A plugin needs Ingot's headers alone. They lie beside the program, installed or in the checkout where it was built.
+find_program(INGOT_PROGRAM ingot REQUIRED)  # -DINGOT_PROGRAM=/path/to/ingot where it is not in PATH
+get_filename_component(INGOT_BIN "${INGOT_PROGRAM}" REALPATH)
+get_filename_component(INGOT_BIN "${INGOT_BIN}" DIRECTORY)
+find_path(INGOT_INCLUDE_DIR ingot/plugin.hpp REQUIRED HINTS "${INGOT_BIN}/../include" "${INGOT_BIN}/../../../include")
 
 add_library(@name@ MODULE @name@.cc)
 target_include_directories(@name@ PRIVATE ${INGOT_INCLUDE_DIR})
@@ -38,7 +43,6 @@ if(CMAKE_CUDA_COMPILER)
 endif()
 
 enable_testing()
-find_program(INGOT_PROGRAM ingot REQUIRED)
 add_test(NAME check COMMAND ${INGOT_PROGRAM} plugin check $<TARGET_FILE:@name@>)
 )"},
     {"@name@.cc",
@@ -191,7 +195,7 @@ def test_against_pytorch(tmp_path):
     {"README.md", R"(# @Name@, a plugin for Ingot
 
 ```sh
-cmake -S . -B build -DCMAKE_PREFIX_PATH=<where Ingot is installed>
+cmake -S . -B build               # -DINGOT_PROGRAM=/path/to/ingot where it is not in PATH
 cmake --build build
 ctest --test-dir build             # ingot plugin check: run() against reference()
 python -m pytest test_@name@.py    # in an engine, against PyTorch
