@@ -428,7 +428,8 @@ def test_a_plan_without_its_library(plugins, tmp_path, rng):
     np.savez(tmp_path / "in.npz", x=normal(rng, 3))
     done = ingot_cli.run("run", tmp_path / "m.plan", "--inputs", tmp_path / "in.npz")
     assert not done.ok
-    for part in ["demo::PowerScale", "'demo' 1.0.0", "interface 1.0", "native_scale.so", "(step 'the_node", "no plugin library is loaded"]:
+    for part in ["demo::PowerScale", "'demo' 1.0.0", "interface 1.1", "native_scale.so", "(step 'the_node",
+                 "no plugin library is loaded"]:
         assert part in done.stderr, done.stderr
 
 

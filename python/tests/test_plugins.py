@@ -45,7 +45,9 @@ def test_torch_inside_and_symbolic_shapes(rng):
     torch = pytest.importorskip("torch")
     name = next(fresh)
 
-    @ingot.plugin(name, "py", attributes={"kernel": int, "stride": 1, "mode": ingot.Attribute(str, "max", choices=("max", "mean"))})
+    mode = ingot.Attribute(str, "max", choices=("max", "mean"))
+
+    @ingot.plugin(name, "py", attributes={"kernel": int, "stride": 1, "mode": mode})
     def pool(x, *, kernel, stride, mode):
         function = torch.nn.functional.max_pool1d if mode == "max" else torch.nn.functional.avg_pool1d
         return function(torch.from_dlpack(x), kernel, stride)
