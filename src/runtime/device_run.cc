@@ -31,6 +31,7 @@ Result<std::unique_ptr<DeviceRun>> DeviceRun::create(const Engine& engine) {
   std::unique_ptr<DeviceRun> run(new DeviceRun(engine));
   run->allocator_ = std::make_unique<DeviceAllocator>(*engine.cuda_device());
   INGOT_ASSIGN_OR_RETURN(run->stream_, cuda::Stream::create(*engine.cuda_device()));
+  run->captures_ = !engine.synchronizes();
   run->inputs_.resize(engine.input_count());
   run->outputs_.resize(engine.output_count());
   return run;
@@ -100,7 +101,7 @@ Status DeviceRun::run(Executor& executor, bool allow_graph) {
   const cuda::DeviceScope scope(*engine_.cuda_device(), stream_->handle());
   INGOT_RETURN_IF_ERROR(engine_.cuda_device()->make_current());
   INGOT_RETURN_IF_ERROR(copy_in(executor));
-  allow_graph = allow_graph && !engine_.synchronizes();
+  allow_graph = allow_graph && captures_;
   // Captured at the second run: the first one allocates what is missing.
   if (allow_graph && ran_ && graph_ == nullptr) INGOT_RETURN_IF_ERROR(capture(executor));
   if (allow_graph && graph_ != nullptr)
@@ -116,13 +117,12 @@ Result<double> DeviceRun::time(Executor& executor, int runs) {
   const cuda::DeviceScope scope(*engine_.cuda_device(), stream_->handle());
   if (!ran_) return failed_precondition("run the context before timing it");
   INGOT_RETURN_IF_ERROR(engine_.cuda_device()->make_current());
-  const bool captures = !engine_.synchronizes();
-  if (captures && graph_ == nullptr) INGOT_RETURN_IF_ERROR(capture(executor));
+  if (captures_ && graph_ == nullptr) INGOT_RETURN_IF_ERROR(capture(executor));
   INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<cuda::Stopwatch> watch, cuda::Stopwatch::create(*engine_.cuda_device()));
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < runs; ++i) {
     INGOT_RETURN_IF_ERROR(watch->start(*stream_));
-    INGOT_RETURN_IF_ERROR(captures ? graph_->launch(stream_->handle()) : executor.run());
+    INGOT_RETURN_IF_ERROR(captures_ ? graph_->launch(stream_->handle()) : executor.run());
     INGOT_RETURN_IF_ERROR(watch->stop(*stream_));
     INGOT_ASSIGN_OR_RETURN(const double microseconds, watch->microseconds());
     best = std::min(best, microseconds);

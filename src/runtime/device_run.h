@@ -52,7 +52,8 @@ class DeviceRun {
   std::unique_ptr<cuda::CapturedGraph> graph_;
   std::vector<Input> inputs_;
   std::vector<Output> outputs_;
-  bool ran_ = false;  // since shapes or addresses changed: all memory is there
+  bool captures_ = true;  // no step waits for the device
+  bool ran_ = false;      // since shapes or addresses changed: all memory is there
 };
 
 }  // namespace ingot
