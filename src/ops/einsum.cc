@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "ops/einsum.h"
+
 #include <algorithm>
 #include <cctype>
 #include <map>
@@ -7,35 +9,6 @@
 
 namespace ingot::ops {
 namespace {
-
-struct Equation {
-  std::vector<std::string> terms;     // one per input; '.' stands for the ellipsis
-  std::optional<std::string> result;  // absent in the implicit form
-};
-
-Result<Equation> parse(const std::string& text) {
-  Equation equation;
-  equation.terms.emplace_back();
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    std::string& term = equation.result ? *equation.result : equation.terms.back();
-    if (c == ' ') continue;
-    if (std::isalpha(static_cast<unsigned char>(c)) != 0) {
-      term += c;
-    } else if (c == ',' && !equation.result) {
-      equation.terms.emplace_back();
-    } else if (text.compare(i, 3, "...") == 0 && term.find('.') == std::string::npos) {
-      term += '.';
-      i += 2;
-    } else if (text.compare(i, 2, "->") == 0 && !equation.result) {
-      equation.result.emplace();
-      ++i;
-    } else {
-      return invalid_argument("attribute equation is \"{}\", which is not understood at position {}", text, i);
-    }
-  }
-  return equation;
-}
 
 // The implicit result: the ellipsis, then the letters that occur once, in alphabetical order.
 std::string implicit_result(const std::vector<std::string>& terms) {
@@ -52,7 +25,7 @@ std::string implicit_result(const std::vector<std::string>& terms) {
 
 Status infer_einsum(InferContext& ctx) {
   ctx.set_tensor(0, ctx.dtype(0), std::nullopt);
-  INGOT_ASSIGN_OR_RETURN(Equation equation, parse(ctx.attrs().get_string("equation", "")));
+  INGOT_ASSIGN_OR_RETURN(const EinsumEquation equation, parse_einsum(ctx.attrs().get_string("equation", "")));
   if (equation.terms.size() != ctx.input_count()) {
     return invalid_argument("attribute equation has {} terms, but {} inputs are given", equation.terms.size(),
                             ctx.input_count());
@@ -93,7 +66,7 @@ Status infer_einsum(InferContext& ctx) {
     }
   }
   SymShape shape;
-  for (const char c : equation.result ? *equation.result : implicit_result(equation.terms)) {
+  for (const char c : equation.result) {
     if (c == '.') {
       shape.insert(shape.end(), ellipsis.begin(), ellipsis.end());
     } else if (const auto at = sizes.find(c); at != sizes.end()) {
@@ -107,6 +80,32 @@ Status infer_einsum(InferContext& ctx) {
 }
 
 }  // namespace
+
+Result<EinsumEquation> parse_einsum(const std::string& text) {
+  EinsumEquation equation;
+  bool explicit_result = false;
+  equation.terms.emplace_back();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    std::string& term = explicit_result ? equation.result : equation.terms.back();
+    if (c == ' ') continue;
+    if (std::isalpha(static_cast<unsigned char>(c)) != 0) {
+      term += c;
+    } else if (c == ',' && !explicit_result) {
+      equation.terms.emplace_back();
+    } else if (text.compare(i, 3, "...") == 0 && term.find('.') == std::string::npos) {
+      term += '.';
+      i += 2;
+    } else if (text.compare(i, 2, "->") == 0 && !explicit_result) {
+      explicit_result = true;
+      ++i;
+    } else {
+      return invalid_argument("attribute equation is \"{}\", which is not understood at position {}", text, i);
+    }
+  }
+  if (!explicit_result) equation.result = implicit_result(equation.terms);
+  return equation;
+}
 
 void add_einsum_ops(Table& table) {
   table.push_back(make_op("Einsum", "Inputs*:N", "Output", infer_einsum, {{"equation", AttrKind::text, true}}));

@@ -34,12 +34,12 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   if (options.expand_quantized) add("quantization", quantization_rules() + constant_folding_rules());
   add("widen_half", &widen_half);
   add("common_subexpressions", &merge_common_subexpressions);
-  add("tidy", tidy_rules() + matmul_rules());
+  add("tidy", tidy_rules() + einsum_rules() + matmul_rules());
   add("refine_types_again", &refine_types);
   // Equal nodes must be one node before fusion: patterns ask whether two operands are the same value.
   add("common_subexpressions_again", &merge_common_subexpressions);
   add("control_flow_last", &decide_control_flow);
-  add("tidy_again", tidy_rules() + matmul_rules());
+  add("tidy_again", tidy_rules() + einsum_rules() + matmul_rules());
   add("rolls", roll_rules() + tidy_rules());
 
   // Before anything merges Mul and Add into other nodes: the patterns are made of these.

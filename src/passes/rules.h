@@ -12,6 +12,7 @@ Rules identity_rules();           // identities.cc
 Rules quantization_rules();       // quantization.cc
 Rules reshape_rules();            // reshapes.cc
 Rules transpose_rules();          // transposes.cc
+Rules einsum_rules();             // einsum.cc
 Rules matmul_rules();             // matmul.cc
 Rules matmul_transpose_rules();   // matmul.cc
 Rules batch_norm_rules();         // batch_norm.cc
