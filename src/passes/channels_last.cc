@@ -7,10 +7,20 @@
 namespace ingot::passes {
 namespace {
 
+// Operators that are as fast in the ONNX layout: they take the layout of what comes before.
+bool follows(std::string_view op) {
+  return op == "InstanceNormalization" || op == "GroupNormalization" || op == "MaxPool" || op == "AveragePool";
+}
+bool is_layout_perm_before(const Graph& graph, const Node& root) {
+  const Node* before = producer(graph, root.inputs[0], "Transpose");
+  return before != nullptr && is_layout_perm(perm_of(graph, *before));
+}
+
 Match convert(const Graph& graph, const Node& root) {
   if (root.attrs.get_int("channels_last", 0) != 0 || root.attrs.has("epilogue")) return no_match();
   if (root.attrs.get_int("offset_channels_last", 0) != 0) return no_match();
   const int rank = rank_of(graph, root.inputs[0]);
+  if (follows(root.op) && !is_layout_perm_before(graph, root)) return no_match();
   if (rank < 3 || rank > 5 || rank_of(graph, root.outputs[0]) != rank) return no_match();
   for (std::size_t i = 1; i < root.outputs.size(); ++i)  // indices of a maximum count elements of the ONNX layout
     if (root.outputs[i] != kNoValue) return no_match();

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 #include <type_traits>
+#include <utility>
 
 #include "reference/families.h"
 #include "reference/indexing.h"
@@ -34,6 +35,31 @@ struct Groups {
   std::vector<std::int64_t> first, inverse, counts;
 };
 
+// Slices in ascending order, equal ones by position.
+template <typename Order>
+std::vector<std::int64_t> sorted_slices(const Slices& slices, Order order_of) {
+  std::vector<std::int64_t> order(to_size(slices.count));
+  std::iota(order.begin(), order.end(), std::int64_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return order_of(a, b) < 0; });
+  return order;
+}
+
+// The same for slices of one element: values and positions side by side sort many times faster.
+template <typename T>
+std::vector<std::int64_t> sorted_elements(const std::vector<T>& values) {
+  std::vector<std::pair<T, std::int64_t>> pairs;
+  pairs.reserve(values.size());
+  for (const T& value : values) pairs.emplace_back(value, to_signed(pairs.size()));
+  std::sort(pairs.begin(), pairs.end(), [](const auto& a, const auto& b) {
+    const int order = compare(a.first, b.first);
+    return order != 0 ? order < 0 : a.second < b.second;
+  });
+  std::vector<std::int64_t> order;
+  order.reserve(pairs.size());
+  for (const auto& pair : pairs) order.push_back(pair.second);
+  return order;
+}
+
 template <typename T>
 Groups find_groups(const std::vector<T>& values, const Slices& slices, bool sorted) {
   const auto order_of = [&](std::int64_t a, std::int64_t b) {
@@ -41,9 +67,7 @@ Groups find_groups(const std::vector<T>& values, const Slices& slices, bool sort
       if (const int order = compare(values[slices.at(a, i)], values[slices.at(b, i)]); order != 0) return order;
     return 0;
   };
-  std::vector<std::int64_t> order(to_size(slices.count));
-  std::iota(order.begin(), order.end(), std::int64_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return order_of(a, b) < 0; });
+  const std::vector<std::int64_t> order = slices.size() == 1 ? sorted_elements(values) : sorted_slices(slices, order_of);
   // Each run of equal slices begins with its first occurrence, as the sort is stable.
   std::vector<std::int64_t> leader(order.size());
   Groups groups;

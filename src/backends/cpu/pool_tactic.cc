@@ -11,6 +11,7 @@ namespace ingot::cpu {
 namespace {
 
 constexpr std::int64_t kMaxTaps = 512;
+constexpr std::int64_t kMaxColumns = 4096;  // of a plane whose rows combine first
 
 struct PoolState final : KernelState {
   WindowSizes sizes;
@@ -84,7 +85,45 @@ class PoolKernel final : public Kernel {
   }
 
  private:
+  // One plane: rows combine first, as vectors, then the columns of what that gives.
+  void run_plane_line(const WindowSizes& s, const float* x, std::int64_t out_d, std::int64_t out_h, float* to) const {
+    const Span d = span_of(s, 0, out_d);
+    const Span h = span_of(s, 1, out_h);
+    const Combine how = average_ ? Combine::sum : Combine::max;
+    const float* table[kMaxTaps];
+    std::int64_t rows = 0;
+    for (std::int64_t i = 0; i < d.count; ++i)
+      for (std::int64_t j = 0; j < h.count; ++j)
+        table[rows++] = x + ((d.first + i * s.dilation[0]) * s.in[1] + h.first + j * s.dilation[1]) * s.in[2];
+    float combined[kMaxColumns];
+    const float* line = combined;
+    if (rows == 1)
+      line = table[0];
+    else
+      combine_rows(how, table, rows, s.in[2], false, combined);
+    for (std::int64_t out_w = 0; out_w < s.out[2]; ++out_w) {
+      const std::int64_t begin = out_w * s.stride[2] - s.pad_begin[2];
+      const std::int64_t last = begin + (s.kernel[2] - 1) * s.dilation[2];
+      if (begin < 0 || last >= s.in[2] || average_) {
+        const Span w = span_of(s, 2, out_w);
+        to[out_w] = rows == 0 ? combine_start(how) : along(line + w.first, w.count, s.dilation[2]);
+        if (average_)
+          to[out_w] /= static_cast<float>(include_pad_ ? d.padded * h.padded * w.padded : rows * w.count);
+      } else {
+        to[out_w] = rows == 0 ? combine_start(how) : along(line + begin, s.kernel[2], s.dilation[2]);
+      }
+    }
+  }
+
+  [[nodiscard]] float along(const float* x, std::int64_t count, std::int64_t step) const {
+    float value = combine_start(average_ ? Combine::sum : Combine::max);
+    for (std::int64_t i = 0; i < count; ++i, x += step)
+      value = average_ ? value + *x : value >= *x || value != value ? value : *x;
+    return value;
+  }
+
   void run_line(const WindowSizes& s, const float* x, std::int64_t out_d, std::int64_t out_h, float* to) const {
+    if (!last_ && s.in[2] <= kMaxColumns) return run_plane_line(s, x, out_d, out_h, to);
     const std::int64_t channels = last_ ? s.channels : 1;
     const Span d = span_of(s, 0, out_d);
     const Span h = span_of(s, 1, out_h);

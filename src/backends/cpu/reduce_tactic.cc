@@ -27,6 +27,7 @@ constexpr Reduction kReductions[] = {
     {"ReduceL1", Combine::sum_abs},
     {"ReduceL2", Combine::sum_squares, false, true},
     {"ReduceSumSquare", Combine::sum_squares},
+    {"ReduceProd", Combine::product},
     {"ReduceLogSum", Combine::sum, false, false, true},
     {"GlobalAveragePool", Combine::sum, true},
     {"GlobalMaxPool", Combine::max},
@@ -190,7 +191,7 @@ Result<std::unique_ptr<Kernel>> load(const Problem& problem) {
 const Tactic& reduce_tactic() {
   static const SimpleTactic tactic("cpu.reduce",
                                    {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2",
-                                    "ReduceSumSquare", "ReduceLogSum", "GlobalAveragePool", "GlobalMaxPool"},
+                                    "ReduceSumSquare", "ReduceProd", "ReduceLogSum", "GlobalAveragePool", "GlobalMaxPool"},
                                    supports, load);
   return tactic;
 }

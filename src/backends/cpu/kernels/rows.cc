@@ -31,14 +31,17 @@ struct Step {
     if constexpr (kHow == Combine::sum) return hn::Add(acc, x);
     if constexpr (kHow == Combine::sum_squares) return hn::MulAdd(x, x, acc);
     if constexpr (kHow == Combine::sum_abs) return hn::Add(acc, hn::Abs(x));
+    if constexpr (kHow == Combine::product) return hn::Mul(acc, x);
     // A NaN of either side stays: Max and Min give their second operand then.
     if constexpr (kHow == Combine::max) return hn::IfThenElse(hn::IsNaN(acc), acc, hn::Max(acc, x));
     if constexpr (kHow == Combine::min) return hn::IfThenElse(hn::IsNaN(acc), acc, hn::Min(acc, x));
   }
-  static constexpr float start() { return kHow == Combine::max ? -kInf : kHow == Combine::min ? kInf : 0.0F; }
+  static constexpr float start() {
+    return kHow == Combine::max ? -kInf : kHow == Combine::min ? kInf : kHow == Combine::product ? 1.0F : 0.0F;
+  }
   // Two partial results as one, and the lanes of one as a number.
   static HWY_INLINE V merge(V a, V b) {
-    if constexpr (kHow == Combine::max || kHow == Combine::min)
+    if constexpr (kHow == Combine::max || kHow == Combine::min || kHow == Combine::product)
       return run(a, b);
     else
       return hn::Add(a, b);
@@ -48,6 +51,12 @@ struct Step {
     if constexpr (kHow == Combine::max || kHow == Combine::min) {
       if (!hn::AllFalse(d, hn::IsNaN(v))) return std::numeric_limits<float>::quiet_NaN();
       return hn::GetLane(kHow == Combine::max ? hn::MaxOfLanes(d, v) : hn::MinOfLanes(d, v));
+    } else if constexpr (kHow == Combine::product) {
+      float values[HWY_MAX_BYTES / sizeof(float)];
+      hn::StoreU(v, d, values);
+      float all = 1;
+      for (std::int64_t i = 0; i < lanes(); ++i) all *= values[i];
+      return all;
     } else {
       return hn::GetLane(hn::SumOfLanes(d, v));
     }
@@ -99,6 +108,7 @@ void rows_of(const float* const* rows, std::int64_t count, std::int64_t n, bool 
     case Combine::max: return call<Combine::max>;                 \
     case Combine::min: return call<Combine::min>;                 \
     case Combine::sum_squares: return call<Combine::sum_squares>; \
+    case Combine::product: return call<Combine::product>;         \
     default: return call<Combine::sum_abs>;                       \
   }
 
@@ -199,8 +209,11 @@ void attention(float* x, std::int64_t n, float scale, const float* mask, const s
   map_row(x, n, x, Scale{1 / sum, 0});
 }
 
-void normalise(const float* x, std::int64_t n, const float* scale, const float* bias, float epsilon, bool rms,
-               float* out) {
+struct Moments {
+  float mean, inverse;  // of the standard deviation
+};
+
+Moments moments_of(const float* x, std::int64_t n, float epsilon, bool rms) {
   const D d;
   const std::int64_t step = lanes();
   const float count = static_cast<float>(n);
@@ -224,8 +237,70 @@ void normalise(const float* x, std::int64_t n, const float* scale, const float* 
     const V p = hn::Sub(load_tail(D(), x + i, n - i, mean), m);
     a = hn::MulAdd(p, p, a);
   }
-  const float inverse = 1 / std::sqrt(sum_of(hn::Add(a, b)) / count + epsilon);
-  map_row(x, n, out, Normalise{mean, inverse, scale, bias});
+  return {mean, 1 / std::sqrt(sum_of(hn::Add(a, b)) / count + epsilon)};
+}
+
+void normalise(const float* x, std::int64_t n, const float* scale, const float* bias, float epsilon, bool rms,
+               float* out) {
+  const Moments moments = moments_of(x, n, epsilon, rms);
+  map_row(x, n, out, Normalise{moments.mean, moments.inverse, scale, bias});
+}
+
+// (x - mean) * factor + addend, all of them for the whole row.
+struct Standardise {
+  static constexpr float kFill = 0;
+  float mean, factor, addend;
+  HWY_INLINE V run(V x, std::int64_t, std::int64_t) const {
+    const D d;
+    return hn::MulAdd(hn::Sub(x, hn::Set(d, mean)), hn::Set(d, factor), hn::Set(d, addend));
+  }
+};
+
+void normalise_several(const float* x, std::int64_t channels, std::int64_t pixels, const float* scale,
+                       const float* bias, float epsilon, float* out) {
+  const Moments moments = moments_of(x, channels * pixels, epsilon, false);
+  for (std::int64_t c = 0; c < channels; ++c)
+    map_row(x + c * pixels, pixels, out + c * pixels, Standardise{moments.mean, moments.inverse * scale[c], bias[c]});
+}
+
+Range range_of(const float* x, std::int64_t n) {
+  const D d;
+  const std::int64_t step = lanes();
+  V low[2] = {hn::Zero(d), hn::Zero(d)};
+  V high[2] = {hn::Zero(d), hn::Zero(d)};
+  const auto take = [&](V v, int k) HWY_ATTR {
+    low[k] = hn::Min(low[k], v);
+    high[k] = hn::Max(high[k], v);
+  };
+  std::int64_t i = 0;
+  for (; i + 2 * step <= n; i += 2 * step) {
+    take(hn::LoadU(d, x + i), 0);
+    take(hn::LoadU(d, x + i + step), 1);
+  }
+  for (; i + step <= n; i += step) take(hn::LoadU(d, x + i), 0);
+  if (i < n) take(load_tail(D(), x + i, n - i, 0), 1);
+  return {hn::GetLane(hn::MinOfLanes(d, hn::Min(low[0], low[1]))),
+          hn::GetLane(hn::MaxOfLanes(d, hn::Max(high[0], high[1])))};
+}
+
+void quantise(const float* x, std::int64_t n, float scale, float zero, std::uint8_t* out) {
+  const D d;
+  const hn::Rebind<std::int32_t, D> di;
+  const hn::Rebind<std::uint8_t, D> du;
+  const std::int64_t step = lanes();
+  const V s = hn::Set(d, scale);
+  const V z = hn::Set(d, zero);
+  const auto of = [&](V v) HWY_ATTR {
+    const V shifted = hn::Add(hn::Round(hn::Div(v, s)), z);
+    const V clamped = hn::Min(hn::Max(shifted, hn::Zero(d)), hn::Set(d, 255.0F));
+    return hn::DemoteTo(du, hn::ConvertTo(di, clamped));
+  };
+  std::int64_t i = 0;
+  for (; i + step <= n; i += step) hn::StoreU(of(hn::LoadU(d, x + i)), du, out + i);
+  if (i == n) return;
+  std::uint8_t buffer[HWY_MAX_BYTES / sizeof(float)];
+  hn::StoreU(of(load_tail(D(), x + i, n - i, 0)), du, buffer);
+  std::memcpy(out + i, buffer, static_cast<std::size_t>(n - i));
 }
 
 void scale_shift(const float* x, std::int64_t n, const float* factor, const float* addend, float* out) {
@@ -256,6 +331,9 @@ HWY_EXPORT(softmax);
 HWY_EXPORT(log_softmax);
 HWY_EXPORT(attention);
 HWY_EXPORT(normalise);
+HWY_EXPORT(normalise_several);
+HWY_EXPORT(range_of);
+HWY_EXPORT(quantise);
 HWY_EXPORT(scale_shift);
 HWY_EXPORT(scale_by);
 HWY_EXPORT(combine_one);
@@ -270,6 +348,14 @@ void normalise_row(const float* x, std::int64_t n, const float* scale, const flo
                    float* out) {
   HWY_DYNAMIC_DISPATCH(normalise)(x, n, scale, bias, epsilon, rms, out);
 }
+void normalise_planes(const float* x, std::int64_t channels, std::int64_t pixels, const float* scale, const float* bias,
+                      float epsilon, float* out) {
+  HWY_DYNAMIC_DISPATCH(normalise_several)(x, channels, pixels, scale, bias, epsilon, out);
+}
+Range range_row(const float* x, std::int64_t n) { return HWY_DYNAMIC_DISPATCH(range_of)(x, n); }
+void quantise_row(const float* x, std::int64_t n, float scale, float zero, std::uint8_t* out) {
+  HWY_DYNAMIC_DISPATCH(quantise)(x, n, scale, zero, out);
+}
 void scale_shift_row(const float* x, std::int64_t n, const float* factor, const float* addend, float* out) {
   HWY_DYNAMIC_DISPATCH(scale_shift)(x, n, factor, addend, out);
 }
@@ -281,7 +367,7 @@ void combine_rows(Combine how, const float* const* rows, std::int64_t count, std
 }
 float combine_start(Combine how) {
   constexpr float kInf = std::numeric_limits<float>::infinity();
-  return how == Combine::max ? -kInf : how == Combine::min ? kInf : 0.0F;
+  return how == Combine::max ? -kInf : how == Combine::min ? kInf : how == Combine::product ? 1.0F : 0.0F;
 }
 
 }  // namespace ingot::cpu

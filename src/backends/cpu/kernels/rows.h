@@ -12,6 +12,19 @@ namespace ingot::cpu {
 void normalise_row(const float* x, std::int64_t n, const float* scale, const float* bias, float epsilon, bool rms,
                    float* out);
 
+// One mean and variance over `channels` planes of `pixels` elements that lie one after the other; scale and bias per
+// plane. out may be x.
+void normalise_planes(const float* x, std::int64_t channels, std::int64_t pixels, const float* scale, const float* bias,
+                      float epsilon, float* out);
+
+// The least and greatest element, at least as far out as 0.
+struct Range {
+  float low = 0, high = 0;
+};
+Range range_row(const float* x, std::int64_t n);
+// out = round(x / scale) + zero, to even, clamped to 0 to 255.
+void quantise_row(const float* x, std::int64_t n, float scale, float zero, std::uint8_t* out);
+
 // out may be x.
 void softmax_row(const float* x, std::int64_t n, float* out);
 void log_softmax_row(const float* x, std::int64_t n, float* out);
@@ -20,7 +33,7 @@ void log_softmax_row(const float* x, std::int64_t n, float* out);
 // keep: one boolean per key, null for none. All zeros when no key may be seen.
 void attention_row(float* x, std::int64_t n, float scale, const float* mask, const std::uint8_t* keep);
 
-enum class Combine : std::uint8_t { sum, max, min, sum_squares, sum_abs };
+enum class Combine : std::uint8_t { sum, max, min, sum_squares, sum_abs, product };
 
 // The value of an empty reduction.
 float combine_start(Combine how);

@@ -2,6 +2,7 @@
 // Block operations of every class in plain C++, and the choice between them and the vector code.
 #include "backends/cpu/kernels/vector_ops.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <type_traits>
@@ -11,17 +12,29 @@
 namespace ingot::cpu {
 namespace {
 
+// Where operands step, or do not, is known to the compiler, so that it makes vector code of the loop.
+template <typename R, typename T, auto kFunction, bool kStepA, bool kStepB>
+void loop(std::int64_t n, R* out, const T* a, const T* b) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = kFunction(a[kStepA ? i : 0], b[kStepB ? i : 0]);
+}
+
 template <typename R, typename T, int kArity, auto kFunction>
 void block(std::int64_t n, void* result, const BlockArg* args) {
   auto* out = static_cast<R*>(result);
   const auto* a = static_cast<const T*>(args[0].data);
   const auto* b = static_cast<const T*>(args[kArity > 1 ? 1 : 0].data);
   const auto* c = static_cast<const T*>(args[kArity > 2 ? 2 : 0].data);
-  for (std::int64_t i = 0; i < n; ++i) {
-    const T x = a[i * args[0].step];
-    if constexpr (kArity == 1) out[i] = kFunction(x);
-    if constexpr (kArity == 2) out[i] = kFunction(x, b[i * args[1].step]);
-    if constexpr (kArity == 3) out[i] = kFunction(x, b[i * args[1].step], c[i * args[2].step]);
+  if constexpr (kArity == 1) {
+    if (args[0].step == 0) return std::fill_n(out, n, kFunction(a[0])), void();
+    for (std::int64_t i = 0; i < n; ++i) out[i] = kFunction(a[i]);
+  } else if constexpr (kArity == 2) {
+    if (args[0].step == 0 && args[1].step == 0) return std::fill_n(out, n, kFunction(a[0], b[0])), void();
+    if (args[0].step == 0) return loop<R, T, kFunction, false, true>(n, out, a, b);
+    if (args[1].step == 0) return loop<R, T, kFunction, true, false>(n, out, a, b);
+    loop<R, T, kFunction, true, true>(n, out, a, b);
+  } else {
+    for (std::int64_t i = 0; i < n; ++i)
+      out[i] = kFunction(a[i * args[0].step], b[i * args[1].step], c[i * args[2].step]);
   }
 }
 
@@ -295,8 +308,8 @@ BlockOp find_cast(VecClass from, VecClass to) {
 
 BlockOp find_rounding(DType type) {
   switch (type) {
-    case DType::f16: return &block<float, float, 1, [](float x) { return f16_to_float(float_to_f16(x)); }>;
-    case DType::bf16: return &block<float, float, 1, [](float x) { return bf16_to_float(float_to_bf16(x)); }>;
+    case DType::f16:
+    case DType::bf16: return find_half_ops(type).round;
 #define X(name, type_name) \
   case DType::name: return wrap_op<type_name>();
       INGOT_NARROW_INTEGERS(X)
@@ -307,8 +320,8 @@ BlockOp find_rounding(DType type) {
 
 BlockOp find_load(DType type) {
   switch (type) {
-    case DType::f16: return &block<float, std::uint16_t, 1, [](std::uint16_t x) { return f16_to_float(x); }>;
-    case DType::bf16: return &block<float, std::uint16_t, 1, [](std::uint16_t x) { return bf16_to_float(x); }>;
+    case DType::f16:
+    case DType::bf16: return find_half_ops(type).load;
 #define X(name, type_name) \
   case DType::name: return narrow_op<std::int64_t, type_name>();
       INGOT_NARROW_INTEGERS(X)
@@ -319,8 +332,8 @@ BlockOp find_load(DType type) {
 
 BlockOp find_store(DType type) {
   switch (type) {
-    case DType::f16: return &block<std::uint16_t, float, 1, [](float x) { return float_to_f16(x); }>;
-    case DType::bf16: return &block<std::uint16_t, float, 1, [](float x) { return float_to_bf16(x); }>;
+    case DType::f16:
+    case DType::bf16: return find_half_ops(type).store;
 #define X(name, type_name) \
   case DType::name: return narrow_op<type_name, std::int64_t>();
       INGOT_NARROW_INTEGERS(X)

@@ -41,5 +41,10 @@ BlockOp find_store(DType type);
 
 // The part of find_op() with vector code of its own: f32.
 BlockOp find_f32_op(ExprOp op);
+// The same for f16 and bf16 in memory.
+struct HalfOps {
+  BlockOp load = nullptr, store = nullptr, round = nullptr;
+};
+HalfOps find_half_ops(DType type);
 
 }  // namespace ingot::cpu
