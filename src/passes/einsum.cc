@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Einsum as matrix products, two operands at a time from the left. What is summed in one operand alone is summed first;
-// labels of both operands that the rest still needs are batch dimensions, those that it does not are contracted. Nothing
-// to contract, or nothing but batch, is a broadcast product. Equations with a repeated label in a term (diagonals) stay.
+// labels of both operands that the rest still needs are batch dimensions, those that it does not are contracted.
+// Nothing to contract, or nothing but batch, is a broadcast product. Equations with a repeated label in a term
+// (diagonals) stay.
 #include <algorithm>
 #include <map>
 
@@ -54,9 +55,8 @@ class Lowering {
     Term all = terms_[0];
     for (std::size_t i = 1; i < terms_.size(); ++i) {
       const auto needed = [&](char label) {
-        return has(result_, label) ||
-               std::any_of(terms_.begin() + static_cast<std::ptrdiff_t>(i) + 1, terms_.end(),
-                           [&](const Term& term) { return has(term.labels, label); });
+        return has(result_, label) || std::any_of(terms_.begin() + static_cast<std::ptrdiff_t>(i) + 1, terms_.end(),
+                                                  [&](const Term& term) { return has(term.labels, label); });
       };
       INGOT_ASSIGN_OR_RETURN(all, product(std::move(all), terms_[i], needed));
     }

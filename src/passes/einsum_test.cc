@@ -58,8 +58,10 @@ TEST(Einsum, DiagonalsAndIntegersStay) {
 
 TEST(Einsum, FreeSizesStaySymbols) {
   Builder b;
-  const ValueId x = b.graph->add_input("x", ir::Type::tensor(DType::f32, SymShape{Dim::symbol("B"), Dim(3), Dim::symbol("S"), Dim(4)}));
-  const ValueId y = b.graph->add_input("y", ir::Type::tensor(DType::f32, SymShape{Dim::symbol("B"), Dim::symbol("T"), Dim(3), Dim(4)}));
+  const ValueId x = b.graph->add_input(
+      "x", ir::Type::tensor(DType::f32, SymShape{Dim::symbol("B"), Dim(3), Dim::symbol("S"), Dim(4)}));
+  const ValueId y = b.graph->add_input(
+      "y", ir::Type::tensor(DType::f32, SymShape{Dim::symbol("B"), Dim::symbol("T"), Dim(3), Dim(4)}));
   b.out({b.op("Einsum", {x, y}, Attrs{{"equation", std::string("bhsd,bthd->bhst")}})});
   const Status status = run_passes(*b.graph, {{"test", einsum_rules() + transpose_rules()}}, {});
   ASSERT_TRUE(status.is_ok()) << status.to_string();

@@ -44,16 +44,14 @@ std::vector<std::int64_t> sorted_slices(const Slices& slices, Order order_of) {
   return order;
 }
 
-// The same for slices of one element: values and positions side by side sort many times faster.
+// The same for slices of one element: values and positions side by side sort faster.
 template <typename T>
 std::vector<std::int64_t> sorted_elements(const std::vector<T>& values) {
   std::vector<std::pair<T, std::int64_t>> pairs;
   pairs.reserve(values.size());
   for (const T& value : values) pairs.emplace_back(value, to_signed(pairs.size()));
-  std::sort(pairs.begin(), pairs.end(), [](const auto& a, const auto& b) {
-    const int order = compare(a.first, b.first);
-    return order != 0 ? order < 0 : a.second < b.second;
-  });
+  std::stable_sort(pairs.begin(), pairs.end(),
+                   [](const auto& a, const auto& b) { return compare(a.first, b.first) < 0; });
   std::vector<std::int64_t> order;
   order.reserve(pairs.size());
   for (const auto& pair : pairs) order.push_back(pair.second);
@@ -67,7 +65,8 @@ Groups find_groups(const std::vector<T>& values, const Slices& slices, bool sort
       if (const int order = compare(values[slices.at(a, i)], values[slices.at(b, i)]); order != 0) return order;
     return 0;
   };
-  const std::vector<std::int64_t> order = slices.size() == 1 ? sorted_elements(values) : sorted_slices(slices, order_of);
+  const std::vector<std::int64_t> order =
+      slices.size() == 1 ? sorted_elements(values) : sorted_slices(slices, order_of);
   // Each run of equal slices begins with its first occurrence, as the sort is stable.
   std::vector<std::int64_t> leader(order.size());
   Groups groups;

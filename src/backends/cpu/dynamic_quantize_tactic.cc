@@ -20,8 +20,7 @@ class DynamicQuantizeKernel final : public Kernel {
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     auto state = std::make_unique<DynamicState>();
     state->elements = element_count(args.inputs[0].shape).value_or(0);
-    INGOT_RETURN_IF_ERROR(
-        expect_shape("DynamicQuantizeLinear", "y", args.outputs[0].shape, args.inputs[0].shape));
+    INGOT_RETURN_IF_ERROR(expect_shape("DynamicQuantizeLinear", "y", args.outputs[0].shape, args.inputs[0].shape));
     state->workspace_bytes = static_cast<std::size_t>(kParts) * sizeof(Range);
     return std::unique_ptr<KernelState>(std::move(state));
   }

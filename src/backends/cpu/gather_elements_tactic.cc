@@ -10,9 +10,9 @@ namespace ingot::cpu {
 namespace {
 
 struct GatherElementsState final : KernelState {
-  Shape lines;                // the dimensions of the indices but the last
-  Ints strides;               // of the data along these; 0 along the axis
-  std::int64_t line = 0;      // elements of a line
+  Shape lines;            // the dimensions of the indices but the last
+  Ints strides;           // of the data along these; 0 along the axis
+  std::int64_t line = 0;  // elements of a line
   std::int64_t axis_size = 0, axis_stride = 1;
   std::int64_t step = 0;  // of the data along a line: 1, or 0 where the index alone decides
 };
@@ -76,8 +76,8 @@ class GatherElementsKernel final : public Kernel {
       high = std::max(high, indices[i]);
     }
     if (low < -s.axis_size || high >= s.axis_size)
-      return invalid_argument("GatherElements: index {} is outside a dimension of {}",
-                              low < -s.axis_size ? low : high, s.axis_size);
+      return invalid_argument("GatherElements: index {} is outside a dimension of {}", low < -s.axis_size ? low : high,
+                              s.axis_size);
     const auto* data = static_cast<const T*>(args.inputs[0]);
     auto* out = static_cast<T*>(args.outputs[0]);
     const TaskSplit split(lines, count * 4, args.parallel->threads());

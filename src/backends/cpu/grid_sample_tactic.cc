@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "backends/cpu/axes.h"
+#include "backends/cpu/kernels/sample.h"
 #include "backends/cpu/kernels/task_split.h"
 #include "backends/cpu/operand_checks.h"
 #include "backends/cpu/simple_tactic.h"
@@ -11,9 +12,6 @@
 
 namespace ingot::cpu {
 namespace {
-
-constexpr std::int64_t kPixels = 32;  // whose taps are held at once
-constexpr int kMaxTaps = 64;          // a cubic in three dimensions
 
 enum class Mode : std::uint8_t { nearest, linear, cubic };
 enum class Padding : std::uint8_t { zeros, border, reflection };
@@ -30,9 +28,7 @@ class Sampling {
     const std::string mode = attrs.get_string("mode", "linear");
     const std::string padding = attrs.get_string("padding_mode", "zeros");
     mode_ = mode == "nearest" ? Mode::nearest : mode == "cubic" ? Mode::cubic : Mode::linear;
-    padding_ = padding == "border"       ? Padding::border
-               : padding == "reflection" ? Padding::reflection
-                                         : Padding::zeros;
+    padding_ = padding == "border" ? Padding::border : padding == "reflection" ? Padding::reflection : Padding::zeros;
   }
 
   [[nodiscard]] int taps() const { return mode_ == Mode::nearest ? 1 : mode_ == Mode::linear ? 2 : 4; }
@@ -96,12 +92,6 @@ struct GridState final : KernelState {
   std::int64_t batch = 0, channels = 0, in_plane = 1, out_plane = 1;
 };
 
-// By tap, then by pixel.
-struct TapTable {
-  std::int32_t offset[kMaxTaps][kPixels];
-  float weight[kMaxTaps][kPixels];
-};
-
 class GridSampleKernel final : public Kernel {
  public:
   explicit GridSampleKernel(const Problem& problem) : sampling_(problem.attrs) {}
@@ -133,21 +123,24 @@ class GridSampleKernel final : public Kernel {
 
   Status launch(const LaunchArgs& args) const override {
     const auto& s = static_cast<const GridState&>(*args.state);
-    const std::int64_t blocks = ceil_div(s.out_plane, kPixels);
+    const std::int64_t blocks = ceil_div(s.out_plane, kSamplePixels);
     const TaskSplit split(s.batch * blocks, s.batch * s.out_plane * (s.channels + 8) * 8, args.parallel->threads());
     args.parallel->run(split.tasks(), [&](std::int64_t task, int) {
       TapTable table;
       for (std::int64_t unit = split.begin(task); unit < split.end(task); ++unit) {
         const std::int64_t image = unit / blocks;
-        const std::int64_t pixel = unit % blocks * kPixels;
-        const std::int64_t count = std::min(kPixels, s.out_plane - pixel);
+        const std::int64_t pixel = unit % blocks * kSamplePixels;
+        const std::int64_t count = std::min(kSamplePixels, s.out_plane - pixel);
         const auto rank = static_cast<std::int64_t>(s.fine.size());
         const float* grid = static_cast<const float*>(args.inputs[1]) + (image * s.out_plane + pixel) * rank;
         const int taps = fill(s, grid, count, table);
         const float* x = static_cast<const float*>(args.inputs[0]) + image * s.channels * s.in_plane;
         float* y = static_cast<float*>(args.outputs[0]) + image * s.channels * s.out_plane + pixel;
-        for (std::int64_t c = 0; c < s.channels; ++c)
-          sample(x + c * s.in_plane, table, taps, count, y + c * s.out_plane);
+        for (std::int64_t c = 0; c < s.channels; ++c) {
+          float values[kSamplePixels];
+          sample_plane(x + c * s.in_plane, table, taps, values);
+          std::copy_n(values, count, y + c * s.out_plane);
+        }
       }
     });
     return Status::ok();
@@ -159,9 +152,14 @@ class GridSampleKernel final : public Kernel {
     const std::size_t rank = s.fine.size();
     int taps = 1;
     for (std::size_t axis = 0; axis < rank; ++axis) taps *= sampling_.taps();
+    for (std::int64_t p = count; p < kSamplePixels; ++p)
+      for (int t = 0; t < taps; ++t) {
+        table.offset[t][p] = 0;
+        table.weight[t][p] = 0;
+      }
     for (std::int64_t p = 0; p < count; ++p) {
-      double weight[kMaxTaps] = {1};
-      std::int64_t offset[kMaxTaps] = {0};
+      double weight[kSampleTaps] = {1};
+      std::int64_t offset[kSampleTaps] = {0};
       int known = 1;
       for (std::size_t axis = 0; axis < rank; ++axis) {
         // The grid names the last axis first.
@@ -180,18 +178,6 @@ class GridSampleKernel final : public Kernel {
       }
     }
     return taps;
-  }
-
-  // A tap without weight is not read: it may be outside, and what it would read may be no number.
-  static void sample(const float* plane, const TapTable& table, int taps, std::int64_t count, float* y) {
-    float sums[kPixels] = {};
-    for (int t = 0; t < taps; ++t)
-      for (std::int64_t p = 0; p < count; ++p) {
-        const float w = table.weight[t][p];
-        const float term = w * plane[table.offset[t][p]];
-        sums[p] += w != 0 ? term : 0.0F;
-      }
-    std::copy_n(sums, count, y);
   }
 
   Sampling sampling_;

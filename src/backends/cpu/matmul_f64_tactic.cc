@@ -46,8 +46,7 @@ class MatmulF64Kernel final : public Kernel {
     }
     state->a = matrices(s.a_batch, s.batch);
     state->b = matrices(s.b_batch, s.batch);
-    state->workspace_bytes =
-        static_cast<std::size_t>(args.threads * s.k * gemm_f64_panel()) * sizeof(double);
+    state->workspace_bytes = static_cast<std::size_t>(args.threads * s.k * gemm_f64_panel()) * sizeof(double);
     return std::unique_ptr<KernelState>(std::move(state));
   }
 

@@ -107,8 +107,7 @@ class PoolKernel final : public Kernel {
       if (begin < 0 || last >= s.in[2] || average_) {
         const Span w = span_of(s, 2, out_w);
         to[out_w] = rows == 0 ? combine_start(how) : along(line + w.first, w.count, s.dilation[2]);
-        if (average_)
-          to[out_w] /= static_cast<float>(include_pad_ ? d.padded * h.padded * w.padded : rows * w.count);
+        if (average_) to[out_w] /= static_cast<float>(include_pad_ ? d.padded * h.padded * w.padded : rows * w.count);
       } else {
         to[out_w] = rows == 0 ? combine_start(how) : along(line + begin, s.kernel[2], s.dilation[2]);
       }
@@ -117,8 +116,12 @@ class PoolKernel final : public Kernel {
 
   [[nodiscard]] float along(const float* x, std::int64_t count, std::int64_t step) const {
     float value = combine_start(average_ ? Combine::sum : Combine::max);
-    for (std::int64_t i = 0; i < count; ++i, x += step)
-      value = average_ ? value + *x : value >= *x || value != value ? value : *x;
+    for (std::int64_t i = 0; i < count; ++i, x += step) {
+      // Written so that the choice is no branch, which would be mispredicted; NaN is rare.
+      const float greater = *x > value ? *x : value;
+      value = average_ ? value + *x : greater;
+      if (*x != *x) value = *x;
+    }
     return value;
   }
 

@@ -189,10 +189,11 @@ Result<std::unique_ptr<Kernel>> load(const Problem& problem) {
 }  // namespace
 
 const Tactic& reduce_tactic() {
-  static const SimpleTactic tactic("cpu.reduce",
-                                   {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2",
-                                    "ReduceSumSquare", "ReduceProd", "ReduceLogSum", "GlobalAveragePool", "GlobalMaxPool"},
-                                   supports, load);
+  static const SimpleTactic tactic(
+      "cpu.reduce",
+      {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceProd",
+       "ReduceLogSum", "GlobalAveragePool", "GlobalMaxPool"},
+      supports, load);
   return tactic;
 }
 

@@ -66,7 +66,8 @@ class TopKKernel final : public Kernel {
         for (std::int64_t line = split.begin(task); line < split.end(task); ++line) {
           const std::int64_t from = line / s.inner * s.length * s.inner + line % s.inner;
           const std::int64_t to = line / s.inner * s.k * s.inner + line % s.inner;
-          select(s, [&](std::int64_t i) { return ordered_key(read(args.inputs[0], from + i * s.inner)); }, best);
+          select(
+              s, [&](std::int64_t i) { return ordered_key(read(args.inputs[0], from + i * s.inner)); }, best);
           for (std::int64_t i = 0; i < s.k; ++i) {
             if (indices_) static_cast<std::int64_t*>(args.outputs[1])[to + i * s.inner] = best[i].at;
             if (values_)

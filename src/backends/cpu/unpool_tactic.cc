@@ -128,8 +128,8 @@ class Col2ImKernel final : public Kernel {
         const std::int64_t d = line / s.out[1] * s.stride[0] + kd * s.dilation[0] - s.pad_begin[0];
         const std::int64_t h = line % s.out[1] * s.stride[1] + kh * s.dilation[1] - s.pad_begin[1];
         if (d < 0 || d >= s.in[0] || h < 0 || h >= s.in[1]) continue;
-        float* to = image + (d * s.in[1] + h) * s.in[2] + shift;
-        const float* from = column + line * s.out[2];
+        float* __restrict to = image + (d * s.in[1] + h) * s.in[2] + shift;
+        const float* __restrict from = column + line * s.out[2];
         if (s.stride[2] == 1)
           for (std::int64_t i = first; i < last; ++i) to[i] += from[i];
         else

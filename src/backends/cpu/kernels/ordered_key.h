@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ordered_key: numbers of every type as unsigned integers of 64 bits in the same order. Zeros of both signs are one, NaN
-// is above all numbers.
+// ordered_key: numbers of every type as unsigned integers of 64 bits in the same order. Zeros of both signs are one,
+// NaN is above all numbers.
 #pragma once
 
 #include <bit>

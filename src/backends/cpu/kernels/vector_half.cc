@@ -107,9 +107,7 @@ HalfOps ops() {
   return {&load_block<Half>, &store_block<Half>, &round_block<Half>};
 }
 
-HalfOps find_half(DType type) {
-  return type == DType::f16 ? ops<F16>() : ops<BF16>();
-}
+HalfOps find_half(DType type) { return type == DType::f16 ? ops<F16>() : ops<BF16>(); }
 
 }  // namespace
 
