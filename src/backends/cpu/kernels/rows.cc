@@ -263,46 +263,6 @@ void normalise_several(const float* x, std::int64_t channels, std::int64_t pixel
     map_row(x + c * pixels, pixels, out + c * pixels, Standardise{moments.mean, moments.inverse * scale[c], bias[c]});
 }
 
-Range range_of(const float* x, std::int64_t n) {
-  const D d;
-  const std::int64_t step = lanes();
-  V low[2] = {hn::Zero(d), hn::Zero(d)};
-  V high[2] = {hn::Zero(d), hn::Zero(d)};
-  const auto take = [&](V v, int k) HWY_ATTR {
-    low[k] = hn::Min(low[k], v);
-    high[k] = hn::Max(high[k], v);
-  };
-  std::int64_t i = 0;
-  for (; i + 2 * step <= n; i += 2 * step) {
-    take(hn::LoadU(d, x + i), 0);
-    take(hn::LoadU(d, x + i + step), 1);
-  }
-  for (; i + step <= n; i += step) take(hn::LoadU(d, x + i), 0);
-  if (i < n) take(load_tail(D(), x + i, n - i, 0), 1);
-  return {hn::GetLane(hn::MinOfLanes(d, hn::Min(low[0], low[1]))),
-          hn::GetLane(hn::MaxOfLanes(d, hn::Max(high[0], high[1])))};
-}
-
-void quantise(const float* x, std::int64_t n, float scale, float zero, std::uint8_t* out) {
-  const D d;
-  const hn::Rebind<std::int32_t, D> di;
-  const hn::Rebind<std::uint8_t, D> du;
-  const std::int64_t step = lanes();
-  const V s = hn::Set(d, scale);
-  const V z = hn::Set(d, zero);
-  const auto of = [&](V v) HWY_ATTR {
-    const V shifted = hn::Add(hn::Round(hn::Div(v, s)), z);
-    const V clamped = hn::Min(hn::Max(shifted, hn::Zero(d)), hn::Set(d, 255.0F));
-    return hn::DemoteTo(du, hn::ConvertTo(di, clamped));
-  };
-  std::int64_t i = 0;
-  for (; i + step <= n; i += step) hn::StoreU(of(hn::LoadU(d, x + i)), du, out + i);
-  if (i == n) return;
-  std::uint8_t buffer[HWY_MAX_BYTES / sizeof(float)];
-  hn::StoreU(of(load_tail(D(), x + i, n - i, 0)), du, buffer);
-  std::memcpy(out + i, buffer, static_cast<std::size_t>(n - i));
-}
-
 void scale_shift(const float* x, std::int64_t n, const float* factor, const float* addend, float* out) {
   map_row(x, n, out, Normalise{0, 1, factor, addend});
 }
@@ -332,8 +292,6 @@ HWY_EXPORT(log_softmax);
 HWY_EXPORT(attention);
 HWY_EXPORT(normalise);
 HWY_EXPORT(normalise_several);
-HWY_EXPORT(range_of);
-HWY_EXPORT(quantise);
 HWY_EXPORT(scale_shift);
 HWY_EXPORT(scale_by);
 HWY_EXPORT(combine_one);
@@ -351,10 +309,6 @@ void normalise_row(const float* x, std::int64_t n, const float* scale, const flo
 void normalise_planes(const float* x, std::int64_t channels, std::int64_t pixels, const float* scale, const float* bias,
                       float epsilon, float* out) {
   HWY_DYNAMIC_DISPATCH(normalise_several)(x, channels, pixels, scale, bias, epsilon, out);
-}
-Range range_row(const float* x, std::int64_t n) { return HWY_DYNAMIC_DISPATCH(range_of)(x, n); }
-void quantise_row(const float* x, std::int64_t n, float scale, float zero, std::uint8_t* out) {
-  HWY_DYNAMIC_DISPATCH(quantise)(x, n, scale, zero, out);
 }
 void scale_shift_row(const float* x, std::int64_t n, const float* factor, const float* addend, float* out) {
   HWY_DYNAMIC_DISPATCH(scale_shift)(x, n, factor, addend, out);

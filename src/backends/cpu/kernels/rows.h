@@ -17,14 +17,6 @@ void normalise_row(const float* x, std::int64_t n, const float* scale, const flo
 void normalise_planes(const float* x, std::int64_t channels, std::int64_t pixels, const float* scale, const float* bias,
                       float epsilon, float* out);
 
-// The least and greatest element, at least as far out as 0.
-struct Range {
-  float low = 0, high = 0;
-};
-Range range_row(const float* x, std::int64_t n);
-// out = round(x / scale) + zero, to even, clamped to 0 to 255.
-void quantise_row(const float* x, std::int64_t n, float scale, float zero, std::uint8_t* out);
-
 // out may be x.
 void softmax_row(const float* x, std::int64_t n, float* out);
 void log_softmax_row(const float* x, std::int64_t n, float* out);
