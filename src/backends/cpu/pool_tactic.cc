@@ -39,6 +39,26 @@ Span span_of(const WindowSizes& s, std::size_t d, std::int64_t out) {
   return span;
 }
 
+// Maxima of whole windows along a line. Sizes are constants, so that this becomes vector code.
+template <int kWindow, int kStride>
+void maxima(const float* __restrict x, std::int64_t count, float* __restrict to) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    float value = x[i * kStride];
+    for (int k = 1; k < kWindow; ++k) {
+      const float next = x[i * kStride + k];
+      value = next > value || next != next ? next : value;
+    }
+    to[i] = value;
+  }
+}
+
+using MaximaFn = void (*)(const float*, std::int64_t, float*);
+MaximaFn find_maxima(std::int64_t window, std::int64_t stride) {
+  if (window == 2) return stride == 1 ? &maxima<2, 1> : stride == 2 ? &maxima<2, 2> : nullptr;
+  if (window == 3) return stride == 1 ? &maxima<3, 1> : stride == 2 ? &maxima<3, 2> : nullptr;
+  return nullptr;
+}
+
 class PoolKernel final : public Kernel {
  public:
   PoolKernel(const Problem& problem, EpilogueForm form)
@@ -101,7 +121,15 @@ class PoolKernel final : public Kernel {
       line = table[0];
     else
       combine_rows(how, table, rows, s.in[2], false, combined);
+    const MaximaFn whole =
+        average_ || rows == 0 || s.dilation[2] != 1 ? nullptr : find_maxima(s.kernel[2], s.stride[2]);
+    const std::int64_t first = std::clamp<std::int64_t>(ceil_div(s.pad_begin[2], s.stride[2]), 0, s.out[2]);
+    const std::int64_t room = s.in[2] + s.pad_begin[2] - s.kernel[2];
+    const std::int64_t end = std::min(room < 0 ? 0 : room / s.stride[2] + 1, s.out[2]);
+    if (whole != nullptr && end > first) whole(line + first * s.stride[2] - s.pad_begin[2], end - first, to + first);
     for (std::int64_t out_w = 0; out_w < s.out[2]; ++out_w) {
+      if (whole != nullptr && out_w == first && end > first) out_w = end;
+      if (out_w >= s.out[2]) break;
       const std::int64_t begin = out_w * s.stride[2] - s.pad_begin[2];
       const std::int64_t last = begin + (s.kernel[2] - 1) * s.dilation[2];
       if (begin < 0 || last >= s.in[2] || average_) {
