@@ -193,6 +193,7 @@ constexpr Row kRows[] = {
     {"Unsqueeze", plan_reshape},
     {"Flatten", plan_reshape},
     {"Identity", plan_reshape},
+    {"BitCast", plan_reshape},
     {"Transpose", plan_transpose},
     {"Concat", plan_concat},
     {"Split", plan_split},

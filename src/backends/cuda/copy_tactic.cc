@@ -146,7 +146,7 @@ const Tactic& copy_tactic() {
   static const CudaTactic tactic({"cuda.copy",
                                   1,
                                   {"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Transpose", "Concat",
-                                   "Split", "Slice", "Pad", "Expand", "Tile", "DepthToSpace", "SpaceToDepth"},
+                                   "Split", "Slice", "Pad", "Expand", "Tile", "DepthToSpace", "SpaceToDepth", "BitCast"},
                                   supports,
                                   sources,
                                   plan});

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "backends/cuda/compiler.h"
+#include "backends/cuda/dynamic_run.h"
 
 namespace ingot::cuda {
 namespace {
@@ -11,15 +12,15 @@ namespace {
 // A value or two that live across a kernel cost nothing; more means that a loop goes through memory.
 constexpr int kSpillLimit = 16;
 
-struct BoundLaunch {
-  PlannedLaunch planned;
-  CuFunction function = nullptr;
-};
-
 struct CudaState final : KernelState {
   std::vector<BoundLaunch> launches;
   DeviceMemory data;
+  std::vector<Operand> inputs, outputs;  // of a kernel that plans in every run
 };
+
+bool any_elements(std::span<const Operand> operands) {
+  return std::any_of(operands.begin(), operands.end(), [](const Operand& o) { return elements_of(o) != 0; });
+}
 
 class CudaKernel final : public Kernel {
  public:
@@ -34,76 +35,48 @@ class CudaKernel final : public Kernel {
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     auto state = std::make_unique<CudaState>();
+    if (synchronizes()) {
+      state->inputs.assign(args.inputs.begin(), args.inputs.end());
+      state->outputs.assign(args.outputs.begin(), args.outputs.end());
+      return std::unique_ptr<KernelState>(std::move(state));
+    }
+    // Nothing to write: no kernel sees an empty output.
+    if (!any_elements(args.outputs)) return std::unique_ptr<KernelState>(std::move(state));
     INGOT_ASSIGN_OR_RETURN(LaunchPlan plan, family_.plan({problem_, config_, args.inputs, args.outputs,
                                                           device_.multiprocessors(), args.symbols}));
     state->workspace_bytes = plan.workspace_bytes;
     if (!plan.data.empty()) {
       INGOT_ASSIGN_OR_RETURN(state->data, DeviceMemory::upload(device_, plan.data));
     }
-    for (PlannedLaunch& launch : plan.launches) {
-      if (launch.grid[0] == 0 || launch.grid[1] == 0 || launch.grid[2] == 0) continue;
-      if (launch.module >= modules_.size()) return internal("{}: no module {}", family_.id, launch.module);
-      INGOT_ASSIGN_OR_RETURN(const CuFunction function,
-                             modules_[launch.module]->function(launch.entry.c_str(), launch.shared_bytes));
-      state->launches.push_back({std::move(launch), function});
-    }
+    INGOT_ASSIGN_OR_RETURN(state->launches, bind_launches(std::move(plan.launches), modules_));
     return std::unique_ptr<KernelState>(std::move(state));
   }
 
   Status launch(const LaunchArgs& args) const override {
     auto& state = static_cast<CudaState&>(*args.state);
-    const CuStream stream = DeviceScope::current_stream();
-    for (BoundLaunch& bound : state.launches) {
-      PlannedLaunch& launch = bound.planned;
-      for (const PlannedLaunch::Pointer& pointer : launch.pointers) {
-        const void* base = address(pointer, args, state);
-        const void* value = base == nullptr ? nullptr : static_cast<const std::byte*>(base) + pointer.offset;
-        std::memcpy(launch.parameters.data() + pointer.at, &value, sizeof(value));
-      }
-      void* parameters[] = {launch.parameters.data()};
-      if (const CuResult code = enqueue(launch, bound.function, stream, parameters); code != 0)
-        return cuda_error(device_.api(), code, fmt::format("launching {} of {}", launch.entry, family_.id));
+    if (synchronizes()) {
+      DynamicRun run(device_, {problem_, config_, state.inputs, state.outputs, device_.multiprocessors(), nullptr},
+                     modules_, weights_, args);
+      return run.run(family_);
     }
-    return Status::ok();
+    const LaunchPlaces places{args.inputs, args.outputs, weights_, args.workspace.data(), state.data.data()};
+    return enqueue(device_, state.launches, places);
   }
+
+  [[nodiscard]] bool synchronizes() const override {
+    if (family_.run_of != nullptr && family_.run_of(problem_) != nullptr) return true;
+    if (family_.host_inputs == nullptr) return false;
+    const std::vector<std::size_t> needed = family_.host_inputs(problem_);
+    return std::any_of(needed.begin(), needed.end(),
+                       [&](std::size_t i) { return problem_.has_input(i) && !problem_.inputs[i].constant; });
+  }
+  [[nodiscard]] bool allocates_outputs() const override { return synchronizes(); }
 
   [[nodiscard]] int in_place_input() const override {
     return family_.in_place == nullptr ? -1 : family_.in_place(problem_);
   }
 
  private:
-  CuResult enqueue(const PlannedLaunch& launch, CuFunction function, CuStream stream, void** parameters) const {
-    CuLaunchAttribute attributes[2];
-    CuLaunchConfig config{};
-    std::copy_n(launch.grid.begin(), 3, config.grid);
-    std::copy_n(launch.block.begin(), 3, config.block);
-    config.shared_bytes = launch.shared_bytes;
-    config.stream = stream;
-    config.attributes = attributes;
-    if (launch.dependent && device_.overlaps_kernels()) {
-      CuLaunchAttribute& attribute = attributes[config.attribute_count++];
-      attribute.id = CuLaunchAttribute::kProgrammaticSerialization;
-      attribute.allowed = 1;
-    }
-    if (launch.cluster != std::array<unsigned, 3>{1, 1, 1}) {
-      CuLaunchAttribute& attribute = attributes[config.attribute_count++];
-      attribute.id = CuLaunchAttribute::kCluster;
-      std::copy_n(launch.cluster.begin(), 3, attribute.cluster);
-    }
-    return device_.api().launch_ex(&config, function, parameters, nullptr);
-  }
-
-  const void* address(const PlannedLaunch::Pointer& pointer, const LaunchArgs& args, const CudaState& state) const {
-    switch (pointer.place) {
-      case Place::kInput: return args.inputs[pointer.index];
-      case Place::kOutput: return args.outputs[pointer.index];
-      case Place::kWeights: return weights_[pointer.index].data();
-      case Place::kWorkspace: return args.workspace.data();
-      case Place::kData: return state.data.data();
-    }
-    return nullptr;
-  }
-
   const Device& device_;
   const Family& family_;
   Problem problem_;

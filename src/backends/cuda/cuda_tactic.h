@@ -66,6 +66,8 @@ struct PlanArgs {
   const SymbolValues* symbols = nullptr;
 };
 
+class DynamicRun;
+
 struct Family {
   std::string_view id;
   int version = 1;
@@ -78,6 +80,13 @@ struct Family {
   int (*in_place)(const Problem& problem) = nullptr;
   Result<Packed> (*pack_for)(const Problem& problem, const std::string& config) = nullptr;  // where configs differ
   std::string_view arch = {};  // the only one it is for; empty: all
+  // For launches that are planned anew in every run: the operands whose values plan() reads, where they are no
+  // constants (they are copied to the host first), and the shapes of outputs that only the data decide.
+  std::vector<std::size_t> (*host_inputs)(const Problem& problem) = nullptr;
+  Result<std::vector<Shape>> (*shapes)(const PlanArgs& args) = nullptr;
+  // Takes the place of plan() where launches depend on what earlier ones found; null when they do not.
+  using Run = Status (*)(DynamicRun& run);
+  Run (*run_of)(const Problem& problem) = nullptr;
 };
 
 class CudaTactic final : public Tactic {
@@ -90,6 +99,7 @@ class CudaTactic final : public Tactic {
   Result<Packed> prepare(const Problem& problem, const std::string& config, const DeviceInfo& device) const override;
   Result<std::unique_ptr<Kernel>> load(const Problem& problem, const std::string& config,
                                        std::span<const std::span<const std::byte>> blobs) const override;
+  [[nodiscard]] bool decides_shapes() const override { return family_.shapes != nullptr || family_.run_of != nullptr; }
   [[nodiscard]] const Family& family() const { return family_; }
 
  private:

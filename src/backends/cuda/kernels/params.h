@@ -185,4 +185,29 @@ struct PluginFormatParams {
   int into;  // from row-major
 };
 
+struct MoveParams {
+  const void* in;
+  const int* table;
+  const void* fill;  // null: zero
+  void* out;
+  long long units;
+};
+
+// What the general kernels take (kernels/general.cuh): operands by index, sizes and numbers by names that the host gives.
+constexpr int kMaxGeneralInputs = 10;
+constexpr int kMaxGeneralOutputs = 4;
+constexpr int kMaxGeneralSizes = 64;
+constexpr int kMaxGeneralNumbers = 8;
+struct GeneralParams {
+  const void* in[kMaxGeneralInputs];
+  void* out[kMaxGeneralOutputs];
+  void* work;
+  const void* table;
+  long long units;
+  long long n[kMaxGeneralSizes];
+  double f[kMaxGeneralNumbers];
+  int columns;
+  EpilogueOperand operands[kMaxEpilogueInputs];
+};
+
 }  // namespace ingot_cuda

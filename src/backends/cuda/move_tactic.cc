@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// cuda.move: operators that only move elements of operand 0, where cuda.copy has no boxes for them: a table says which
+// element of the input each one of the output is. The table is what the reference evaluator makes of the numbers 1, 2,
+// 3, ...; 0 means the element that fills.
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+
+#include "backends/cuda/dynamic_run.h"
+#include "backends/cuda/general.h"
+#include "backends/cuda/tactics.h"
+#include "reference/evaluate.h"
+
+namespace ingot::cuda {
+namespace {
+
+using ingot_cuda::CopyParams;
+
+struct Mover {
+  std::string_view kind;
+  unsigned host_inputs;
+  int fill = -1;  // the operand that fills
+};
+constexpr Mover kMovers[] = {
+    {"Slice", host({1, 2, 3, 4})}, {"Pad", host({1, 3}), 2},      {"Expand", host({1})},
+    {"Tile", host({1})},           {"Transpose", 0},              {"CenterCropPad", host({1})},
+    {"Trilu", host({1})},          {"ReverseSequence", host({1})}, {"Compress", host({1})},
+    {"Reshape", host({1})},        {"Squeeze", host({1})},         {"Unsqueeze", host({1})},
+    {"DepthToSpace", 0},           {"SpaceToDepth", 0},
+};
+
+const Mover& mover_of(const Problem& problem) {
+  return *std::find_if(std::begin(kMovers), std::end(kMovers), [&](const Mover& m) { return m.kind == problem.kind; });
+}
+
+std::vector<std::size_t> host_inputs(const Problem& problem) {
+  std::vector<std::size_t> out;
+  for (std::size_t i = 1; i < problem.inputs.size(); ++i)
+    if ((mover_of(problem).host_inputs >> i & 1U) != 0) out.push_back(i);
+  return out;
+}
+
+Support supports(const Problem& problem) {
+  const int bits = bits_of(problem.inputs[0].dtype);
+  if (bits < 8 || bits > 128) return Support::no(Refusal::kDType);
+  return Support::yes();
+}
+
+Result<std::vector<std::string>> sources(const Problem&, const std::string&) {
+  return std::vector<std::string>{assemble("", "move.cu")};
+}
+
+Result<HostTensor> table_of(const PlanArgs& args) {
+  const Mover& mover = mover_of(args.problem);
+  INGOT_ASSIGN_OR_RETURN(HostTensor numbers, HostTensor::create(DType::i32, args.inputs[0].shape));
+  std::iota(numbers.mutable_data<std::int32_t>(), numbers.mutable_data<std::int32_t>() + numbers.elements(), 1);
+  const HostTensor zero = HostTensor::scalar(DType::i32, 0);
+  std::vector<const HostTensor*> operands{&numbers};
+  for (std::size_t i = 1; i < args.inputs.size(); ++i) {
+    if (static_cast<int>(i) == mover.fill)
+      operands.push_back(args.inputs[i].present() ? &zero : nullptr);
+    else
+      operands.push_back(args.inputs[i].present() ? args.inputs[i].value.get() : nullptr);
+  }
+  const DType type = DType::i32;
+  reference::Call call;
+  call.op = args.problem.kind;
+  call.attrs = &args.problem.attrs;
+  call.inputs = operands;
+  call.output_types = {&type, 1};
+  INGOT_ASSIGN_OR_RETURN(std::vector<HostTensor> results, reference::evaluate(call));
+  if (results.empty() || results[0].dtype() != DType::i32) return internal("{} makes no table", args.problem.kind);
+  return std::move(results[0]);
+}
+
+Result<std::vector<Shape>> shapes(const PlanArgs& args) {
+  INGOT_ASSIGN_OR_RETURN(const HostTensor table, table_of(args));
+  return std::vector<Shape>{table.shape()};
+}
+
+Result<LaunchPlan> plan(const PlanArgs& args) {
+  INGOT_ASSIGN_OR_RETURN(const HostTensor table, table_of(args));
+  if (table.shape() != args.outputs[0].shape)
+    return invalid_argument("{}: the result has shape {}, planned was {}", args.problem.kind, to_string(table.shape()),
+                            to_string(args.outputs[0].shape));
+  LaunchPlan out;
+  out.data.assign(table.bytes().begin(), table.bytes().end());
+  ingot_cuda::MoveParams p{};
+  p.units = table.elements();
+  PlannedLaunch launch = PlannedLaunch::of(fmt::format("move_{}", bits_of(args.inputs[0].dtype) / 8), p);
+  launch.cover(p.units, std::int64_t{args.multiprocessors} * 64);
+  launch.point(offsetof(ingot_cuda::MoveParams, in), Place::kInput, 0);
+  launch.point(offsetof(ingot_cuda::MoveParams, table), Place::kData, 0);
+  launch.point(offsetof(ingot_cuda::MoveParams, out), Place::kOutput, 0);
+  const int fill = mover_of(args.problem).fill;
+  if (fill >= 0 && args.problem.has_input(static_cast<std::size_t>(fill)))
+    launch.point(offsetof(ingot_cuda::MoveParams, fill), Place::kInput, static_cast<std::size_t>(fill));
+  out.launches.push_back(std::move(launch));
+  return out;
+}
+
+}  // namespace
+
+const Tactic& move_tactic() {
+  static const CudaTactic tactic([] {
+    Family family{"cuda.move", 1, {}, supports, sources, plan};
+    for (const Mover& mover : kMovers) family.kinds.push_back(mover.kind);
+    family.host_inputs = host_inputs;
+    family.shapes = shapes;
+    return family;
+  }());
+  return tactic;
+}
+
+}  // namespace ingot::cuda
