@@ -41,8 +41,8 @@ Tensor shared_view(nb::object object, ingot_dtype dtype, const std::string& what
     raise(INGOT_INVALID_ARGUMENT, what + ": a " + type_text(object) + " is not a" +
                                       (std::is_same_v<Tensor, Array> ? " writable" : "n") +
                                       " array that can be shared (NumPy or DLPack)");
-  if (array.device_type() != nb::device::cpu::value)
-    raise(INGOT_INVALID_ARGUMENT, what + ": the array is not in CPU memory");
+  if (array.device_type() != nb::device::cpu::value && array.device_type() != nb::device::cuda::value)
+    raise(INGOT_INVALID_ARGUMENT, what + ": the array is neither in CPU memory nor on a CUDA device");
   if (array.dtype() != wanted)
     raise(INGOT_INVALID_ARGUMENT, what + ": needs elements of type " + type.name + ", given were " + given);
   if (!is_contiguous(array))
@@ -53,6 +53,9 @@ Tensor shared_view(nb::object object, ingot_dtype dtype, const std::string& what
 }  // namespace
 
 std::string type_text(const nb::handle& object) { return nb::cast<std::string>(object.type().attr("__name__")); }
+
+bool on_gpu(const Array& array) { return array.device_type() == nb::device::cuda::value; }
+bool on_gpu(const ConstArray& array) { return array.device_type() == nb::device::cuda::value; }
 
 std::vector<std::int64_t> shape_of(const Array& array) { return sizes_of(array); }
 std::vector<std::int64_t> shape_of(const ConstArray& array) { return sizes_of(array); }

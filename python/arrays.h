@@ -14,6 +14,8 @@ using Array = nb::ndarray<>;
 using ConstArray = nb::ndarray<nb::ro>;
 
 std::string type_text(const nb::handle& object);
+bool on_gpu(const Array& array);
+bool on_gpu(const ConstArray& array);
 std::vector<std::int64_t> shape_of(const Array& array);
 std::vector<std::int64_t> shape_of(const ConstArray& array);
 

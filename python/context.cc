@@ -21,8 +21,11 @@ std::string list_text(const T& sizes) {
 
 class Context {
  public:
-  Context(const ingot::Engine& engine, int threads)
-      : engine_(engine), context_(engine.create_context({.threads = threads}).value()) {
+  Context(const ingot::Engine& engine, int threads, std::uintptr_t cuda_stream)
+      : engine_(engine),
+        context_(engine
+                     .create_context({.threads = threads, .cuda_stream = reinterpret_cast<void*>(cuda_stream)})
+                     .value()) {
     for (std::size_t i = 0; i < engine.input_count(); ++i) inputs_.push_back(*engine.input(i));
     for (std::size_t i = 0; i < engine.output_count(); ++i) outputs_.push_back(*engine.output(i));
     by_data_.resize(outputs_.size());
@@ -120,6 +123,7 @@ class Context {
       const ConstArray& array = feeds[i].array;
       const void* data = array.data();
       if (type.packed()) {
+        if (on_gpu(array)) raise(INGOT_UNSUPPORTED, what + ": elements of less than a byte come from host memory");
         feeds[i].packed.resize(type.bytes(array.size()));
         pack(static_cast<const std::byte*>(data), array.size(), type.bits, feeds[i].packed.data());
         data = feeds[i].packed.data();
@@ -146,6 +150,9 @@ class Context {
     const ElementType& type = element_type(outputs_[i].dtype);
     const Array memory = provide(i, context_.output_shape(i).value(), given, result);
     if (memory.size() == 0) return;
+    if (on_gpu(memory))
+      raise(INGOT_UNSUPPORTED, "output '" + std::string(outputs_[i].name) +
+                                   "': a tensor of the GPU cannot take an output whose shape only the data decide");
     const auto* data = static_cast<const std::byte*>(context_.output_data(i).value());
     if (type.packed())
       unpack(data, memory.size(), type.bits, static_cast<std::byte*>(memory.data()));
@@ -181,7 +188,7 @@ class Context {
 
 void bind_context(nb::module_& module) {
   nb::class_<Context>(module, "Context")
-      .def(nb::init<const ingot::Engine&, int>())
+      .def(nb::init<const ingot::Engine&, int, std::uintptr_t>())
       .def("run", &Context::run, nb::arg("inputs"), nb::arg("out").none())
       .def("cancel", &Context::cancel)
       .def("set_profiler", &Context::set_profiler, nb::arg("callback").none())

@@ -47,8 +47,12 @@ nb::list steps(const ingot::Engine& engine) {
 // `model` is a path (str) or the bytes of an ONNX file.
 ingot::Engine build(const nb::object& model, const std::vector<std::string>& shapes, const std::string& timing_cache,
                     int threads, std::optional<double> time_budget, std::uint64_t workspace,
-                    const std::vector<std::string>& disabled_tactics, const nb::object& progress) {
+                    const std::vector<std::string>& disabled_tactics, const nb::object& progress,
+                    const std::string& device, const std::string& precision, bool allow_cpu_fallback) {
   ingot::BuildOptions options;
+  options.device = device;
+  options.precision = precision;
+  options.allow_cpu_fallback = allow_cpu_fallback;
   options.shape_texts = shapes;
   options.timing_cache = timing_cache;
   options.threads = threads;
@@ -105,19 +109,21 @@ NB_MODULE(_core, module) {
   module.def("version", &ingot_version);
   module.def("build", &build, nb::arg("model"), nb::arg("shapes"), nb::arg("timing_cache"), nb::arg("threads"),
              nb::arg("time_budget").none(), nb::arg("workspace"), nb::arg("disabled_tactics"),
-             nb::arg("progress").none());
+             nb::arg("progress").none(), nb::arg("device"), nb::arg("precision"), nb::arg("allow_cpu_fallback"));
   module.def("load_plugin", [](const std::string& path) {
     const nb::gil_scoped_release release;
     ingot::load_plugin(path).check();
   });
-  module.def("load", [](const std::string& path, bool verify_weights, bool allow_embedded_plugins) {
+  module.def("load", [](const std::string& path, bool verify_weights, bool allow_embedded_plugins,
+                       int cuda_device) {
     const nb::gil_scoped_release release;
-    return Engine::load(path, {verify_weights, allow_embedded_plugins}).value();
+    return Engine::load(path, {verify_weights, allow_embedded_plugins, cuda_device}).value();
   });
-  module.def("load_bytes", [](const nb::bytes& plan, bool verify_weights, bool allow_embedded_plugins) {
+  module.def("load_bytes", [](const nb::bytes& plan, bool verify_weights, bool allow_embedded_plugins,
+                       int cuda_device) {
     const std::span bytes(reinterpret_cast<const std::byte*>(plan.c_str()), plan.size());
     const nb::gil_scoped_release release;
-    return Engine::load_bytes(bytes, {verify_weights, allow_embedded_plugins}).value();
+    return Engine::load_bytes(bytes, {verify_weights, allow_embedded_plugins, cuda_device}).value();
   });
 
   nb::class_<Engine>(module, "Engine")

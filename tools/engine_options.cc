@@ -6,7 +6,7 @@
 #include <charconv>
 #include <cstdio>
 
-#include "backends/cuda/cuda_backend.h"
+#include "backends/cuda/tactics.h"
 #include "base/mapped_file.h"
 #include "builder/shape_options.h"
 #include "plan/reader.h"
@@ -59,6 +59,8 @@ void EngineOptions::add_to(CLI::App& command) {
   command.add_flag("--embed-plugins", embed_plugins, "Store the plugin libraries themselves in the plan");
   command.add_flag("--allow-embedded-plugins", allow_embedded_plugins,
                    "Run the plugin libraries that a plan holds: trust it as you would a program");
+  command.add_flag("--allow-cpu-fallback", allow_cpu_fallback,
+                   "On CUDA: run nodes that have no kernel there on the CPU, and list them");
   command.add_flag("--quiet", quiet, "No progress bar");
 }
 
@@ -83,31 +85,10 @@ Result<Model> load_model(const std::string& path) {
   return model;
 }
 
-Result<int> cuda_ordinal(const std::string& device) {
-  if (device == "cpu") return -1;
-  if (device == "cuda") return 0;
-  int ordinal = 0;
-  if (device.starts_with("cuda:")) {
-    const char* const end = device.data() + device.size();
-    const auto [at, failed] = std::from_chars(device.data() + 5, end, ordinal);
-    if (failed == std::errc() && at == end && ordinal >= 0) return ordinal;
-  }
-  return invalid_argument("device '{}': known are cpu, cuda and cuda:N", device);
-}
-
 Result<builder::BuildOptions> build_options(const EngineOptions& options, const Model& model, const std::string& path) {
   builder::BuildOptions out;
-  INGOT_ASSIGN_OR_RETURN(const int ordinal, cuda_ordinal(options.device));
-  if (ordinal >= 0) {
-    INGOT_ASSIGN_OR_RETURN(out.backend, cuda::backend(ordinal));
-    out.cuda_device = ordinal;
-  }
-  if (options.precision == "fp16")
-    out.precision = DType::f16;
-  else if (options.precision == "bf16")
-    out.precision = DType::bf16;
-  else if (options.precision != "fp32")
-    return unsupported("precision '{}': known are fp32, fp16 and bf16", options.precision);
+  INGOT_RETURN_IF_ERROR(builder::set_device(options.device, options.precision, out));
+  out.allow_cpu_fallback = options.allow_cpu_fallback;
   out.threads = options.threads;
   INGOT_ASSIGN_OR_RETURN(out.shapes, builder::parse_shapes(*model.graph, options.shapes));
   out.timing_cache = options.timing_cache;
@@ -136,14 +117,23 @@ Result<builder::BuiltPlan> build_model(const EngineOptions& options, const std::
   INGOT_ASSIGN_OR_RETURN(const Model model, load_model(path));
   for (const std::string& warning : model.info.warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
   INGOT_ASSIGN_OR_RETURN(const builder::BuildOptions build_with, build_options(options, model, path));
-  return builder::build(*model.graph, build_with);
+  Result<builder::BuiltPlan> built = builder::build(*model.graph, build_with);
+  if (!built.is_ok() || !options.allow_cpu_fallback) return built;
+  const auto list = [](const plan::Program& program) {
+    for (const plan::Step& step : program.steps)
+      if (step.tactic == cuda::kFallback)
+        std::fprintf(stderr, "warning: node '%s' runs on the CPU: %s\n", step.name.c_str(), step.problem.c_str());
+  };
+  list(built->plan);
+  for (const plan::Program& program : built->plan.programs) list(program);
+  return built;
 }
 
 Result<std::shared_ptr<const Engine>> load_engine(const EngineOptions& options, const std::string& path) {
   LoadOptions load;
   load.allow_embedded_plugins = options.allow_embedded_plugins;
   INGOT_ASSIGN_OR_RETURN(const bool is_plan, is_plan_file(path));
-  INGOT_ASSIGN_OR_RETURN(const int ordinal, cuda_ordinal(options.device));
+  INGOT_ASSIGN_OR_RETURN(const int ordinal, builder::cuda_ordinal(options.device));
   load.cuda_device = std::max(0, ordinal);
   if (is_plan) return Engine::load_file(path, load);
   // A file named like a plan is meant as one, so that a damaged plan is not reported as a damaged model.

@@ -28,7 +28,7 @@ struct EngineOptions {
   bool trace_passes = false;
   bool quiet = false;
   std::vector<std::string> plugins;
-  bool embed_plugins = false, allow_embedded_plugins = false;
+  bool embed_plugins = false, allow_embedded_plugins = false, allow_cpu_fallback = false;
 
   void add_to(CLI::App& command);
 };
@@ -38,8 +38,6 @@ struct Model {
   onnx::ModelInfo info;
 };
 
-// "cpu", "cuda", "cuda:1": the number, or -1 for the CPU.
-Result<int> cuda_ordinal(const std::string& device);
 // Loads the plugin libraries; to be called before a model or a plan is read.
 Status load_plugins(const EngineOptions& options);
 Result<bool> is_plan_file(const std::string& path);

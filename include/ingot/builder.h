@@ -37,6 +37,9 @@ typedef struct ingot_build_options {
    * nor locks; oneDNN allocates in every call. */
   const char* const* disabled_tactics;
   size_t disabled_tactic_count;
+  const char* device;         /* "cpu", "cuda", "cuda:N"; NULL: the CPU */
+  const char* precision;      /* "fp32"; on CUDA also "fp16" and "bf16"; NULL: fp32 */
+  int64_t allow_cpu_fallback; /* 1: nodes that CUDA has no kernel for run on the CPU; 0: the build fails, naming all */
 } ingot_build_options;
 
 /* options may be NULL. The engine can be run at once; ingot_engine_serialise (ingot.h) gives its plan. */

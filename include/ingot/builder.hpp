@@ -22,6 +22,9 @@ struct BuildOptions {
   std::vector<std::string> disabled_tactics;
   std::string timing_cache;                   // file; empty: none
   std::uint64_t workspace_bytes = 0;          // per step; 0: no limit
+  std::string device;                         // "cpu", "cuda", "cuda:N"; empty: the CPU
+  std::string precision;                      // "fp32"; on CUDA also "fp16", "bf16"; empty: fp32
+  bool allow_cpu_fallback = false;            // nodes that CUDA has no kernel for run on the CPU
   std::optional<double> time_budget_seconds;  // for tuning; 0: take the first guess everywhere
   // Called on the building thread; must not throw.
   std::function<bool(std::size_t done, std::size_t total, std::string_view what)> progress;  // false: stop
@@ -42,6 +45,9 @@ Status with_options(const BuildOptions& options, Build&& build) {
   ingot_build_options raw{};
   raw.size = sizeof(raw);
   raw.threads = options.threads;
+  raw.device = options.device.empty() ? nullptr : options.device.c_str();
+  raw.precision = options.precision.empty() ? nullptr : options.precision.c_str();
+  raw.allow_cpu_fallback = options.allow_cpu_fallback ? 1 : 0;
   raw.shapes = shapes.data();
   raw.shape_count = shapes.size();
   const auto pointers = [](const std::vector<std::string>& texts) {

@@ -90,7 +90,7 @@ typedef struct ingot_engine ingot_engine;
 typedef struct ingot_load_options {
   size_t size;
   int32_t skip_weight_verification; /* 1: do not hash the weights (the file is trusted) */
-  int32_t reserved;                 /* 0 */
+  int32_t cuda_device;              /* of a plan for CUDA: which GPU; 0 the first */
   int64_t allow_embedded_plugins;   /* 1: run plugin libraries that the plan holds: trust it as a program */
 } ingot_load_options;
 
@@ -156,7 +156,10 @@ typedef struct ingot_context_options {
   size_t size;
   int32_t threads;                      /* <= 0: all processors that the process may use; at most 1024 */
   const ingot_thread_pool* thread_pool; /* NULL: the context's own; copied */
-  const ingot_allocator* allocator;     /* NULL: the heap; copied */
+  const ingot_allocator* allocator;     /* NULL: the heap; copied. Not for plans of a GPU */
+  /* For plans of a GPU: the caller's CUstream or cudaStream_t; NULL: a stream of the context's own. With a stream given
+   * and every input and output bound to memory of the GPU, ingot_context_run returns once the work is enqueued. */
+  void* cuda_stream;
 } ingot_context_options;
 
 INGOT_API ingot_status ingot_context_create(ingot_engine* engine, const ingot_context_options* options,
@@ -166,7 +169,8 @@ INGOT_API void ingot_context_destroy(ingot_context* context);
 /* Needed for inputs with symbolic sizes. */
 INGOT_API ingot_status ingot_context_set_input_shape(ingot_context* context, size_t input, const int64_t* dims,
                                                      int32_t rank);
-/* The memory stays the caller's and must live until it is bound anew or the context is destroyed. */
+/* The memory stays the caller's and must live until it is bound anew or the context is destroyed. For a plan of a GPU
+ * it may be host memory or memory of that GPU (the driver tells them apart); the latter is used in place. */
 INGOT_API ingot_status ingot_context_bind_input(ingot_context* context, size_t input, const void* data, size_t bytes);
 /* Optional: an output that is not bound lives in the context until the next run. NULL unbinds. */
 INGOT_API ingot_status ingot_context_bind_output(ingot_context* context, size_t output, void* data, size_t bytes);

@@ -254,6 +254,8 @@ struct ContextOptions {
   int threads = 0;                    // <= 0: all processors that the process may use
   ThreadPool* thread_pool = nullptr;  // nullptr: the context's own
   Allocator* allocator = nullptr;     // nullptr: the heap
+  // For plans of a GPU: the caller's stream. When all bindings are memory of the GPU, run() then only enqueues.
+  void* cuda_stream = nullptr;
 };
 
 struct StepTime {
@@ -391,6 +393,7 @@ inline Status load_plugin(const std::string& path) { return Status::of(ingot_plu
 struct LoadOptions {
   bool verify_weights = true;  // false: do not hash the weights (the file is trusted)
   bool allow_embedded_plugins = false;  // run plugin libraries that the plan holds: it must be trusted as a program is
+  int cuda_device = 0;                  // of a plan for CUDA: which GPU
 };
 
 // A shared, immutable, loaded plan; copies are cheap and mean the same engine.
@@ -401,14 +404,16 @@ class Engine {
 
   // The file is mapped, not read.
   static Result<Engine> load(const std::string& path, const LoadOptions& options = {}) {
-    const ingot_load_options raw{sizeof(raw), options.verify_weights ? 0 : 1, 0, options.allow_embedded_plugins ? 1 : 0};
+    const ingot_load_options raw{sizeof(raw), options.verify_weights ? 0 : 1, options.cuda_device,
+                                 options.allow_embedded_plugins ? 1 : 0};
     ingot_engine* handle = nullptr;
     if (Status status = Status::of(ingot_engine_load(path.c_str(), &raw, &handle)); !status.is_ok()) return status;
     return Engine(handle);
   }
   // The bytes are copied.
   static Result<Engine> load_bytes(std::span<const std::byte> bytes, const LoadOptions& options = {}) {
-    const ingot_load_options raw{sizeof(raw), options.verify_weights ? 0 : 1, 0, options.allow_embedded_plugins ? 1 : 0};
+    const ingot_load_options raw{sizeof(raw), options.verify_weights ? 0 : 1, options.cuda_device,
+                                 options.allow_embedded_plugins ? 1 : 0};
     ingot_engine* handle = nullptr;
     if (Status status = Status::of(ingot_engine_load_bytes(bytes.data(), bytes.size(), &raw, &handle)); !status.is_ok())
       return status;
@@ -445,6 +450,7 @@ class Engine {
     ingot_context_options raw{};
     raw.size = sizeof(raw);
     raw.threads = options.threads;
+    raw.cuda_stream = options.cuda_stream;
     ingot_thread_pool pool{};
     if (options.thread_pool != nullptr) {
       pool = {options.thread_pool, options.thread_pool->threads(),

@@ -36,7 +36,8 @@ def _shape_text(name: str, given: ShapeRange) -> str:
 def build(model: str | os.PathLike[str] | bytes, *, shapes: Mapping[str, ShapeRange] | None = None,
           timing_cache: str | os.PathLike[str] | None = None, threads: int = 0, time_budget: float | None = None,
           workspace: int = 0, disabled_tactics: Sequence[str] = (),
-          progress: Callable[[int, int, str], object] | None = None) -> Engine:
+          progress: Callable[[int, int, str], object] | None = None, device: str = "cpu", precision: str = "fp32",
+          allow_cpu_fallback: bool = False) -> Engine:
     """Tunes an ONNX model for this machine.
 
     model: the path of an ONNX file, or its bytes.
@@ -48,23 +49,30 @@ def build(model: str | os.PathLike[str] | bytes, *, shapes: Mapping[str, ShapeRa
     workspace: bytes of scratch memory that one step may use; 0: no limit.
     disabled_tactics: tactic ids, or prefixes that end in '*', to leave out.
     progress: called as progress(done, total, what); False stops the build (Cancelled).
+    device: "cpu", "cuda" or "cuda:N".
+    precision: of the arithmetic: "fp32"; on CUDA also "fp16" and "bf16".
+    allow_cpu_fallback: nodes that CUDA has no kernel for run on the CPU; otherwise the build fails and names them all.
     """
     if not isinstance(model, bytes):
         model = os.fspath(model)
     texts = [_shape_text(name, given) for name, given in (shapes or {}).items()]
     cache = "" if timing_cache is None else os.fspath(timing_cache)
     seconds = None if time_budget is None else float(time_budget)
-    return Engine(_core.build(model, texts, cache, threads, seconds, workspace, list(disabled_tactics), progress))
+    return Engine(_core.build(model, texts, cache, threads, seconds, workspace, list(disabled_tactics), progress,
+                              device, precision, allow_cpu_fallback))
 
 
-def load(path: str | os.PathLike[str], *, verify_weights: bool = True, allow_embedded_plugins: bool = False) -> Engine:
+def load(path: str | os.PathLike[str], *, verify_weights: bool = True, allow_embedded_plugins: bool = False,
+         cuda_device: int = 0) -> Engine:
     """Maps a plan file. verify_weights=False skips the check of the weights' hashes (the file is trusted).
 
     allow_embedded_plugins=True runs the plugin libraries that the plan holds: it must be trusted as a program is.
+    cuda_device: which GPU a plan for CUDA goes to.
     """
-    return Engine(_core.load(os.fspath(path), verify_weights, allow_embedded_plugins))
+    return Engine(_core.load(os.fspath(path), verify_weights, allow_embedded_plugins, cuda_device))
 
 
-def load_bytes(plan: bytes, *, verify_weights: bool = True, allow_embedded_plugins: bool = False) -> Engine:
+def load_bytes(plan: bytes, *, verify_weights: bool = True, allow_embedded_plugins: bool = False,
+               cuda_device: int = 0) -> Engine:
     """From the bytes of a plan file, which are copied."""
-    return Engine(_core.load_bytes(plan, verify_weights, allow_embedded_plugins))
+    return Engine(_core.load_bytes(plan, verify_weights, allow_embedded_plugins, cuda_device))

@@ -41,8 +41,9 @@ class Context:
     def run(self, inputs: Mapping[str, Any], out: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Runs the network and returns its outputs by ONNX name.
 
-        Inputs are C-contiguous CPU arrays of the right type from any library that speaks DLPack (NumPy, PyTorch, ...);
-        they are read in place. Outputs are new NumPy arrays, or the arrays given in `out`, written in place.
+        Inputs are C-contiguous arrays of the right type from any library that speaks DLPack (NumPy, PyTorch, ...);
+        they are read in place. Outputs are new NumPy arrays, or the arrays given in `out`, written in place. For an
+        engine on a GPU both may be tensors of that GPU.
         Strings are arrays of objects, sequences lists of arrays, maps dicts, an optional that holds nothing is None.
         Other threads run meanwhile.
         """
@@ -90,9 +91,11 @@ class Engine:
     def weight_bytes(self) -> int:
         return self._core.weight_bytes()
 
-    def create_context(self, threads: int = 0) -> Context:
-        """`threads` <= 0: all processors that the process may use."""
-        return Context(_core.Context(self._core, threads))
+    def create_context(self, threads: int = 0, cuda_stream: int = 0) -> Context:
+        """`threads` <= 0: all processors that the process may use. cuda_stream: the address of a stream that an engine
+        on a GPU works on (of PyTorch: torch.cuda.current_stream().cuda_stream); a run whose inputs and outputs all lie
+        on the GPU then returns once its work is enqueued. 0: a stream of its own."""
+        return Context(_core.Context(self._core, threads, cuda_stream))
 
     def __call__(self, inputs: Mapping[str, Any] | None = None, /, **named: Any) -> dict[str, np.ndarray]:
         """Runs once in a context of the engine's own: engine({"image": x}) or engine(image=x). Threads may call it at

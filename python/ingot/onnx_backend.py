@@ -8,6 +8,7 @@ Needs the package onnx. Nothing is timed at build unless `time_budget` asks for 
 """
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,12 +19,26 @@ from onnx.backend.base import Backend, BackendRep, namedtupledict
 
 from .build import build
 from .engine import Engine
-from .errors import InvalidArgument, Unsupported
+from .errors import Error, InvalidArgument, Unsupported
 
 
 def _device_kind(device: str) -> str:
     """'CPU' of 'CPU:0'."""
     return device.partition(":")[0].upper()
+
+
+@functools.lru_cache
+def _has_cuda() -> bool:
+    """Whether engines can be built and run on a GPU here."""
+    node = helper.make_node("Neg", ["x"], ["y"])
+    value = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "xy"]
+    model = helper.make_model(helper.make_graph([node], "probe", value[:1], value[1:]),
+                              opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    try:
+        engine = build(model.SerializeToString(), device="cuda", time_budget=0.0)
+        return bool(engine(x=np.ones(1, np.float32))["y"][0] == -1)
+    except Error:
+        return False
 
 
 class IngotRep(BackendRep):
@@ -65,17 +80,17 @@ class IngotRep(BackendRep):
 class IngotBackend(Backend):
     @classmethod
     def supports_device(cls, device: str) -> bool:
-        return _device_kind(device) == "CPU"
+        return _device_kind(device) == "CPU" or (_device_kind(device) == "CUDA" and _has_cuda())
 
     @classmethod
     def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: Any) -> IngotRep:
         """kwargs: the options of ingot.build()."""
         if not cls.supports_device(device):
-            raise Unsupported(f"there is no device '{device}', only CPU")
+            raise Unsupported(f"there is no device '{device}' here; known are CPU and CUDA")
         initialisers = {tensor.name for tensor in model.graph.initializer}
         initialisers.update(tensor.values.name for tensor in model.graph.sparse_initializer)
         inputs = [value.name for value in model.graph.input if value.name not in initialisers]
-        engine = build(model.SerializeToString(), **{"time_budget": 0.0, **kwargs})
+        engine = build(model.SerializeToString(), **{"time_budget": 0.0, "device": device.lower(), **kwargs})
         return IngotRep(engine, inputs, [value.name for value in model.graph.output])
 
     @classmethod

@@ -2,10 +2,12 @@
 #include "builder/build.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <map>
 
 #include "backends/cpu/cpu_backend.h"
+#include "backends/cuda/cuda_backend.h"
 #include "backends/cuda/device.h"
 #include "base/thread_pool.h"
 #include "builder/emit.h"
@@ -51,6 +53,7 @@ Result<Choices> tune_all(const Lowered& lowered, const BuildOptions& options) {
   tune_options.parallel = &pool;
   tune_options.workspace_limit = options.workspace_limit;
   tune_options.disabled = options.disabled_tactics;
+  tune_options.allow_cpu_fallback = options.allow_cpu_fallback;
   tune_options.deadline =
       std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                                              std::chrono::duration<double>(std::max(0.0, options.time_budget_seconds)));
@@ -67,9 +70,6 @@ Result<Choices> tune_all(const Lowered& lowered, const BuildOptions& options) {
     for (const LoweredStep& step : program.steps) {
       ++done;
       if (step.by_runtime()) {
-        if (cuda)
-          missing +=
-              fmt::format("\n  node '{}' ({}): control flow, strings and sequences", step.name, step.problem.kind);
         choices.emplace_back();
         continue;
       }
@@ -121,6 +121,33 @@ plan::Profile profile_of(const plan::Plan& plan, const std::vector<ShapeRange>& 
 }
 
 }  // namespace
+
+Result<int> cuda_ordinal(std::string_view device) {
+  if (device.empty() || device == "cpu") return -1;
+  if (device == "cuda") return 0;
+  int ordinal = 0;
+  if (device.starts_with("cuda:")) {
+    const char* const end = device.data() + device.size();
+    const auto [at, failed] = std::from_chars(device.data() + 5, end, ordinal);
+    if (failed == std::errc() && at == end && ordinal >= 0) return ordinal;
+  }
+  return invalid_argument("device '{}': known are cpu, cuda and cuda:N", device);
+}
+
+Status set_device(std::string_view device, std::string_view precision, BuildOptions& options) {
+  INGOT_ASSIGN_OR_RETURN(const int ordinal, cuda_ordinal(device));
+  if (ordinal >= 0) {
+    INGOT_ASSIGN_OR_RETURN(options.backend, cuda::backend(ordinal));
+    options.cuda_device = ordinal;
+  }
+  if (precision == "fp16")
+    options.precision = DType::f16;
+  else if (precision == "bf16")
+    options.precision = DType::bf16;
+  else if (!precision.empty() && precision != "fp32")
+    return unsupported("precision '{}': known are fp32, fp16 and bf16", precision);
+  return Status::ok();
+}
 
 Result<std::shared_ptr<ir::Graph>> make_canonical(const ir::Graph& graph, const BuildOptions& options) {
   std::shared_ptr<ir::Graph> canonical = graph.clone();

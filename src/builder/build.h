@@ -33,6 +33,7 @@ struct BuildOptions {
   std::size_t workspace_limit = SIZE_MAX;  // bytes per step
   double time_budget_seconds = 60;         // for tuning; then the first guess is taken
   std::vector<std::string> disabled_tactics;
+  bool allow_cpu_fallback = false;  // nodes that the GPU has no kernel for run on the CPU
   bool keep_graph = true;      // store the canonical graph, for re-tuning
   bool embed_plugins = false;  // store the plugin libraries themselves in the plan
   passes::Options passes;
@@ -40,6 +41,10 @@ struct BuildOptions {
   // Before each tuning and at the end; false stops the build (kCancelled). What was timed so far stays in the cache.
   std::function<bool(std::size_t done, std::size_t total, const std::string& what)> progress;
 };
+
+// Where to build for: "cpu", "cuda", "cuda:N"; "fp32", "fp16", "bf16".
+Result<int> cuda_ordinal(std::string_view device);  // -1: the CPU
+Status set_device(std::string_view device, std::string_view precision, BuildOptions& options);
 
 // A plan together with the bytes that it refers to.
 struct BuiltPlan {

@@ -81,6 +81,9 @@ Result<builder::BuiltPlan> build_model(const Model& model, const ingot_build_opt
   if (options.threads > kMaxThreads) return invalid_argument("{} threads: at most {}", options.threads, kMaxThreads);
   builder::BuildOptions build_options;
   build_options.threads = options.threads;
+  INGOT_RETURN_IF_ERROR(builder::set_device(options.device == nullptr ? "" : options.device,
+                                            options.precision == nullptr ? "" : options.precision, build_options));
+  build_options.allow_cpu_fallback = options.allow_cpu_fallback != 0;
   INGOT_ASSIGN_OR_RETURN(build_options.shapes, shape_ranges(*model.graph, options));
   if (options.timing_cache != nullptr) build_options.timing_cache = options.timing_cache;
   if (options.workspace_bytes != 0) build_options.workspace_limit = options.workspace_bytes;

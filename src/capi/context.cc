@@ -63,6 +63,7 @@ Status use_hooks(const ingot_context_options& given, ingot_context& handle, ingo
   if (given.threads > ingot::capi::kMaxThreads)
     return ingot::invalid_argument("{} threads: at most {}", given.threads, ingot::capi::kMaxThreads);
   out.threads = given.threads;
+  out.cuda_stream = given.cuda_stream;
   if (given.allocator != nullptr) {
     if (given.allocator->allocate == nullptr || given.allocator->deallocate == nullptr)
       return ingot::invalid_argument("an allocator needs both functions");

@@ -65,6 +65,8 @@ Result<LoadOptions> load_options(const ingot_load_options* given) {
   INGOT_RETURN_IF_ERROR(read_options(given, "ingot_load_options", options));
   LoadOptions out;
   out.verify_weights = options.skip_weight_verification == 0;
+  if (options.cuda_device < 0) return invalid_argument("cuda_device {}", options.cuda_device);
+  out.cuda_device = options.cuda_device;
   out.allow_embedded_plugins = options.allow_embedded_plugins != 0;
   return out;
 }

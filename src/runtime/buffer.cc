@@ -20,6 +20,11 @@ class HeapAllocator final : public Allocator {
 
 }  // namespace
 
+bool Allocator::copy(void* to, const void* from, std::size_t bytes) {
+  std::memcpy(to, from, bytes);
+  return true;
+}
+
 Allocator& default_allocator() {
   static HeapAllocator allocator;
   return allocator;
@@ -41,7 +46,7 @@ Status Buffer::reserve(std::size_t bytes, std::size_t keep) {
   if (bytes <= size_) return Status::ok();
   void* memory = allocator_->allocate(bytes, kAlignment);
   if (memory == nullptr) return resource_exhausted("cannot allocate {} bytes", bytes);
-  if (keep > 0) std::memcpy(memory, data_, keep);
+  if (keep > 0 && !allocator_->copy(memory, data_, keep)) return internal("cannot copy {} bytes", keep);
   if (data_ != nullptr) allocator_->deallocate(data_, size_);
   data_ = static_cast<std::byte*>(memory);
   size_ = bytes;

@@ -13,7 +13,7 @@ Result<std::unique_ptr<Context>> Context::create(std::shared_ptr<const Engine> e
   if (options.parallel == nullptr) pool = std::make_unique<ThreadPool>(options.threads);
   std::unique_ptr<DeviceRun> device;
   if (engine->cuda_device() != nullptr) {
-    INGOT_ASSIGN_OR_RETURN(device, DeviceRun::create(*engine));
+    INGOT_ASSIGN_OR_RETURN(device, DeviceRun::create(*engine, options.cuda_stream));
   }
   return std::unique_ptr<Context>(new Context(std::move(engine), options, std::move(pool), std::move(device)));
 }
@@ -48,7 +48,7 @@ Status Context::bind_input(std::size_t input, const void* data, std::size_t byte
 Status Context::bind_value(std::size_t input, const Value& value) {
   profile_checked_ = false;
   if (device_ != nullptr) {
-    if (value.object != nullptr) return unsupported("input {}: a GPU takes dense tensors only", input);
+    if (value.object != nullptr) return executor_.bind_value(input, value);
     INGOT_RETURN_IF_ERROR(set_input_shape(input, value.shape));
     return device_->bind_input(executor_, input, value.data, value.bytes);
   }
@@ -56,7 +56,7 @@ Status Context::bind_value(std::size_t input, const Value& value) {
 }
 
 Status Context::bind_output(std::size_t output, void* data, std::size_t bytes) {
-  if (device_ != nullptr) return device_->bind_output(output, data, bytes);
+  if (device_ != nullptr) return device_->bind_output(executor_, output, data, bytes);
   return executor_.bind_output(output, data, bytes);
 }
 
@@ -90,8 +90,7 @@ Result<double> Context::time_on_device(int runs) {
 
 const void* Context::output_data(std::size_t output) const {
   if (output >= engine_->output_count()) return nullptr;
-  if (device_ != nullptr) return device_->output(output).data;
-  const Value value = executor_.output(output);
+  const Value value = output_value(output);
   if (value.object == nullptr) return value.data;
   const bool one = value.object->present && value.object->items.size() == 1;
   return one && !engine_->output(output).is_sequence() ? value.object->items[0]->bytes().data() : nullptr;

@@ -24,6 +24,7 @@ struct ContextOptions {
   int threads = 0;                 // <= 0: all processors that the process may use; ignored with `parallel`
   Parallel* parallel = nullptr;    // the caller's thread pool; must outlive the context
   Allocator* allocator = nullptr;  // null: the heap
+  void* cuda_stream = nullptr;     // for a plan of a GPU: the caller's stream; null: the context's own
 };
 
 class Context {

@@ -75,14 +75,12 @@ class Iteration {
     return Status::ok();
   }
   // `first`: the body's output that scan output 0 stacks.
-  Result<TensorPtr> stacked(std::size_t i, std::size_t first) {
+  Result<Stacked> stacked(std::size_t i, std::size_t first) {
     INGOT_ASSIGN_OR_RETURN(const HostTensor empty, empty_element(body_, outer_, first + i));
-    return stacks_[i].tensor(empty);
+    return stacks_[i].value(empty);
   }
-  Status set_scan_output(std::size_t i, const TensorPtr& tensor) {
-    const Object strings{true, {tensor}};
-    return outer_.set_value(planned_.outputs[operands_.states + i],
-                            tensor->dtype() == DType::string ? Value::of(strings) : Value::of(*tensor));
+  Status set_scan_output(std::size_t i, const Value& value) {
+    return outer_.set_value(planned_.outputs[operands_.states + i], value);
   }
 
  private:
@@ -122,7 +120,8 @@ Status run_loop(const Problem& problem, Executor& outer, std::size_t step) {
   Iteration iteration(outer, step, operands);
   const plan::Program& body = *iteration.body().loaded().program;
   for (std::int64_t i = 0; i < trips && go_on; ++i) {
-    Values fixed = {{DType::i64, {}, &i, sizeof(i), nullptr}, {DType::boolean, {}, &go_on, sizeof(go_on), nullptr}};
+    Values fixed = {{DType::i64, {}, &i, sizeof(i), nullptr, false, nullptr},
+                    {DType::boolean, {}, &go_on, sizeof(go_on), nullptr, false, nullptr}};
     // A body may declare these as vectors of one element.
     for (std::size_t k = 0; k < fixed.size(); ++k)
       fixed[k].shape = Shape(body.tensors[static_cast<std::size_t>(body.inputs[k])].shape.size(), 1);
@@ -132,8 +131,8 @@ Status run_loop(const Problem& problem, Executor& outer, std::size_t step) {
   }
   INGOT_RETURN_IF_ERROR(iteration.finish_states());
   for (std::size_t i = 0; i < operands.scan_outputs; ++i) {
-    INGOT_ASSIGN_OR_RETURN(const TensorPtr stacked, iteration.stacked(i, 1 + operands.states));
-    INGOT_RETURN_IF_ERROR(iteration.set_scan_output(i, stacked));
+    INGOT_ASSIGN_OR_RETURN(const Stacked stacked, iteration.stacked(i, 1 + operands.states));
+    INGOT_RETURN_IF_ERROR(iteration.set_scan_output(i, stacked.view()));
   }
   return Status::ok();
 }
@@ -166,9 +165,16 @@ Status run_scan(const Problem& problem, Executor& outer, std::size_t step) {
   }
   INGOT_RETURN_IF_ERROR(iteration.finish_states());
   for (std::size_t i = 0; i < operands.scan_outputs; ++i) {
-    INGOT_ASSIGN_OR_RETURN(const TensorPtr stacked, iteration.stacked(i, operands.states));
-    INGOT_ASSIGN_OR_RETURN(const TensorPtr turned, scan_output(problem.attrs, stacked, i));
-    INGOT_RETURN_IF_ERROR(iteration.set_scan_output(i, turned));
+    INGOT_ASSIGN_OR_RETURN(const Stacked stacked, iteration.stacked(i, operands.states));
+    if (!is_turned(problem.attrs, i)) {
+      INGOT_RETURN_IF_ERROR(iteration.set_scan_output(i, stacked.view()));
+      continue;
+    }
+    INGOT_ASSIGN_OR_RETURN(const TensorPtr whole, tensor_view(stacked.view()));
+    INGOT_ASSIGN_OR_RETURN(const TensorPtr turned, scan_output(problem.attrs, whole, i));
+    const Object strings{true, {turned}};
+    INGOT_RETURN_IF_ERROR(
+        iteration.set_scan_output(i, turned->dtype() == DType::string ? Value::of(strings) : Value::of(*turned)));
   }
   return Status::ok();
 }

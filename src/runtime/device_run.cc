@@ -17,6 +17,9 @@ class DeviceAllocator final : public Allocator {
       return nullptr;
     return reinterpret_cast<void*>(pointer);
   }
+  bool copy(void* to, const void* from, std::size_t bytes) override {
+    return cuda::copy_on_device(device_, to, from, bytes).is_ok();
+  }
   void deallocate(void* memory, std::size_t) override {
     if (device_.make_current().is_ok()) device_.api().memory_free(reinterpret_cast<cuda::CuPointer>(memory));
   }
@@ -27,11 +30,15 @@ class DeviceAllocator final : public Allocator {
 
 }  // namespace
 
-Result<std::unique_ptr<DeviceRun>> DeviceRun::create(const Engine& engine) {
+Result<std::unique_ptr<DeviceRun>> DeviceRun::create(const Engine& engine, void* stream) {
   std::unique_ptr<DeviceRun> run(new DeviceRun(engine));
   run->allocator_ = std::make_unique<DeviceAllocator>(*engine.cuda_device());
-  INGOT_ASSIGN_OR_RETURN(run->stream_, cuda::Stream::create(*engine.cuda_device()));
-  run->captures_ = !engine.synchronizes();
+  run->borrowed_ = stream != nullptr;
+  if (run->borrowed_) {
+    run->stream_ = cuda::Stream::borrow(*engine.cuda_device(), static_cast<cuda::CuStream>(stream));
+  } else {
+    INGOT_ASSIGN_OR_RETURN(run->stream_, cuda::Stream::create(*engine.cuda_device()));
+  }
   run->inputs_.resize(engine.input_count());
   run->outputs_.resize(engine.output_count());
   return run;
@@ -45,7 +52,14 @@ void DeviceRun::forget_graph() {
 Status DeviceRun::bind_input(Executor& executor, std::size_t index, const void* data, std::size_t bytes) {
   if (index >= inputs_.size()) return invalid_argument("input {} of {}", index, inputs_.size());
   Input& input = inputs_[index];
-  input.host = data;
+  const void* const before = input.in_place;
+  input.in_place = engine_.cuda_device()->owns(data) ? data : nullptr;
+  if (input.in_place != before) forget_graph();
+  input.host = input.in_place != nullptr ? nullptr : data;
+  if (input.in_place != nullptr) {
+    input.bytes = bytes;
+    return executor.bind_input(index, data, bytes);
+  }
   input.bytes = bytes;
   if (bytes > input.device.size() || input.device.data() == nullptr) {
     forget_graph();
@@ -55,8 +69,14 @@ Status DeviceRun::bind_input(Executor& executor, std::size_t index, const void* 
   return executor.bind_input(index, data == nullptr ? nullptr : input.device.data(), bytes);
 }
 
-Status DeviceRun::bind_output(std::size_t index, void* data, std::size_t bytes) {
+Status DeviceRun::bind_output(Executor& executor, std::size_t index, void* data, std::size_t bytes) {
   if (index >= outputs_.size()) return invalid_argument("output {} of {}", index, outputs_.size());
+  const bool in_place = engine_.cuda_device()->owns(data);
+  if (in_place || outputs_[index].in_place) {
+    if (!in_place || data != outputs_[index].bound) forget_graph();
+    INGOT_RETURN_IF_ERROR(executor.bind_output(index, in_place ? data : nullptr, in_place ? bytes : 0));
+  }
+  outputs_[index].in_place = in_place;
   outputs_[index].bound = data;
   outputs_[index].bound_bytes = bytes;
   return Status::ok();
@@ -65,6 +85,8 @@ Status DeviceRun::bind_output(std::size_t index, void* data, std::size_t bytes) 
 Status DeviceRun::copy_in(const Executor& executor) {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     const Value value = executor.value_of(engine_.plan().inputs[i]);
+    if (inputs_[i].in_place != nullptr) continue;
+    if (value.object != nullptr) continue;
     if (inputs_[i].host == nullptr || inputs_[i].bytes < value.bytes) continue;  // the executor reports it
     INGOT_RETURN_IF_ERROR(stream_->copy_to_device(inputs_[i].device.data(), inputs_[i].host, value.bytes));
   }
@@ -72,9 +94,12 @@ Status DeviceRun::copy_in(const Executor& executor) {
 }
 
 Status DeviceRun::copy_out(const Executor& executor) {
+  bool copied = false;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     Output& output = outputs_[i];
     output.value = executor.output(i);
+    if (output.value.object != nullptr || output.in_place) continue;
+    copied = true;
     void* to = output.bound;
     if (to == nullptr) {
       if (output.own.dtype() != output.value.dtype || output.own.shape() != output.value.shape) {
@@ -87,8 +112,9 @@ Status DeviceRun::copy_out(const Executor& executor) {
     }
     INGOT_RETURN_IF_ERROR(stream_->copy_to_host(to, output.value.data, output.value.bytes));
     output.value.data = to;
+    output.value.on_device = false;
   }
-  return stream_->synchronize();
+  return copied || !borrowed_ ? stream_->synchronize() : Status::ok();
 }
 
 Status DeviceRun::capture(Executor& executor) {
@@ -101,8 +127,8 @@ Status DeviceRun::run(Executor& executor, bool allow_graph) {
   const cuda::DeviceScope scope(*engine_.cuda_device(), stream_->handle());
   INGOT_RETURN_IF_ERROR(engine_.cuda_device()->make_current());
   INGOT_RETURN_IF_ERROR(copy_in(executor));
-  allow_graph = allow_graph && captures_;
   // Captured at the second run: the first one allocates what is missing.
+  allow_graph = allow_graph && !executor.needs_host();
   if (allow_graph && ran_ && graph_ == nullptr) INGOT_RETURN_IF_ERROR(capture(executor));
   if (allow_graph && graph_ != nullptr)
     INGOT_RETURN_IF_ERROR(graph_->launch(stream_->handle()));
@@ -117,12 +143,13 @@ Result<double> DeviceRun::time(Executor& executor, int runs) {
   const cuda::DeviceScope scope(*engine_.cuda_device(), stream_->handle());
   if (!ran_) return failed_precondition("run the context before timing it");
   INGOT_RETURN_IF_ERROR(engine_.cuda_device()->make_current());
-  if (captures_ && graph_ == nullptr) INGOT_RETURN_IF_ERROR(capture(executor));
+  const bool captured = !executor.needs_host();
+  if (captured && graph_ == nullptr) INGOT_RETURN_IF_ERROR(capture(executor));
   INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<cuda::Stopwatch> watch, cuda::Stopwatch::create(*engine_.cuda_device()));
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < runs; ++i) {
     INGOT_RETURN_IF_ERROR(watch->start(*stream_));
-    INGOT_RETURN_IF_ERROR(captures_ ? graph_->launch(stream_->handle()) : executor.run());
+    INGOT_RETURN_IF_ERROR(captured ? graph_->launch(stream_->handle()) : executor.run());
     INGOT_RETURN_IF_ERROR(watch->stop(*stream_));
     INGOT_ASSIGN_OR_RETURN(const double microseconds, watch->microseconds());
     best = std::min(best, microseconds);

@@ -13,17 +13,18 @@ namespace ingot {
 
 class DeviceRun {
  public:
-  static Result<std::unique_ptr<DeviceRun>> create(const Engine& engine);
+  // On the caller's stream, or on one of its own.
+  static Result<std::unique_ptr<DeviceRun>> create(const Engine& engine, void* stream);
 
   [[nodiscard]] const cuda::Stream& stream() const { return *stream_; }
   // Of memory on the device; called on any thread.
   [[nodiscard]] Allocator& allocator() { return *allocator_; }
-  // Host memory, read at every run; written at every run.
+  // Host memory, read or written at every run; or memory of the GPU, used in place.
   Status bind_input(Executor& executor, std::size_t input, const void* data, std::size_t bytes);
-  Status bind_output(std::size_t output, void* data, std::size_t bytes);
+  Status bind_output(Executor& executor, std::size_t output, void* data, std::size_t bytes);
   // Shapes changed: the next runs launch the steps one by one, then capture them anew.
   void forget_graph();
-  // Copies in, runs, copies out and waits.
+  // Copies in, runs, copies out and waits; on a caller's stream it waits only for copies to the host.
   Status run(Executor& executor, bool allow_graph);
   Result<double> time(Executor& executor, int runs);
   // After a run, in host memory.
@@ -32,11 +33,13 @@ class DeviceRun {
  private:
   struct Input {
     const void* host = nullptr;
+    const void* in_place = nullptr;
     std::size_t bytes = 0;
     cuda::DeviceMemory device;
   };
   struct Output {
     void* bound = nullptr;
+    bool in_place = false;
     std::size_t bound_bytes = 0;
     HostTensor own;
     Value value;
@@ -52,8 +55,8 @@ class DeviceRun {
   std::unique_ptr<cuda::CapturedGraph> graph_;
   std::vector<Input> inputs_;
   std::vector<Output> outputs_;
-  bool captures_ = true;  // no step waits for the device
-  bool ran_ = false;      // since shapes or addresses changed: all memory is there
+  bool borrowed_ = false;  // the stream is the caller's
+  bool ran_ = false;  // since shapes or addresses changed: all memory is there
 };
 
 }  // namespace ingot

@@ -92,15 +92,6 @@ Result<std::shared_ptr<const Engine>> Engine::load(std::shared_ptr<const void> o
   return std::shared_ptr<const Engine>(std::move(engine));
 }
 
-bool Engine::synchronizes() const {
-  const auto waits = [](const LoadedProgram& program) {
-    return std::ranges::any_of(program.kernels, [](const std::unique_ptr<Kernel>& kernel) {
-      return kernel != nullptr && kernel->synchronizes();
-    });
-  };
-  return waits(main_) || std::ranges::any_of(bodies_, waits);
-}
-
 Status Engine::check_device(const DeviceInfo& device) const {
   if (plan_.device_kind != device.kind)
     return incompatible("the plan was built for device '{}', this runtime has '{}'", plan_.device_kind, device.kind);

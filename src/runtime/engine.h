@@ -63,8 +63,6 @@ class Engine {
   [[nodiscard]] std::size_t weight_bytes() const;
   // The GPU that the plan runs on; null for the CPU.
   [[nodiscard]] cuda::Device* cuda_device() const { return cuda_device_; }
-  // Some step waits for the device: no run is captured as a graph.
-  [[nodiscard]] bool synchronizes() const;
 
  private:
   static Result<std::shared_ptr<const Engine>> load(std::shared_ptr<const void> owner, std::span<const std::byte> bytes,

@@ -36,6 +36,7 @@ Executor::Executor(const Engine& engine, const LoadedProgram& loaded, Allocator&
       given_shapes_(program().inputs.size()),
       inputs_(program().inputs.size()),
       outputs_(program().outputs.size()),
+      uploads_(program().inputs.size()),
       binding_of_(program().tensors.size(), -1),
       tensors_(program().tensors.size()),
       steps_(program().steps.size()),
@@ -183,7 +184,7 @@ Status Executor::copy_outputs() {
     if (outputs_[i].bytes < bytes)
       return invalid_argument("output '{}' needs {} bytes, bound were {}", output_tensor(i).name, bytes,
                               outputs_[i].bytes);
-    if (bytes > 0) std::memcpy(outputs_[i].data, address_of(id), bytes);
+    if (bytes > 0) INGOT_RETURN_IF_ERROR(copy_in(outputs_[i].data, value_of(id)));
   }
   return Status::ok();
 }
@@ -237,6 +238,14 @@ Status Executor::run() {
   for (std::size_t step = 0; step < steps_.size(); ++step)
     if (Status status = run_step(step); !status.is_ok()) return annotate(std::move(status), step);
   return copy_outputs();
+}
+
+bool Executor::needs_host() const {
+  for (std::size_t step = 0; step < steps_.size(); ++step)
+    if (steps_[step].deferred || program().steps[step].data_dependent || loaded_.runtime_steps[step] != nullptr ||
+        loaded_.kernels[step]->synchronizes())
+      return true;
+  return false;
 }
 
 std::size_t Executor::memory_bytes() const {

@@ -51,6 +51,8 @@ class Executor {
   // For a plan of a GPU: where its kernels go. The executor's allocator then gives device memory, its bindings are
   // device memory, and outputs stay unbound.
   void set_stream(const cuda::Stream* stream) { stream_ = stream; }
+  // Whether a run needs the host between its steps, so that it cannot be captured.
+  [[nodiscard]] bool needs_host() const;
   [[nodiscard]] std::size_t memory_bytes() const;
   [[nodiscard]] Result<HostTensor> snapshot(std::int32_t tensor) const;
 
@@ -121,6 +123,8 @@ class Executor {
   Status run_step(std::size_t step);
   // Bound outputs that are constants, inputs or views of other tensors: no step writes into the bound memory.
   Status copy_outputs();
+  // A value into memory of this executor, wherever either lies.
+  Status copy_in(void* to, const Value& value) const;
   Status annotate(Status status, std::size_t step) const;
 
   const Engine& engine_;
@@ -134,6 +138,7 @@ class Executor {
   const Executor* root_ = this;                     // the outermost program's
   std::vector<std::optional<Shape>> given_shapes_;  // by input
   std::vector<Binding> inputs_, outputs_;
+  std::vector<std::optional<Buffer>> uploads_;  // by input: host values on their way to a GPU
   std::vector<std::int32_t> binding_of_;  // by tensor id: index into inputs_ or outputs_, or -1
   std::vector<TensorState> tensors_;
   std::vector<StepState> steps_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Values as they pass between programs and to the steps that the runtime does itself.
+#include <algorithm>
 #include <cstring>
 
 #include "runtime/executor.h"
@@ -20,6 +21,7 @@ Executor& Executor::body(std::size_t step, std::size_t which) {
     executor = std::make_unique<Executor>(engine_, engine_.body(program().steps[step].programs[which]), *allocator_,
                                           *parallel_);
     executor->root_ = root_;
+    executor->set_stream(stream_);
   }
   return *executor;
 }
@@ -34,22 +36,47 @@ Status Executor::bind_value(std::size_t index, const Value& value) {
     return Status::ok();
   }
   Value dense = value;
+  TensorPtr held;
   if (value.object != nullptr) {
-    INGOT_ASSIGN_OR_RETURN(const TensorPtr tensor, tensor_view(value));
-    dense = Value::of(*tensor);
+    INGOT_ASSIGN_OR_RETURN(held, tensor_view(value));
+    dense = Value::of(*held);
   }
   if (dense.dtype != planned.dtype)
     return invalid_argument("input '{}' is {}, given was {}", planned.name, to_string(planned.dtype),
                             to_string(dense.dtype));
   INGOT_RETURN_IF_ERROR(set_input_shape(index, dense.shape));
-  return bind_input(index, dense.data, dense.bytes);
+  if (stream_ == nullptr || dense.on_device) return bind_input(index, dense.data, dense.bytes);
+  std::optional<Buffer>& upload = uploads_[index];
+  if (!upload) upload.emplace(*allocator_);
+  INGOT_RETURN_IF_ERROR(upload->reserve(std::max<std::size_t>(dense.bytes, 1)));
+  INGOT_RETURN_IF_ERROR(copy_in(upload->data(), dense));
+  return bind_input(index, upload->data(), dense.bytes);
 }
 
 Value Executor::value_of(std::int32_t id) const {
   if (id < 0) return {};
   const TensorState& state = state_of(id);
   if (tensor(id).is_object()) return Value::of(state.object);
-  return {tensor(id).dtype, state.shape, address_of(id), static_cast<std::size_t>(state.bytes), nullptr};
+  const std::int32_t root = root_of(id);
+  const bool constant = stream_ != nullptr && tensor(root).storage == Storage::constant;
+  return {tensor(id).dtype,
+          state.shape,
+          address_of(id),
+          static_cast<std::size_t>(state.bytes),
+          nullptr,
+          stream_ != nullptr,
+          constant ? loaded_.constants[static_cast<std::size_t>(root)]->bytes().data() : nullptr};
+}
+
+Status Executor::copy_in(void* to, const Value& value) const {
+  if (value.bytes == 0) return Status::ok();
+  if (stream_ == nullptr) {
+    std::memcpy(to, value.data, value.bytes);
+    return Status::ok();
+  }
+  const cuda::Device& device = *engine_.cuda_device();
+  return value.on_device ? cuda::copy_on_device(device, to, value.data, value.bytes)
+                         : cuda::copy_to_device(device, to, value.data, value.bytes);
 }
 
 std::optional<Shape> Executor::object_shape(std::int32_t id) const {
@@ -73,7 +100,8 @@ Status Executor::take_output(std::size_t index, Carried& to) {
     pointers_dirty_ = true;
   } else {
     INGOT_RETURN_IF_ERROR(to.buffer.reserve(std::max<std::size_t>(to.value.bytes, 1)));
-    if (to.value.bytes != 0) std::memcpy(to.buffer.data(), to.value.data, to.value.bytes);
+    INGOT_RETURN_IF_ERROR(copy_in(to.buffer.data(), to.value));
+    to.value.host = nullptr;
   }
   to.value.data = to.buffer.data();
   return Status::ok();
@@ -98,22 +126,26 @@ Status Executor::set_value(std::int32_t id, const Value& value) {
     INGOT_ASSIGN_OR_RETURN(state.object, object_copy(value));
     return Status::ok();
   }
-  INGOT_ASSIGN_OR_RETURN(const TensorPtr tensor, tensor_view(value));
-  if (tensor->dtype() != planned.dtype)
-    return invalid_argument("'{}' is {}, computed was {}", planned.name, to_string(planned.dtype),
-                            to_string(tensor->dtype()));
-  if (!state.resolved) {
-    if (tensor->shape().size() != planned.shape.size())
-      return invalid_argument("'{}' has shape {}, computed was {}", planned.name, to_string(planned.shape),
-                              to_string(tensor->shape()));
-    INGOT_RETURN_IF_ERROR(decide_shape(id, tensor->shape()));
+  Value dense = value;
+  TensorPtr held;
+  if (!dense.on_device) {
+    INGOT_ASSIGN_OR_RETURN(held, tensor_view(value));
+    dense = Value::of(*held);
   }
-  if (tensor->shape() != state.shape)
+  if (dense.dtype != planned.dtype)
+    return invalid_argument("'{}' is {}, computed was {}", planned.name, to_string(planned.dtype),
+                            to_string(dense.dtype));
+  if (!state.resolved) {
+    if (dense.shape.size() != planned.shape.size())
+      return invalid_argument("'{}' has shape {}, computed was {}", planned.name, to_string(planned.shape),
+                              to_string(dense.shape));
+    INGOT_RETURN_IF_ERROR(decide_shape(id, dense.shape));
+  }
+  if (dense.shape != state.shape)
     return invalid_argument("'{}' has shape {}, computed was {}", planned.name, to_string(state.shape),
-                            to_string(tensor->shape()));
-  if (state.bytes != 0)
-    std::memcpy(const_cast<void*>(address_of(id)), tensor->bytes().data(), static_cast<std::size_t>(state.bytes));
-  return Status::ok();
+                            to_string(dense.shape));
+  dense.bytes = static_cast<std::size_t>(state.bytes);
+  return copy_in(const_cast<void*>(address_of(id)), dense);
 }
 
 Result<HostTensor> Executor::snapshot(std::int32_t id) const {
@@ -121,10 +153,9 @@ Result<HostTensor> Executor::snapshot(std::int32_t id) const {
   const bool computed = value.object != nullptr || (state_of(id).resolved && value.data != nullptr);
   if (!computed) return failed_precondition("'{}' has not been computed", tensor(id).name);
   if (stream_ != nullptr && value.object == nullptr) {
-    INGOT_ASSIGN_OR_RETURN(HostTensor host, HostTensor::create(value.dtype, value.shape));
-    INGOT_RETURN_IF_ERROR(stream_->copy_to_host(host.mutable_bytes().data(), value.data, value.bytes));
-    INGOT_RETURN_IF_ERROR(stream_->synchronize());
-    return host;
+    const cuda::DeviceScope scope(*engine_.cuda_device(), stream_->handle());
+    INGOT_ASSIGN_OR_RETURN(const TensorPtr host, tensor_view(value));
+    return *host;
   }
   Result<TensorPtr> copy = tensor_copy(value);
   if (!copy.is_ok()) return std::move(copy).status().annotate(tensor(id).name);

@@ -16,6 +16,8 @@ class Allocator {
   virtual ~Allocator() = default;
   virtual void* allocate(std::size_t bytes, std::size_t alignment) = 0;  // nullptr when out of memory
   virtual void deallocate(void* memory, std::size_t bytes) = 0;
+  // Between two pieces of its memory.
+  virtual bool copy(void* to, const void* from, std::size_t bytes);
 };
 
 // The process heap.

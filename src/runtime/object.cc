@@ -3,7 +3,21 @@
 
 #include <cstring>
 
+#include "backends/cuda/device.h"
+
 namespace ingot {
+namespace {
+
+// Waits for the device.
+Result<TensorPtr> fetch(const Value& value) {
+  INGOT_ASSIGN_OR_RETURN(HostTensor copy, HostTensor::create(value.dtype, value.shape));
+  INGOT_ASSIGN_OR_RETURN(const cuda::Device* device, cuda::Device::current());
+  INGOT_RETURN_IF_ERROR(
+      cuda::copy_to_host(*device, copy.mutable_bytes().data(), value.data, copy.mutable_bytes().size()));
+  return share(std::move(copy));
+}
+
+}  // namespace
 
 Result<TensorPtr> tensor_view(const Value& value) {
   if (!value.present()) return invalid_argument("an operand is missing");
@@ -13,16 +27,18 @@ Result<TensorPtr> tensor_view(const Value& value) {
       return invalid_argument("a sequence of {} elements stands where a tensor is needed", value.object->items.size());
     return value.object->items[0];
   }
-  INGOT_ASSIGN_OR_RETURN(
-      HostTensor view,
-      HostTensor::view(value.dtype, value.shape, {static_cast<const std::byte*>(value.data), value.bytes}, nullptr));
+  if (value.on_device && value.host == nullptr) return fetch(value);
+  const auto* data = static_cast<const std::byte*>(value.on_device ? value.host : value.data);
+  INGOT_ASSIGN_OR_RETURN(HostTensor view, HostTensor::view(value.dtype, value.shape, {data, value.bytes}, nullptr));
   return share(std::move(view));
 }
 
 Result<TensorPtr> tensor_copy(const Value& value) {
   if (!value.present() || value.object != nullptr) return tensor_view(value);
+  if (value.on_device && value.host == nullptr) return fetch(value);
   INGOT_ASSIGN_OR_RETURN(HostTensor copy, HostTensor::create(value.dtype, value.shape));
-  if (value.bytes != 0) std::memcpy(copy.mutable_bytes().data(), value.data, copy.bytes().size());
+  if (value.bytes != 0)
+    std::memcpy(copy.mutable_bytes().data(), value.on_device ? value.host : value.data, copy.bytes().size());
   return share(std::move(copy));
 }
 

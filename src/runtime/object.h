@@ -23,15 +23,17 @@ struct Value {
   const void* data = nullptr;
   std::size_t bytes = 0;
   const Object* object = nullptr;  // set: nothing above counts
+  bool on_device = false;          // `data` is memory of the GPU that the thread's scope names
+  const void* host = nullptr;      // the same bytes in host memory, where they are known to be
 
   [[nodiscard]] bool present() const { return object != nullptr || dtype != DType::undefined; }
   static Value of(const HostTensor& tensor) {
-    return {tensor.dtype(), tensor.shape(), tensor.bytes().data(), tensor.bytes().size(), nullptr};
+    return {tensor.dtype(), tensor.shape(), tensor.bytes().data(), tensor.bytes().size(), nullptr, false, nullptr};
   }
-  static Value of(const Object& object) { return {DType::undefined, {}, nullptr, 0, &object}; }
+  static Value of(const Object& object) { return {DType::undefined, {}, nullptr, 0, &object, false, nullptr}; }
 };
 
-// The one tensor that the value is; of dense memory a view. Fails for absent values and for what holds no tensor or
+// The one tensor that the value is; of dense memory a view, of a GPU's memory a copy. Fails for absent values and for what holds no tensor or
 // many.
 Result<TensorPtr> tensor_view(const Value& value);
 // The same with memory of its own.

@@ -65,40 +65,61 @@ Result<LoopOperands> divide_operands(std::string_view op, const Attrs& attrs, st
 }
 
 Status Stack::append(const Value& value) {
-  INGOT_ASSIGN_OR_RETURN(const TensorPtr tensor, tensor_view(value));
-  if (count_ == 0) {
-    dtype_ = tensor->dtype();
-    element_ = tensor->shape();
+  TensorPtr held;
+  Value dense = value;
+  if (value.object != nullptr) {
+    INGOT_ASSIGN_OR_RETURN(held, tensor_view(value));
+    dense = Value::of(*held);
   }
-  if (tensor->shape() != element_ || tensor->dtype() != dtype_)
-    return invalid_argument("iteration {} yields {}, the first one {}", count_, to_string(tensor->shape()),
+  if (count_ == 0) {
+    dtype_ = dense.dtype;
+    element_ = dense.shape;
+    on_device_ = dense.on_device;
+  }
+  if (dense.shape != element_ || dense.dtype != dtype_)
+    return invalid_argument("iteration {} yields {}, the first one {}", count_, to_string(dense.shape),
                             to_string(element_));
   ++count_;
   if (dtype_ == DType::string) {
-    strings_.insert(strings_.end(), tensor->strings().begin(), tensor->strings().end());
+    strings_.insert(strings_.end(), held->strings().begin(), held->strings().end());
     return Status::ok();
   }
-  const std::optional<std::int64_t> bytes = bytes_of(dtype_, elements_ + tensor->elements());
-  if (!bytes) return resource_exhausted("{} iterations of {} elements", count_, tensor->elements());
+  const std::int64_t count = element_count(dense.shape).value_or(0);
+  const std::optional<std::int64_t> bytes = bytes_of(dtype_, elements_ + count);
+  if (!bytes) return resource_exhausted("{} iterations of {} elements", count_, count);
   const auto used = static_cast<std::size_t>(*bytes_of(dtype_, elements_));
   if (static_cast<std::size_t>(*bytes) > memory_.size())
     INGOT_RETURN_IF_ERROR(memory_.reserve(std::max(static_cast<std::size_t>(*bytes), 2 * memory_.size()), used));
-  copy_elements(dtype_, memory_.data(), elements_, tensor->bytes().data(), 0, tensor->elements());
-  elements_ += tensor->elements();
+  if (!on_device_) {
+    copy_elements(dtype_, memory_.data(), elements_, static_cast<const std::byte*>(dense.data), 0, count);
+  } else if (bits_of(dtype_) < 8) {
+    return unsupported("elements of type {} stacked on a GPU", to_string(dtype_));
+  } else if (dense.bytes != 0 && !allocator_.copy(memory_.data() + used, dense.data, dense.bytes)) {
+    return internal("cannot copy {} bytes on the device", dense.bytes);
+  }
+  elements_ += count;
   return Status::ok();
 }
 
-Result<TensorPtr> Stack::tensor(const HostTensor& empty) const {
+Result<Stacked> Stack::value(const HostTensor& empty) const {
+  Stacked out;
   Shape shape = count_ == 0 ? empty.shape() : element_;
   shape.insert(shape.begin(), count_);
   const DType dtype = count_ == 0 ? empty.dtype() : dtype_;
   if (dtype == DType::string) {
-    INGOT_ASSIGN_OR_RETURN(HostTensor out, HostTensor::create(dtype, std::move(shape)));
-    out.strings() = strings_;
-    return share(std::move(out));
+    INGOT_ASSIGN_OR_RETURN(HostTensor strings, HostTensor::create(dtype, std::move(shape)));
+    strings.strings() = strings_;
+    out.strings = {true, {share(std::move(strings))}};
+    return out;
   }
-  INGOT_ASSIGN_OR_RETURN(HostTensor out, HostTensor::view(dtype, std::move(shape), memory_.bytes(), nullptr));
-  return share(std::move(out));
+  const std::int64_t count = element_count(shape).value_or(0);
+  out.value = {dtype,   std::move(shape), memory_.data(), static_cast<std::size_t>(bytes_of(dtype, count).value_or(0)),
+               nullptr, on_device_,       nullptr};
+  return out;
+}
+
+bool is_turned(const Attrs& attrs, std::size_t i) {
+  return entry(attrs, "scan_output_directions", i) == 1 || entry(attrs, "scan_output_axes", i) != 0;
 }
 
 Result<TensorPtr> scan_input(const Attrs& attrs, const Value& value, std::size_t i) {

@@ -18,17 +18,26 @@ struct LoopOperands {
 };
 Result<LoopOperands> divide_operands(std::string_view op, const Attrs& attrs, std::size_t inputs, std::size_t outputs);
 
-// What the iterations yield, one after the other.
+// The values of all iterations as one; where they are strings it owns them.
+struct Stacked {
+  Value value;
+  Object strings;
+  [[nodiscard]] Value view() const { return strings.items.empty() ? value : Value::of(strings); }
+};
+
+// What the iterations yield, one after the other, in memory of the same kind.
 class Stack {
  public:
-  explicit Stack(Allocator& allocator) : memory_(allocator) {}
+  explicit Stack(Allocator& allocator) : allocator_(allocator), memory_(allocator) {}
 
   Status append(const Value& value);
   // A view; `empty` is what an element would have been where there was none.
-  [[nodiscard]] Result<TensorPtr> tensor(const HostTensor& empty) const;
+  [[nodiscard]] Result<Stacked> value(const HostTensor& empty) const;
 
  private:
+  Allocator& allocator_;
   Buffer memory_;
+  bool on_device_ = false;
   std::int64_t elements_ = 0;
   std::vector<std::string> strings_;
   DType dtype_ = DType::undefined;
@@ -42,6 +51,8 @@ Result<TensorPtr> scan_input(const Attrs& attrs, const Value& value, std::size_t
 std::int64_t scan_index(const Attrs& attrs, std::size_t i, std::int64_t t, std::int64_t trips);
 // The slice of one iteration; may share the memory.
 Result<HostTensor> scan_slice(const HostTensor& tensor, std::int64_t index);
+// Whether scan output `i` is asked for along another axis or backwards.
+bool is_turned(const Attrs& attrs, std::size_t i);
 // Scan output `i`: from iterations in front, in their order, to the axis and direction that are asked for.
 Result<TensorPtr> scan_output(const Attrs& attrs, TensorPtr tensor, std::size_t i);
 

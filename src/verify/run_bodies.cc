@@ -56,7 +56,8 @@ class Iteration {
     Objects out = states_;
     for (std::size_t i = 0; i < stacks_.size(); ++i) {
       INGOT_ASSIGN_OR_RETURN(const HostTensor empty, empty_element(body_, first_output_ + states_.size() + i));
-      INGOT_ASSIGN_OR_RETURN(const TensorPtr stacked, stacks_[i].tensor(empty));
+      INGOT_ASSIGN_OR_RETURN(const Stacked values, stacks_[i].value(empty));
+      INGOT_ASSIGN_OR_RETURN(const TensorPtr stacked, tensor_view(values.view()));
       INGOT_ASSIGN_OR_RETURN(const TensorPtr turned, scan_output(attrs, stacked, i));
       Object strings{true, {turned}};
       if (turned->dtype() != DType::string) {

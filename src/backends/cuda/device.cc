@@ -67,6 +67,15 @@ Result<Device*> Device::get(int ordinal) {
 
 Result<Device*> Device::current() { return t_current != nullptr ? Result<Device*>(t_current) : get(0); }
 
+bool Device::owns(const void* address) const {
+  constexpr int kMemoryType = 2;  // CUpointer_attribute
+  constexpr unsigned kDeviceMemory = 2;
+  unsigned type = 0;
+  return address != nullptr && make_current().is_ok() &&
+         api_->pointer_attribute(&type, kMemoryType, reinterpret_cast<CuPointer>(address)) == 0 &&
+         type == kDeviceMemory;
+}
+
 Status Device::make_current() const {
   INGOT_CUDA_RETURN_IF_ERROR(*api_, context_set(context_), "making the context current");
   return Status::ok();
@@ -117,10 +126,13 @@ Result<std::unique_ptr<Stream>> Stream::create(const Device& device) {
   INGOT_RETURN_IF_ERROR(device.make_current());
   CuStream handle = nullptr;
   INGOT_CUDA_RETURN_IF_ERROR(device.api(), stream_create(&handle, kNonBlocking), "making a stream");
-  return std::unique_ptr<Stream>(new Stream(device, handle));
+  return std::unique_ptr<Stream>(new Stream(device, handle, true));
+}
+std::unique_ptr<Stream> Stream::borrow(const Device& device, CuStream handle) {
+  return std::unique_ptr<Stream>(new Stream(device, handle, false));
 }
 Stream::~Stream() {
-  if (device_.make_current().is_ok()) device_.api().stream_destroy(handle_);
+  if (owned_ && device_.make_current().is_ok()) device_.api().stream_destroy(handle_);
 }
 Status Stream::synchronize() const {
   INGOT_RETURN_IF_ERROR(device_.make_current());
@@ -154,6 +166,30 @@ Status Stream::set_bytes(void* to, unsigned char value, std::size_t bytes) const
   INGOT_RETURN_IF_ERROR(device_.make_current());
   INGOT_CUDA_RETURN_IF_ERROR(device_.api(), set_bytes(reinterpret_cast<CuPointer>(to), value, bytes, handle_),
                              "filling device memory");
+  return Status::ok();
+}
+
+Status copy_to_host(const Device& device, void* to, const void* from, std::size_t bytes) {
+  if (bytes == 0) return Status::ok();
+  INGOT_RETURN_IF_ERROR(device.make_current());
+  INGOT_CUDA_RETURN_IF_ERROR(device.api(), copy_to_host(to, reinterpret_cast<CuPointer>(from), bytes, t_stream),
+                             "copying from the device");
+  INGOT_CUDA_RETURN_IF_ERROR(device.api(), stream_synchronize(t_stream), "waiting for the stream");
+  return Status::ok();
+}
+Status copy_to_device(const Device& device, void* to, const void* from, std::size_t bytes) {
+  if (bytes == 0) return Status::ok();
+  INGOT_RETURN_IF_ERROR(device.make_current());
+  INGOT_CUDA_RETURN_IF_ERROR(device.api(), copy_to_device(reinterpret_cast<CuPointer>(to), from, bytes, t_stream),
+                             "copying to the device");
+  return Status::ok();
+}
+Status copy_on_device(const Device& device, void* to, const void* from, std::size_t bytes) {
+  if (bytes == 0) return Status::ok();
+  INGOT_RETURN_IF_ERROR(device.make_current());
+  INGOT_CUDA_RETURN_IF_ERROR(
+      device.api(), copy_on_device(reinterpret_cast<CuPointer>(to), reinterpret_cast<CuPointer>(from), bytes, t_stream),
+      "copying on the device");
   return Status::ok();
 }
 

@@ -22,6 +22,8 @@ class Device {
   [[nodiscard]] const DeviceInfo& info() const { return info_; }
   [[nodiscard]] const Driver& api() const { return *api_; }
   [[nodiscard]] int multiprocessors() const { return multiprocessors_; }
+  // Whether the address lies in memory of a GPU.
+  [[nodiscard]] bool owns(const void* address) const;
   // "sm_90a": what to compile for.
   [[nodiscard]] const std::string& arch() const { return arch_; }
   // A kernel may begin before the one ahead of it ends (compute capability 9.0).
@@ -78,6 +80,8 @@ class DeviceMemory {
 class Stream {
  public:
   static Result<std::unique_ptr<Stream>> create(const Device& device);
+  // A stream of the caller's, which it destroys itself.
+  static std::unique_ptr<Stream> borrow(const Device& device, CuStream handle);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -89,10 +93,16 @@ class Stream {
   Status set_bytes(void* to, unsigned char value, std::size_t bytes) const;
 
  private:
-  Stream(const Device& device, CuStream handle) : device_(device), handle_(handle) {}
+  Stream(const Device& device, CuStream handle, bool owned) : device_(device), handle_(handle), owned_(owned) {}
   const Device& device_;
   CuStream handle_;
+  bool owned_;
 };
+
+// On the thread's current stream. To the host and from it: pageable memory, free to change once the call returns.
+Status copy_to_host(const Device& device, void* to, const void* from, std::size_t bytes);
+Status copy_to_device(const Device& device, void* to, const void* from, std::size_t bytes);
+Status copy_on_device(const Device& device, void* to, const void* from, std::size_t bytes);
 
 // A pair of events around work on a stream.
 class Stopwatch {

@@ -69,6 +69,7 @@ struct CuLaunchConfig {
   X(copy_to_host, "cuMemcpyDtoHAsync_v2", (void*, CuPointer, std::size_t, CuStream))                              \
   X(copy_on_device, "cuMemcpyDtoDAsync_v2", (CuPointer, CuPointer, std::size_t, CuStream))                        \
   X(copy_anywhere, "cuMemcpyAsync", (CuPointer, CuPointer, std::size_t, CuStream))                                \
+  X(pointer_attribute, "cuPointerGetAttribute", (void*, int, CuPointer))                                          \
   X(set_bytes, "cuMemsetD8Async", (CuPointer, unsigned char, std::size_t, CuStream))                              \
   X(stream_create, "cuStreamCreate", (CuStream*, unsigned))                                                       \
   X(stream_destroy, "cuStreamDestroy_v2", (CuStream))                                                             \

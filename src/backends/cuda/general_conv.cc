@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kSizes =
     "CHANNELS_LAST IN_SIZE*3 OUT_SIZE*3 KERNEL*3 STRIDE*3 DILATION*3 PAD*3 IN_C OUT_C GROUP_IN GROUP_OUT GROUP_W W_OUT "
-    "W_TAP W_IN W_ZEROS W_SCALES";
+    "W_TAP W_IN W_ZEROS W_SCALES OFFSET_GROUPS OFFSETS_LAST";
 
 bool transposed(const Problem& problem) { return problem.kind == "ConvTranspose"; }
 std::size_t weight_input(const Problem& problem) { return problem.kind == "QLinearConv" ? 3 : 1; }
@@ -19,12 +19,13 @@ Support conv_support(const Problem& problem) {
   const Shape& x = problem.inputs[0].shape;
   const Shape& w = problem.inputs[weight_input(problem)].shape;
   if (x.size() < 3 || x.size() > 5 || w.size() != x.size()) return Support::no(Refusal::kShape, "rank");
-  if (problem.kind == "ConvTranspose" || problem.kind == "Conv")
+  const bool floating = problem.kind != "ConvInteger" && problem.kind != "QLinearConv";
+  if (problem.kind == "DeformConv" && x.size() != 4) return Support::no(Refusal::kShape, "rank");
+  if (floating)
     for (std::size_t i = 0; i < problem.own_inputs(); ++i)
       if (problem.inputs[i].present() && problem.inputs[i].dtype != problem.inputs[0].dtype)
         return Support::no(Refusal::kDType);
-  if ((problem.kind == "ConvTranspose" || problem.kind == "Conv") && !is_float(problem.inputs[0].dtype))
-    return Support::no(Refusal::kDType);
+  if (floating && !is_float(problem.inputs[0].dtype)) return Support::no(Refusal::kDType);
   return Support::yes();
 }
 
@@ -35,6 +36,7 @@ std::string conv_definitions(const Problem& problem) {
   text += fmt::format("using XT = T0;\nusing WT = T{};\nusing ACC = {};\n", w, integer || quantised ? "long long" : "A0");
   text += define("WEIGHTS", fmt::format("p.in[{}]", w)) + define("BIAS", "p.in[2]");
   if (transposed(problem)) text += define("TRANSPOSED", 1);
+  if (problem.kind == "DeformConv") text += define("DEFORMED", 1);
   if (integer || quantised) text += define("INTEGER", 1);
   if (integer) text += define("X_ZERO", "p.in[2]") + define("W_ZERO", "p.in[3]");
   if (quantised) {
@@ -114,12 +116,19 @@ Status plan_conv(GeneralPlan& plan) {
   const auto elements = [&](std::size_t i) { return plan.has(i) ? elements_of(plan.in(i)) : 1; };
   plan.set("W_ZEROS", elements(plan.problem().kind == "QLinearConv" ? 5 : 3));
   plan.set("W_SCALES", elements(4));
-  return plan.add("conv", elements_of(plan.out(0)));
+  if (plan.problem().kind != "DeformConv") return plan.add("conv", elements_of(plan.out(0)));
+  const std::int64_t offset_groups = attrs.get_int("offset_group", 1);
+  if (offset_groups < 1 || channels % offset_groups != 0)
+    return invalid_argument("DeformConv: {} channels in {} offset groups", channels, offset_groups);
+  plan.set("OFFSET_GROUPS", offset_groups);
+  plan.set("OFFSETS_LAST", attrs.get_int("offset_channels_last", 0));
+  return plan.add("deform", elements_of(plan.out(0)));
 }
 
 constexpr GeneralOp kOps[] = {
     {"Conv", "general_conv.cu", kSizes, "", plan_conv, true, conv_support, conv_definitions},
     {"ConvTranspose", "general_conv.cu", kSizes, "", plan_conv, true, conv_support, conv_definitions},
+    {"DeformConv", "general_conv.cu", kSizes, "", plan_conv, true, conv_support, conv_definitions},
     {"ConvInteger", "general_conv.cu", kSizes, "", plan_conv, false, conv_support, conv_definitions},
     {"QLinearConv", "general_conv.cu", kSizes, "", plan_conv, false, conv_support, conv_definitions},
 };

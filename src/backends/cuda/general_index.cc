@@ -19,7 +19,7 @@ std::string one_hot_definitions(const Problem&) { return define("ONE_HOT", 1); }
 std::string scatter_definitions(const Problem& problem) {
   const std::string name = problem.attrs.get_string("reduction", "none");
   const std::int64_t number = name == "add" ? 1 : name == "mul" ? 2 : name == "min" ? 3 : name == "max" ? 4 : 0;
-  return define("SCATTER", 1) + define("REDUCTION", number);
+  return define("SCATTER", problem.kind == "ScatterElements" ? 1 : 2) + define("REDUCTION", number);
 }
 
 // DIM: of the indices; STRIDE: of the data.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tensors made from a few numbers.
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -43,6 +44,16 @@ Status plan_constant(GeneralPlan& plan) {
 Status plan_size(GeneralPlan& plan) {
   plan.set("BITS_LOW", elements_of(plan.in(0)));
   return plan.add("filled", 1);
+}
+
+std::string listed_definitions(const Problem&) { return define("LISTED", 1); }
+Status plan_shape(GeneralPlan& plan) {
+  const auto rank = static_cast<std::int64_t>(plan.shape(0).size());
+  const auto clamped = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + rank : at, 0, rank); };
+  const std::int64_t start = clamped(plan.attrs().get_int("start", 0));
+  const std::int64_t end = std::max(start, clamped(plan.attrs().get_int("end", rank)));
+  plan.append(Ints(plan.shape(0).begin() + start, plan.shape(0).begin() + end));
+  return plan.add("listed", end - start);
 }
 
 // ---- EyeLike ----
@@ -117,6 +128,7 @@ constexpr GeneralOp kOps[] = {
      host({0, 1, 2}), shapes_by_reference},
     {"ConstantOfShape", kFile, "BITS_LOW", "", plan_constant, false, nullptr, filled_definitions, host({0}),
      shapes_by_reference},
+    {"Shape", kFile, "UNUSED", "", plan_shape, false, nullptr, listed_definitions},
     {"Size", kFile, "BITS_LOW", "", plan_size, false, nullptr, filled_definitions},
     {"EyeLike", kFile, "COLUMNS DIAGONAL", "", plan_eye, false, nullptr, eye_definitions},
     {"HannWindow", kFile, "UNUSED", "PERIOD A_0 A_1 A_2", plan_window, false, nullptr, window_definitions, host({0}),

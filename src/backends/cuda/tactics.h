@@ -12,4 +12,7 @@ namespace ingot::cuda {
 
 std::span<const Tactic* const> tactic_table();
 
+// The tactic that runs on the host.
+constexpr std::string_view kFallback = "cuda.cpu_fallback";
+
 }  // namespace ingot::cuda

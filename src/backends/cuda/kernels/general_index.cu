@@ -88,6 +88,7 @@ INGOT_INLINE void write_at(U0* to, U0 value) {
 INGOT_KERNEL(copy_data) {
   FOR_UNITS(unit) TO(0)[unit] = IN(0)[unit];
 }
+#if SCATTER == 1
 INGOT_KERNEL(scatter_elements) {
   FOR_UNITS(unit) {
     i64 rest = unit, to = 0;
@@ -100,6 +101,7 @@ INGOT_KERNEL(scatter_elements) {
     if (index >= 0 && index < AXIS_SIZE) write_at(TO(0) + to + index * STRIDE(AXIS), IN(2)[unit]);
   }
 }
+#else
 INGOT_KERNEL(scatter_nd) {
   FOR_UNITS(unit) {
     const i64 row = unit / ELEMENTS;
@@ -113,6 +115,7 @@ INGOT_KERNEL(scatter_nd) {
     if (inside) write_at(TO(0) + to, IN(2)[unit]);
   }
 }
+#endif
 #elif defined(TENSOR_SCATTER)
 // The cache [batch][outer][length][inner] with the update written from write_indices[batch] on.
 INGOT_KERNEL(copy_data) {

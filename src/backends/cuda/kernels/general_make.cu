@@ -17,6 +17,10 @@ INGOT_KERNEL(filled) {
     static_cast<U0*>(p.out[0])[unit] = *reinterpret_cast<const U0*>(&p.n[0]);
   }
 }
+#elif defined(LISTED)
+INGOT_KERNEL(listed) {
+  FOR_UNITS(unit) TO(0)[unit] = static_cast<const i64*>(p.table)[unit];
+}
 #elif defined(EYE)
 INGOT_KERNEL(eye) {
   FOR_UNITS(unit) put(TO(0), unit, static_cast<i64>(unit % COLUMNS == unit / COLUMNS + DIAGONAL ? 1 : 0));
