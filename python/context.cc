@@ -23,9 +23,8 @@ class Context {
  public:
   Context(const ingot::Engine& engine, int threads, std::uintptr_t cuda_stream)
       : engine_(engine),
-        context_(engine
-                     .create_context({.threads = threads, .cuda_stream = reinterpret_cast<void*>(cuda_stream)})
-                     .value()) {
+        context_(
+            engine.create_context({.threads = threads, .cuda_stream = reinterpret_cast<void*>(cuda_stream)}).value()) {
     for (std::size_t i = 0; i < engine.input_count(); ++i) inputs_.push_back(*engine.input(i));
     for (std::size_t i = 0; i < engine.output_count(); ++i) outputs_.push_back(*engine.output(i));
     by_data_.resize(outputs_.size());

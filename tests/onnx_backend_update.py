@@ -6,6 +6,7 @@ usage: onnx_backend_update.py [--dry-run] [PATTERN...]
 
 Lines with 'skip' are kept as they are and their tests are not run; so are the lines of tests that no PATTERN matches.
 A reason that begins with 'never:' is a person's and stays as long as the test fails.
+Tests of CUDA ('*_cuda') are there where a GPU is: onnx_backend_update.py --dry-run '*_cuda' prints how many of them pass.
 Each test runs in a process of its own, so that a crash is one result and not the end.
 """
 import argparse
@@ -105,7 +106,8 @@ def main() -> int:
         print(f"{count:5d}  {reason}")
     for seconds, name in sorted(times, reverse=True)[:arguments.slowest]:
         print(f"{seconds:8.2f} s  {name}")
-    print(f"{counts['pass']} passed, {counts['fail']} failed, {counts['skip']} skipped "
+    share = 100 * counts["pass"] / max(1, counts["pass"] + counts["fail"])
+    print(f"{counts['pass']} passed, {counts['fail']} failed ({share:.1f} % passed), {counts['skip']} skipped "
           f"in {sum(seconds for seconds, _ in times):.0f} s")
     if not arguments.dry_run:
         lines = [f"{kind} {pattern} {reason}" for kind, pattern, reason in kept]

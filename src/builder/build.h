@@ -34,8 +34,8 @@ struct BuildOptions {
   double time_budget_seconds = 60;         // for tuning; then the first guess is taken
   std::vector<std::string> disabled_tactics;
   bool allow_cpu_fallback = false;  // nodes that the GPU has no kernel for run on the CPU
-  bool keep_graph = true;      // store the canonical graph, for re-tuning
-  bool embed_plugins = false;  // store the plugin libraries themselves in the plan
+  bool keep_graph = true;           // store the canonical graph, for re-tuning
+  bool embed_plugins = false;       // store the plugin libraries themselves in the plan
   passes::Options passes;
   std::vector<std::pair<std::string, std::string>> provenance;
   // Before each tuning and at the end; false stops the build (kCancelled). What was timed so far stays in the cache.

@@ -56,7 +56,7 @@ class DeviceRun {
   std::vector<Input> inputs_;
   std::vector<Output> outputs_;
   bool borrowed_ = false;  // the stream is the caller's
-  bool ran_ = false;  // since shapes or addresses changed: all memory is there
+  bool ran_ = false;       // since shapes or addresses changed: all memory is there
 };
 
 }  // namespace ingot

@@ -139,7 +139,7 @@ class Executor {
   std::vector<std::optional<Shape>> given_shapes_;  // by input
   std::vector<Binding> inputs_, outputs_;
   std::vector<std::optional<Buffer>> uploads_;  // by input: host values on their way to a GPU
-  std::vector<std::int32_t> binding_of_;  // by tensor id: index into inputs_ or outputs_, or -1
+  std::vector<std::int32_t> binding_of_;        // by tensor id: index into inputs_ or outputs_, or -1
   std::vector<TensorState> tensors_;
   std::vector<StepState> steps_;
   std::vector<std::size_t> decided_by_data_;  // tensor ids whose shape every run finds anew

@@ -33,8 +33,8 @@ struct Value {
   static Value of(const Object& object) { return {DType::undefined, {}, nullptr, 0, &object, false, nullptr}; }
 };
 
-// The one tensor that the value is; of dense memory a view, of a GPU's memory a copy. Fails for absent values and for what holds no tensor or
-// many.
+// The one tensor that the value is; of dense memory a view, of a GPU's memory a copy. Fails for absent values and for
+// what holds no tensor or many.
 Result<TensorPtr> tensor_view(const Value& value);
 // The same with memory of its own.
 Result<TensorPtr> tensor_copy(const Value& value);

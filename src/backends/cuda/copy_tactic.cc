@@ -143,13 +143,14 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
 }  // namespace
 
 const Tactic& copy_tactic() {
-  static const CudaTactic tactic({"cuda.copy",
-                                  1,
-                                  {"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Transpose", "Concat",
-                                   "Split", "Slice", "Pad", "Expand", "Tile", "DepthToSpace", "SpaceToDepth", "BitCast"},
-                                  supports,
-                                  sources,
-                                  plan});
+  static const CudaTactic tactic(
+      {"cuda.copy",
+       1,
+       {"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Transpose", "Concat", "Split", "Slice", "Pad",
+        "Expand", "Tile", "DepthToSpace", "SpaceToDepth", "BitCast"},
+       supports,
+       sources,
+       plan});
   return tactic;
 }
 

@@ -142,9 +142,9 @@ Result<std::vector<Shape>> shapes(const PlanArgs& args) {
 Family::Run run_of(const Problem& problem) { return find_general(problem.kind)->run; }
 
 std::vector<std::span<const GeneralOp>> tables() {
-  return {convolution_ops(), window_ops(),    index_ops(),    order_ops(),   select_ops(),
-          reduce_ops(),      norm_ops(),      attention_ops(), recurrent_ops(), quantize_ops(),
-          product_ops(),     signal_ops(),    generator_ops(), loss_ops(),    ml_ops()};
+  return {convolution_ops(), window_ops(), index_ops(),     order_ops(),     select_ops(),
+          reduce_ops(),      norm_ops(),   attention_ops(), recurrent_ops(), quantize_ops(),
+          product_ops(),     signal_ops(), generator_ops(), loss_ops(),      ml_ops()};
 }
 
 }  // namespace
@@ -244,8 +244,7 @@ PlannedLaunch GeneralPlan::make(std::string entry, std::int64_t units) {
   p_.units = units;
   PlannedLaunch launch = PlannedLaunch::of(std::move(entry), p_);
   for (std::size_t i = 0; i < inputs(); ++i)
-    if (problem().inputs[i].present())
-      launch.point(offsetof(GeneralParams, in) + i * sizeof(void*), Place::kInput, i);
+    if (problem().inputs[i].present()) launch.point(offsetof(GeneralParams, in) + i * sizeof(void*), Place::kInput, i);
   for (std::size_t i = 0; i < problem().outputs.size(); ++i)
     if (problem().outputs[i].present())
       launch.point(offsetof(GeneralParams, out) + i * sizeof(void*), Place::kOutput, i);

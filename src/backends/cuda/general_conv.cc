@@ -33,7 +33,8 @@ std::string conv_definitions(const Problem& problem) {
   std::string text;
   const bool integer = problem.kind == "ConvInteger", quantised = problem.kind == "QLinearConv";
   const std::size_t w = weight_input(problem);
-  text += fmt::format("using XT = T0;\nusing WT = T{};\nusing ACC = {};\n", w, integer || quantised ? "long long" : "A0");
+  text +=
+      fmt::format("using XT = T0;\nusing WT = T{};\nusing ACC = {};\n", w, integer || quantised ? "long long" : "A0");
   text += define("WEIGHTS", fmt::format("p.in[{}]", w)) + define("BIAS", "p.in[2]");
   if (transposed(problem)) text += define("TRANSPOSED", 1);
   if (problem.kind == "DeformConv") text += define("DEFORMED", 1);

@@ -80,7 +80,7 @@ Status plan_window(GeneralPlan& plan) {
 
 // ---- draws ----
 std::string draw_definitions(const Problem& problem) {
-  const std::int64_t number = problem.kind.starts_with("RandomUniform") ? 0
+  const std::int64_t number = problem.kind.starts_with("RandomUniform")  ? 0
                               : problem.kind.starts_with("RandomNormal") ? 1
                               : problem.kind == "Bernoulli"              ? 2
                                                                          : 3;

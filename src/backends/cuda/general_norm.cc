@@ -12,9 +12,14 @@ struct Norm {
   std::string_view kind;
   int number;
 };
-constexpr Norm kNorms[] = {{"LayerNormalization", 0}, {"RMSNormalization", 1},      {"Softmax", 2},
-                           {"LogSoftmax", 3},         {"LpNormalization", 4},       {"GroupNormalization", 5},
-                           {"InstanceNormalization", 5}, {"MeanVarianceNormalization", 6}};
+constexpr Norm kNorms[] = {{"LayerNormalization", 0},
+                           {"RMSNormalization", 1},
+                           {"Softmax", 2},
+                           {"LogSoftmax", 3},
+                           {"LpNormalization", 4},
+                           {"GroupNormalization", 5},
+                           {"InstanceNormalization", 5},
+                           {"MeanVarianceNormalization", 6}};
 
 int number_of(const Problem& problem) {
   return std::find_if(std::begin(kNorms), std::end(kNorms), [&](const Norm& n) { return n.kind == problem.kind; })
@@ -138,9 +143,8 @@ constexpr GeneralOp kOps[] = {
     {"LpNormalization", kFile, kLineSizes, "EPSILON", plan_lines, false, supports, definitions},
     {"GroupNormalization", kFile, kGroupSizes, "EPSILON", plan_groups, true, supports, definitions},
     {"InstanceNormalization", kFile, kGroupSizes, "EPSILON", plan_groups, true, supports, definitions},
-    {"MeanVarianceNormalization", kFile,
-     "LENGTH LINES KEPT_RANK GONE_RANK KEPT*8 KEPT_STRIDE*8 GONE*8 GONE_STRIDE*8", "EPSILON", plan_mean_variance, false,
-     supports, definitions},
+    {"MeanVarianceNormalization", kFile, "LENGTH LINES KEPT_RANK GONE_RANK KEPT*8 KEPT_STRIDE*8 GONE*8 GONE_STRIDE*8",
+     "EPSILON", plan_mean_variance, false, supports, definitions},
     {"BatchNormalization", "general_batch_norm.cu", "CHANNELS CHANNELS_LAST PLANE COUNT TRAINING", "EPSILON MOMENTUM",
      plan_batch, true, supports},
 };

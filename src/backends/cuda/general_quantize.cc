@@ -28,8 +28,7 @@ Support cast_support(const Problem& problem) {
   if (!expr.is_ok() || problem.inputs.size() != 1 || expr->instrs().size() != 1 ||
       expr->instrs()[0].op != ExprOp::kCast || problem.inputs[0].shape != problem.outputs[0].shape)
     return Support::no(Refusal::kKind);
-  if (whole_bytes(problem.inputs[0].dtype) && whole_bytes(problem.outputs[0].dtype))
-    return Support::no(Refusal::kKind);
+  if (whole_bytes(problem.inputs[0].dtype) && whole_bytes(problem.outputs[0].dtype)) return Support::no(Refusal::kKind);
   return Support::yes();
 }
 std::string cast_definitions(const Problem& problem) { return result_definitions(problem.outputs[0].dtype); }
@@ -56,9 +55,11 @@ std::string quantize_definitions(const Problem& problem) {
   if (problem.kind == "DequantizeLinear") return "";
   const DType precision = problem.attrs.get_dtype("precision", problem.inputs[1].dtype);
   std::string text = result_definitions(to) + define_limits(to) + define("QUANTISE", 1);
-  text += define("ROUND_QUOTIENT(v)", precision == DType::f64 ? "(v)"
-                                      : fmt::format("static_cast<double>(load_value(store_value<{}>(static_cast<float>(v))))",
-                                                    cuda_type(precision)));
+  text += define("ROUND_QUOTIENT(v)",
+                 precision == DType::f64
+                     ? "(v)"
+                     : fmt::format("static_cast<double>(load_value(store_value<{}>(static_cast<float>(v))))",
+                                   cuda_type(precision)));
   if (is_float(to)) text += define("FLOAT_RESULT", 1);
   return text;
 }

@@ -14,10 +14,17 @@ struct Activation {
 };
 // In the order of the kernel's numbers.
 constexpr Activation kActivations[] = {
-    {"Sigmoid"},           {"Tanh"},         {"Relu"},
-    {"Softsign"},          {"Softplus"},     {"LeakyRelu", 0.01, 0, 1},
-    {"ThresholdedRelu", 1, 0, 1}, {"Elu", 1, 0, 1}, {"Affine", 1, 0, 2},
-    {"ScaledTanh", 1, 1, 2},      {"HardSigmoid", 0.2, 0.5, 2},
+    {"Sigmoid"},
+    {"Tanh"},
+    {"Relu"},
+    {"Softsign"},
+    {"Softplus"},
+    {"LeakyRelu", 0.01, 0, 1},
+    {"ThresholdedRelu", 1, 0, 1},
+    {"Elu", 1, 0, 1},
+    {"Affine", 1, 0, 2},
+    {"ScaledTanh", 1, 1, 2},
+    {"HardSigmoid", 0.2, 0.5, 2},
 };
 
 int gates_of(const Problem& problem) { return problem.kind == "LSTM" ? 4 : problem.kind == "GRU" ? 3 : 1; }
@@ -43,8 +50,9 @@ Status set_activations(GeneralPlan& plan, std::int64_t directions) {
   std::size_t alpha = 0, beta = 0;
   for (std::size_t k = 0; k < count; ++k) {
     const std::size_t which = k % functions, slot = k / functions * 3 + which;
-    const std::string_view name =
-        listed != nullptr ? std::string_view((*listed)[k]) : gates != 1 && which == 0 ? "Sigmoid" : "Tanh";
+    const std::string_view name = listed != nullptr          ? std::string_view((*listed)[k])
+                                  : gates != 1 && which == 0 ? "Sigmoid"
+                                                             : "Tanh";
     const auto* row = std::find_if(std::begin(kActivations), std::end(kActivations),
                                    [&](const Activation& a) { return a.name == name; });
     if (row == std::end(kActivations)) return unsupported("{}: the activation '{}'", plan.problem().kind, name);

@@ -28,8 +28,7 @@ Status plan_fourier(GeneralPlan& plan) {
   INGOT_ASSIGN_OR_RETURN(const std::size_t axis, plan.axis(listed, x.size()));
   if (axis + 1 == x.size() || y.size() != x.size()) return invalid_argument("DFT: axis {} of {}", axis, to_string(x));
   const bool inverse = attrs.get_int("inverse", 0) != 0, onesided = attrs.get_int("onesided", 0) != 0;
-  INGOT_ASSIGN_OR_RETURN(const std::int64_t points,
-                         plan.integer(1, inverse && onesided ? 2 * (x[axis] - 1) : x[axis]));
+  INGOT_ASSIGN_OR_RETURN(const std::int64_t points, plan.integer(1, inverse && onesided ? 2 * (x[axis] - 1) : x[axis]));
   if (points < 1) return invalid_argument("DFT: a length of {}", points);
   plan.set("LENGTH", x[axis]);
   plan.set("INNER", cpu::product(x, axis + 1, x.size() - 1));

@@ -46,7 +46,8 @@ Status plan_pool(GeneralPlan& plan) {
   return plan.add("pool", elements_of(plan.out(0)));
 }
 constexpr std::string_view kPoolSizes =
-    "CHANNELS_LAST CHANNELS IN_SIZE*3 OUT_SIZE*3 KERNEL*3 STRIDE*3 DILATION*3 PAD*3 PAD_END*3 INCLUDE_PAD STORAGE_ORDER";
+    "CHANNELS_LAST CHANNELS IN_SIZE*3 OUT_SIZE*3 KERNEL*3 STRIDE*3 DILATION*3 PAD*3 PAD_END*3 INCLUDE_PAD "
+    "STORAGE_ORDER";
 
 // ---- MaxUnpool ----
 std::string unpool_definitions(const Problem&) { return define("UNPOOL", 1); }

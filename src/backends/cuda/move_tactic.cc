@@ -22,11 +22,20 @@ struct Mover {
   int fill = -1;  // the operand that fills
 };
 constexpr Mover kMovers[] = {
-    {"Slice", host({1, 2, 3, 4})}, {"Pad", host({1, 3}), 2},      {"Expand", host({1})},
-    {"Tile", host({1})},           {"Transpose", 0},              {"CenterCropPad", host({1})},
-    {"Trilu", host({1})},          {"ReverseSequence", host({1})}, {"Compress", host({1})},
-    {"Reshape", host({1})},        {"Squeeze", host({1})},         {"Unsqueeze", host({1})},
-    {"DepthToSpace", 0},           {"SpaceToDepth", 0},
+    {"Slice", host({1, 2, 3, 4})},
+    {"Pad", host({1, 3}), 2},
+    {"Expand", host({1})},
+    {"Tile", host({1})},
+    {"Transpose", 0},
+    {"CenterCropPad", host({1})},
+    {"Trilu", host({1})},
+    {"ReverseSequence", host({1})},
+    {"Compress", host({1})},
+    {"Reshape", host({1})},
+    {"Squeeze", host({1})},
+    {"Unsqueeze", host({1})},
+    {"DepthToSpace", 0},
+    {"SpaceToDepth", 0},
 };
 
 const Mover& mover_of(const Problem& problem) {

@@ -58,14 +58,16 @@ std::string define_encode(std::string_view name, DType type, const Attrs& attrs)
   std::string body;
   if (const Format* format = format_of(type); format != nullptr) {
     // fp4 has no NaN: it becomes a negative zero.
-    const std::string_view value = type == DType::f4e2m1 ? "(value != value ? -0.0 : static_cast<double>(value))"
-                                                         : "static_cast<double>(value)";
+    const std::string_view value =
+        type == DType::f4e2m1 ? "(value != value ? -0.0 : static_cast<double>(value))" : "static_cast<double>(value)";
     body = fmt::format("encode_small(SmallFloat{}, {}, {}, {:.1f}, {}, {})", format->fields, value, saturate,
                        format->beyond, format->at_tie, format->beyond_code);
   } else if (type == DType::f8e8m0) {
     const std::string mode = attrs.get_string("round_mode", "up");
     body = fmt::format("encode_exponent(static_cast<double>(value), {}, {})", saturate,
-                       mode == "up" ? 0 : mode == "nearest" ? 1 : 2);
+                       mode == "up"        ? 0
+                       : mode == "nearest" ? 1
+                                           : 2);
   } else {
     body = fmt::format("static_cast<unsigned>(Put<i64, V>::make(value)) & {}u", (1U << bits_of(type)) - 1);
   }

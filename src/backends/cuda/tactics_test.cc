@@ -78,7 +78,8 @@ HostTensor random_tensor(const Problem& problem, std::size_t input, bool special
       double value = normal(random);
       if (positive) value = std::abs(value) + 0.05;
       // Variances and scales of quantised values; coordinates and boxes of some size.
-      if ((problem.kind == "BatchNormalization" && input == 4) || (problem.kind.find("Quantize") != std::string::npos && input == 1) ||
+      if ((problem.kind == "BatchNormalization" && input == 4) ||
+          (problem.kind.find("Quantize") != std::string::npos && input == 1) ||
           (problem.kind == "QLinearConv" && (input == 1 || input == 4 || input == 6)))
         value = std::abs(value) + 0.05;
       if (problem.kind == "Resize" && input == 2) value = i < 2 ? 1 : 2;

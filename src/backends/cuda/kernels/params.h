@@ -193,7 +193,8 @@ struct MoveParams {
   long long units;
 };
 
-// What the general kernels take (kernels/general.cuh): operands by index, sizes and numbers by names that the host gives.
+// What the general kernels take (kernels/general.cuh): operands by index, sizes and numbers by names that the host
+// gives.
 constexpr int kMaxGeneralInputs = 10;
 constexpr int kMaxGeneralOutputs = 4;
 constexpr int kMaxGeneralSizes = 64;
