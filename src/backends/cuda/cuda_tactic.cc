@@ -5,6 +5,7 @@
 
 #include "backends/cuda/compiler.h"
 #include "backends/cuda/dynamic_run.h"
+#include "backends/cuda/tactics.h"
 
 namespace ingot::cuda {
 namespace {
@@ -110,7 +111,17 @@ Support CudaTactic::supports(const Problem& problem, const DeviceInfo& device) c
     for (const Operand& operand : *list)
       if (operand.present() && elements_of(operand) > std::int64_t{0x7fffffff})
         return Support::no(Refusal::kShape, "more than 2^31 elements");
-  return family_.supports(problem);
+  Support support = family_.supports(problem);
+  if (!support.ok() || family_.host_inputs == nullptr) return support;
+  // A general family: only for what no other one takes, except that it alone can read operands in a run.
+  for (const std::size_t i : family_.host_inputs(problem))
+    if (problem.has_input(i) && !problem.inputs[i].constant) return support;
+  for (const Tactic* tactic : tactic_table()) {
+    const auto* other = dynamic_cast<const CudaTactic*>(tactic);
+    if (other == nullptr || other->family_.host_inputs != nullptr) continue;
+    if (other->supports(problem, device).ok()) return Support::no(Refusal::kNotWorthIt, std::string(other->id()));
+  }
+  return support;
 }
 
 std::vector<std::string> CudaTactic::configs(const Problem& problem, const DeviceInfo&) const {
