@@ -114,17 +114,16 @@ NB_MODULE(_core, module) {
     const nb::gil_scoped_release release;
     ingot::load_plugin(path).check();
   });
-  module.def("load", [](const std::string& path, bool verify_weights, bool allow_embedded_plugins,
-                       int cuda_device) {
+  module.def("load", [](const std::string& path, bool verify_weights, bool allow_embedded_plugins, int cuda_device) {
     const nb::gil_scoped_release release;
     return Engine::load(path, {verify_weights, allow_embedded_plugins, cuda_device}).value();
   });
-  module.def("load_bytes", [](const nb::bytes& plan, bool verify_weights, bool allow_embedded_plugins,
-                       int cuda_device) {
-    const std::span bytes(reinterpret_cast<const std::byte*>(plan.c_str()), plan.size());
-    const nb::gil_scoped_release release;
-    return Engine::load_bytes(bytes, {verify_weights, allow_embedded_plugins, cuda_device}).value();
-  });
+  module.def("load_bytes",
+             [](const nb::bytes& plan, bool verify_weights, bool allow_embedded_plugins, int cuda_device) {
+               const std::span bytes(reinterpret_cast<const std::byte*>(plan.c_str()), plan.size());
+               const nb::gil_scoped_release release;
+               return Engine::load_bytes(bytes, {verify_weights, allow_embedded_plugins, cuda_device}).value();
+             });
 
   nb::class_<Engine>(module, "Engine")
       .def("inputs",
