@@ -124,7 +124,7 @@ Result<LaunchPlan> group_plan(const PlanArgs& args) {
   // Few large groups: several blocks each, of at least a few thousand elements.
   const std::int64_t groups = all == 0 ? 0 : x[0] * p.groups, each = all / std::max<std::int64_t>(1, groups);
   p.parts = static_cast<int>(std::clamp<std::int64_t>(2 * args.multiprocessors / std::max<std::int64_t>(1, groups), 1,
-                                                      std::max<std::int64_t>(1, each / 4096)));
+                                                      std::clamp<std::int64_t>(each / 4096, 1, 512)));
   LaunchPlan out;
   if (p.parts > 1) out.workspace_bytes = static_cast<std::size_t>(groups * p.parts) * 2 * sizeof(float);
   const auto add = [&](std::string_view name) {

@@ -120,16 +120,13 @@ template <int V>
 INGOT_INLINE void run_apply(const Params& p) {
   const Part<V> part(p);
   const float* from = p.partial + static_cast<long long>(blockIdx.x / p.parts) * p.parts * 2;
-  // By every thread in the same order: the parts are few.
-  float mean = 0.0f, squares = 0.0f, count = 0.0f;
-  for (int i = 0; i < p.parts; ++i) {
-    const float n = static_cast<float>(part.elements(i));
-    if (n == 0.0f) continue;
-    const float d = from[2 * i] - mean, both = count + n;
-    mean = fmaf(d, n / both, mean);
-    squares += from[2 * i + 1] + d * d * (count * n / both);
-    count = both;
-  }
+  // A thread a part: fewer than threads.
+  const int i = static_cast<int>(threadIdx.x);
+  const bool mine = i < p.parts;
+  const float n = mine ? static_cast<float>(part.elements(i)) : 0.0f, own = mine ? from[2 * i] : 0.0f;
+  const float count = static_cast<float>(p.channels / p.groups) * static_cast<float>(p.pixels);
+  const float mean = block_sum(n * own) / count;
+  const float squares = block_sum(mine ? fmaf(n * (own - mean), own - mean, from[2 * i + 1]) : 0.0f);
   part.normalise(mean, squares);
 }
 

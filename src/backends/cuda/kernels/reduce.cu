@@ -63,17 +63,21 @@ INGOT_INLINE void run_outer(const Params& p) {
       for (int j = 0; j < V; ++j) a[j] = TAKE(a[j], static_cast<ACC>(load_value(v.v[j])));
     }
   }
+  // Over the rows of the block: the first one has the result.
+  const auto merge_rows = [&] {
 #pragma unroll
-  for (int j = 0; j < V; ++j) sums[(y * width + x) * V + j] = a[j];
-  for (int half = rows / 2; half > 0; half /= 2) {
-    __syncthreads();
-    if (y >= half) continue;
+    for (int j = 0; j < V; ++j) sums[(y * width + x) * V + j] = a[j];
+    for (int half = rows / 2; half > 0; half /= 2) {
+      __syncthreads();
+      if (y >= half) continue;
 #pragma unroll
-    for (int j = 0; j < V; ++j) {
-      a[j] = MERGE(a[j], sums[((y + half) * width + x) * V + j]);
-      sums[(y * width + x) * V + j] = a[j];
+      for (int j = 0; j < V; ++j) {
+        a[j] = MERGE(a[j], sums[((y + half) * width + x) * V + j]);
+        sums[(y * width + x) * V + j] = a[j];
+      }
     }
-  }
+  };
+  merge_rows();
   if (p.parts > 1) {
     const long long block = static_cast<long long>(blockIdx.x) * p.parts;
     ACC* partial = static_cast<ACC*>(p.partial) + x * V;
@@ -92,10 +96,10 @@ INGOT_INLINE void run_outer(const Params& p) {
     __threadfence();
 #pragma unroll
     for (int j = 0; j < V; ++j) a[j] = START;
-    for (int part = 0; part < p.parts; ++part)
+    for (int part = y; part < p.parts; part += rows)
 #pragma unroll
-      for (int j = 0; j < V; ++j)
-        a[j] = MERGE(a[j], *const_cast<const volatile ACC*>(partial + (block + part) * width * V + j));
+      for (int j = 0; j < V; ++j) a[j] = MERGE(a[j], __ldcg(partial + (block + part) * width * V + j));
+    merge_rows();
   }
   if (y == 0 && column < p.inner) finish<V>(p, a, static_cast<long long>(o) * p.inner + column);
 }
