@@ -140,6 +140,7 @@ def export(module: nn.Module, inputs: tuple, path: str) -> None:
         batch, _, height, width = offset.type().sizes()
         return out.setType(x.type().with_sizes([batch, weight.type().sizes()[0], height, width]))
 
+    torch.backends.mha.set_fastpath_enabled(False)  # exporters do not know its operator
     torch.onnx.register_custom_op_symbolic("torchvision::deform_conv2d", deform, 19)
     names = ["input"] if len(inputs) == 1 else [f"input{i}" for i in range(len(inputs))]
     if torch.cuda.is_available():  # exporters run the network

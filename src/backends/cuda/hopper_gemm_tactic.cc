@@ -140,10 +140,9 @@ std::vector<std::string> configs(const Problem& problem) {
       const int splits = choose_splits(*tile, blocks, 132, k_tiles_of(*shape));
       if (split != " ka" && (splits == before || (split == " k1" && before > 4))) continue;
       before = splits;
-      if (deform)
-        out.insert(out.end(), {config + " f", config + " h"});
-      else
-        out.push_back(config);
+      // Weights in bf16 would be too coarse.
+      if (deform && problem.inputs[0].dtype == DType::f16) out.push_back(config + " h");
+      out.push_back(deform ? config + " f" : config);
       if (large_window) out.push_back(config + " c");
     }
   }
