@@ -19,6 +19,9 @@ Support conv_support(const Problem& problem) {
   const Shape& x = problem.inputs[0].shape;
   const Shape& w = problem.inputs[weight_input(problem)].shape;
   if (x.size() < 3 || x.size() > 5 || w.size() != x.size()) return Support::no(Refusal::kShape, "rank");
+  if (problem.kind == "QLinearConv")
+    for (const std::size_t scale : {1, 4, 6})
+      if (problem.inputs[scale].dtype != DType::f32) return Support::no(Refusal::kDType, "scales");
   const bool floating = problem.kind != "ConvInteger" && problem.kind != "QLinearConv";
   if (problem.kind == "DeformConv" && x.size() != 4) return Support::no(Refusal::kShape, "rank");
   if (floating)

@@ -96,6 +96,9 @@ Status plan_quantize(GeneralPlan& plan) {
   return plan.add(forward ? "quantize" : "dequantize", units_of(plan.out(0)));
 }
 
+Support dynamic_support(const Problem& problem) {
+  return problem.inputs[0].dtype == DType::f32 ? Support::yes() : Support::no(Refusal::kDType);
+}
 std::string dynamic_definitions(const Problem&) { return define("DYNAMIC", 1); }
 Status plan_dynamic(GeneralPlan& plan) {
   plan.set("ELEMENTS", elements_of(plan.in(0)));
@@ -112,7 +115,7 @@ constexpr GeneralOp kOps[] = {
      quantize_definitions, 0, nullptr, nullptr, true, quantize_functions},
     {"DequantizeLinear", kQuantizeFile, "SCALES INNER LENGTH BLOCK ELEMENTS", "", plan_quantize, false,
      quantize_support, quantize_definitions, 0, nullptr, nullptr, true, quantize_functions},
-    {"DynamicQuantizeLinear", kQuantizeFile, "ELEMENTS", "", plan_dynamic, false, nullptr, dynamic_definitions},
+    {"DynamicQuantizeLinear", kQuantizeFile, "ELEMENTS", "", plan_dynamic, false, dynamic_support, dynamic_definitions},
 };
 
 }  // namespace
