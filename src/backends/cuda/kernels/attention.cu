@@ -27,6 +27,9 @@ INGOT_INLINE float mask_value(const Params& p, const MASK_T* mask, int q, int k)
 #endif
 }
 
+// A query that may see no key gets zeros.
+INGOT_INLINE float quotient(float sum, float total) { return total == 0.0f ? 0.0f : sum / total; }
+
 #ifndef TENSOR_CORES
 extern "C" __global__ void __launch_bounds__(128) attention_rows(const __grid_constant__ Params p) {
   begin_dependent();
@@ -62,7 +65,7 @@ extern "C" __global__ void __launch_bounds__(128) attention_rows(const __grid_co
   T* y = static_cast<T*>(p.y) + batch * p.y_batch + head * p.y_head + q * p.y_row;
 #pragma unroll
   for (int i = 0; i < kPerV; ++i)
-    if (i * 32 + lane < SIZE_V) y[i * 32 + lane] = store_value<T>(sum[i] / total);
+    if (i * 32 + lane < SIZE_V) y[i * 32 + lane] = store_value<T>(quotient(sum[i], total));
 }
 #else
 INGOT_INLINE void load_matrices(unsigned (&r)[4], unsigned address) {
@@ -230,7 +233,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) attention_tiles(const __g
 #pragma unroll
     for (int n = 0; n < SIZE_V / 8; ++n)
       *reinterpret_cast<unsigned*>(y + n * 8 + lane % 4 * 2) =
-          pack(sum[n][2 * h] / total[h], sum[n][2 * h + 1] / total[h]);
+          pack(quotient(sum[n][2 * h], total[h]), quotient(sum[n][2 * h + 1], total[h]));
   }
 }
 #endif
