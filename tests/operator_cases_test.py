@@ -151,6 +151,8 @@ def reductions():
         if np.dtype(dtype).kind == "i" and kind in ("ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMean"):
             continue  # fractions of integers
         x = values(r, dtype, *shape, special=False)
+        if kind == "ReduceProd" and np.dtype(dtype).kind == "i":
+            x = np.clip(x, -2, 2)  # ONNX Runtime's results of products beyond the type vary with the axes
         if kind == "ReduceLogSum":
             x = np.abs(x) + np.array(0.5, dtype)
         inputs = {"x": x} | ({} if axes is None else {"axes": np.array(axes, np.int64)})

@@ -275,7 +275,11 @@ class PluginKernel final : public Kernel {
       const auto bytes = bytes_of(options_.combination.outputs[i], state.outputs[i].shape).value_or(0);
       outputs.emplace_back(tensor.data != nullptr ? static_cast<std::size_t>(bytes) : 0);
       real.push_back(tensor.data);
-      if (tensor.data == nullptr) continue;
+      if (tensor.data == nullptr) {
+        // An empty output has no memory; a write beyond it shall be caught like any other.
+        if (tensor.dtype != 0 && !decided_by_data_[i] && bytes == 0) tensor.data = outputs[i].data();
+        continue;
+      }
       std::memcpy(outputs[i].data(), tensor.data, outputs[i].size());
       for (ingot_plugin_tensor& input : state.operands.inputs())
         if (input.data == tensor.data) input.data = outputs[i].data();
