@@ -14,7 +14,7 @@ import ml_dtypes
 import onnx
 from onnx import helper
 
-from ort_cases import Case, check, make_model, op, random, run_ingot, run_onnxruntime
+from ort_cases import Case, check, make_model, op, random, run_ingot
 
 F16, F32, F64 = np.float16, np.float32, np.float64
 INTS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64]
@@ -51,10 +51,9 @@ def check_if_known(case_and_expected):
     if expected is not None:
         return check(case, [expected])
     try:
-        want = run_onnxruntime(make_model(case, False, case.spelt_out), case.inputs)
+        check(case)
     except (state.NotImplemented, state.InvalidGraph) as error:
         pytest.skip(str(error).splitlines()[0][:120])
-    check(case, want)
 
 
 SHAPES = [((2, 3, 4), (2, 3, 4)), ((2, 3, 4), (4,)), ((3, 1), (2, 1, 5)), ((), (3, 3)), ((0, 3), (1, 3)), ((1,), (0,)),
