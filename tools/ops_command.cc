@@ -18,8 +18,7 @@ namespace {
 
 constexpr std::string_view kDeviations =
     "\n## Where the specification is left\n\n"
-    "- ImageDecoder: a file that cannot be decoded is an error, not an empty image. At most 2^28 pixels. Alpha is "
-    "dropped.\n"
+    "- ImageDecoder: more than 2^28 pixels are an error. Alpha is dropped.\n"
     "- Loop: a trip count may be 2^63 - 1 with a condition that stays true. Nothing bounds the run; another thread "
     "ends "
     "it\n"

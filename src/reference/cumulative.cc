@@ -2,6 +2,7 @@
 // CumSum and CumProd.
 #include "reference/families.h"
 #include "reference/indexing.h"
+#include "reference/wrapping.h"
 
 namespace ingot::reference {
 
@@ -26,7 +27,7 @@ Result<Outputs> evaluate_cumulative(const Call& call) {
         const std::int64_t at = reverse ? dim - 1 - i : i;
         T& value = values[to_size((line / inner * dim + at) * inner + line % inner)];
         const T before = total;
-        total = sum ? total + value : total * value;
+        total = sum ? add(total, value) : multiply(total, value);
         value = exclusive ? before : total;
       }
     }

@@ -4,29 +4,14 @@
 #include <cmath>
 #include <type_traits>
 
+#include "reference/wrapping.h"
+
 namespace ingot::reference {
 
 namespace {
 
 using I = std::int64_t;
 using U = std::uint64_t;
-
-// Integer arithmetic wraps, so it is done without sign.
-template <typename T>
-using Wrapping = std::conditional_t<std::is_same_v<T, I>, U, T>;
-
-template <typename T>
-T add(T a, T b) {
-  return static_cast<T>(static_cast<Wrapping<T>>(a) + static_cast<Wrapping<T>>(b));
-}
-template <typename T>
-T subtract(T a, T b) {
-  return static_cast<T>(static_cast<Wrapping<T>>(a) - static_cast<Wrapping<T>>(b));
-}
-template <typename T>
-T multiply(T a, T b) {
-  return static_cast<T>(static_cast<Wrapping<T>>(a) * static_cast<Wrapping<T>>(b));
-}
 
 // Division by zero is undefined in ONNX; integers give 0.
 template <typename T>

@@ -6,6 +6,7 @@
 
 #include "reference/families.h"
 #include "reference/indexing.h"
+#include "reference/wrapping.h"
 
 namespace ingot::reference {
 
@@ -30,7 +31,7 @@ struct Reducer {
 
 template <typename T>
 T absolute(T x) {
-  return x < 0 ? T{0} - x : x;
+  return x < 0 ? subtract<T>(0, x) : x;
 }
 template <typename T>
 T keep(T sum, T) {
@@ -58,13 +59,13 @@ using U = std::uint64_t;
   }
 
 constexpr Reducer kReducers[] = {
-    ALL("ReduceSum", Start::kZero, s + x, keep),
-    ALL("ReduceMean", Start::kZero, s + x, divide),
-    ALL("ReduceProd", Start::kOne, s* x, keep),
+    ALL("ReduceSum", Start::kZero, add(s, x), keep),
+    ALL("ReduceMean", Start::kZero, add(s, x), divide),
+    ALL("ReduceProd", Start::kOne, multiply(s, x), keep),
     ALL("ReduceMax", Start::kLowest, (x > s || x != x ? x : s), keep),
     ALL("ReduceMin", Start::kHighest, (x < s || x != x ? x : s), keep),
-    ALL("ReduceL1", Start::kZero, s + absolute(x), keep),
-    ALL("ReduceSumSquare", Start::kZero, s + x * x, keep),
+    ALL("ReduceL1", Start::kZero, add(s, absolute(x)), keep),
+    ALL("ReduceSumSquare", Start::kZero, add(s, multiply(x, x)), keep),
     FLOAT("ReduceL2", s + x * x, [](double s, double) { return std::sqrt(s); }),
     FLOAT("ReduceLogSum", s + x, [](double s, double) { return std::log(s); }),
 };

@@ -160,8 +160,12 @@ Result<Outputs> evaluate_image_decoder(const Call& call) {
   const std::string name = call.attrs->get_string("pixel_format", "RGB");
   const std::optional<images::PixelFormat> format = images::pixel_format_from_string(name);
   if (!format) return invalid_argument("attribute pixel_format is '{}', not RGB, BGR or Grayscale", name);
-  INGOT_ASSIGN_OR_RETURN(HostTensor image, images::decode(file->bytes(), *format));
-  return outputs_of(std::move(image));
+  Result<HostTensor> image = images::decode(file->bytes(), *format);
+  // ONNX: what cannot be decoded gives an empty image. Lack of a library or of memory says nothing of the file.
+  if (image.status().code() == StatusCode::kCorrupt)
+    image = HostTensor::create(DType::u8, {0, 0, *format == images::PixelFormat::grayscale ? 1 : 3});
+  INGOT_RETURN_IF_ERROR(image.status());
+  return outputs_of(*std::move(image));
 }
 
 constexpr Row kRows[] = {
