@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "backends/cuda/tactics.h"
 #include "builder/time_kernel.h"
 #include "builder/time_on_cuda.h"
 
@@ -42,7 +41,7 @@ std::vector<Trial> enumerate(const Problem& problem, bool data_dependent, const 
       trials.push_back({tactic, "", 0, describe(support)});
     } else if (is_disabled(tactic->id(), options.disabled)) {
       trials.push_back({tactic, "", 0, "disabled by the caller"});
-    } else if (tactic->id() == cuda::kFallback && !options.allow_cpu_fallback) {
+    } else if (tactic->leaves_device() && !options.allow_cpu_fallback) {
       trials.push_back({tactic, "", 0, "runs on the CPU, which was not allowed"});
     } else if (tactic->is_plain() && any) {
       trials.push_back({tactic, "", 0, "plain: taken only when no other tactic supports the problem"});

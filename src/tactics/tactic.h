@@ -144,6 +144,9 @@ class Tactic {
   [[nodiscard]] virtual bool decides_shapes() const { return is_plain(); }
   // True when it is the correct-but-plain last resort.
   [[nodiscard]] virtual bool is_plain() const { return false; }
+  // True when launch() computes on the host although its device is another one. The builder takes it only where the
+  // caller allows that.
+  [[nodiscard]] virtual bool leaves_device() const { return false; }
 };
 
 // A backend: a device and its table of tactics, fastest guess first, the plain one last.
