@@ -167,10 +167,7 @@ Support supports(const Problem& problem) {
 }  // namespace
 
 const Tactic& arg_reduce_tactic() {
-  static const SimpleTactic tactic("cpu.arg", {"ArgMax", "ArgMin"}, supports,
-                                   [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
-                                     return std::unique_ptr<Kernel>(std::make_unique<ArgKernel>(problem));
-                                   });
+  static const SimpleTactic tactic("cpu.arg", {"ArgMax", "ArgMin"}, supports, load_kernel<ArgKernel>);
   return tactic;
 }
 

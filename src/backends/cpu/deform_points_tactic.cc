@@ -89,10 +89,7 @@ Support supports(const Problem& problem) {
 }  // namespace
 
 const Tactic& deform_points_tactic() {
-  static const SimpleTactic tactic("cpu.deform_points", {"DCNv3"}, supports,
-                                   [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
-                                     return std::unique_ptr<Kernel>(std::make_unique<PointsKernel>(problem));
-                                   });
+  static const SimpleTactic tactic("cpu.deform_points", {"DCNv3"}, supports, load_kernel<PointsKernel>);
   return tactic;
 }
 

@@ -55,10 +55,7 @@ Support supports(const Problem& problem) {
 }  // namespace
 
 const Tactic& dim_tensor_tactic() {
-  static const SimpleTactic tactic("cpu.dim_tensor", {"DimTensor"}, supports,
-                                   [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
-                                     return std::unique_ptr<Kernel>(std::make_unique<DimTensorKernel>(problem));
-                                   });
+  static const SimpleTactic tactic("cpu.dim_tensor", {"DimTensor"}, supports, load_kernel<DimTensorKernel>);
   return tactic;
 }
 

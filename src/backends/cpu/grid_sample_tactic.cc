@@ -196,10 +196,7 @@ Support supports(const Problem& problem) {
 }  // namespace
 
 const Tactic& grid_sample_tactic() {
-  static const SimpleTactic tactic("cpu.grid_sample", {"GridSample"}, supports,
-                                   [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
-                                     return std::unique_ptr<Kernel>(std::make_unique<GridSampleKernel>(problem));
-                                   });
+  static const SimpleTactic tactic("cpu.grid_sample", {"GridSample"}, supports, load_kernel<GridSampleKernel>);
   return tactic;
 }
 

@@ -93,10 +93,7 @@ Support supports(const Problem& problem) {
 }  // namespace
 
 const Tactic& matmul_f64_tactic() {
-  static const SimpleTactic tactic("cpu.matmul.f64", {"MatMul"}, supports,
-                                   [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
-                                     return std::unique_ptr<Kernel>(std::make_unique<MatmulF64Kernel>(problem));
-                                   });
+  static const SimpleTactic tactic("cpu.matmul.f64", {"MatMul"}, supports, load_kernel<MatmulF64Kernel>);
   return tactic;
 }
 

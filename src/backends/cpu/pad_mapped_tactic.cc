@@ -120,10 +120,7 @@ Support supports(const Problem& problem) {
 }  // namespace
 
 const Tactic& pad_mapped_tactic() {
-  static const SimpleTactic tactic("cpu.pad", {"Pad"}, supports,
-                                   [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
-                                     return std::unique_ptr<Kernel>(std::make_unique<PadKernel>(problem));
-                                   });
+  static const SimpleTactic tactic("cpu.pad", {"Pad"}, supports, load_kernel<PadKernel>);
   return tactic;
 }
 

@@ -71,10 +71,7 @@ Support supports(const Problem& problem) {
 }  // namespace
 
 const Tactic& resize_tactic() {
-  static const SimpleTactic tactic("cpu.resize", {"Resize"}, supports,
-                                   [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
-                                     return std::unique_ptr<Kernel>(std::make_unique<ResizeKernel>(problem));
-                                   });
+  static const SimpleTactic tactic("cpu.resize", {"Resize"}, supports, load_kernel<ResizeKernel>);
   return tactic;
 }
 

@@ -37,4 +37,10 @@ class SimpleTactic final : public Tactic {
   Load load_;
 };
 
+// A Load for a kernel that is made of its problem and cannot fail.
+template <typename MadeKernel>
+Result<std::unique_ptr<Kernel>> load_kernel(const Problem& problem) {
+  return std::unique_ptr<Kernel>(std::make_unique<MadeKernel>(problem));
+}
+
 }  // namespace ingot::cpu

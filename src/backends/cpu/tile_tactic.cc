@@ -112,10 +112,7 @@ Support supports(const Problem& problem) {
 }  // namespace
 
 const Tactic& tile_tactic() {
-  static const SimpleTactic tactic("cpu.tile", {"Tile"}, supports,
-                                   [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
-                                     return std::unique_ptr<Kernel>(std::make_unique<TileKernel>(problem));
-                                   });
+  static const SimpleTactic tactic("cpu.tile", {"Tile"}, supports, load_kernel<TileKernel>);
   return tactic;
 }
 

@@ -122,10 +122,7 @@ Support supports(const Problem& problem) {
 }  // namespace
 
 const Tactic& top_k_tactic() {
-  static const SimpleTactic tactic("cpu.top_k", {"TopK"}, supports,
-                                   [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
-                                     return std::unique_ptr<Kernel>(std::make_unique<TopKKernel>(problem));
-                                   });
+  static const SimpleTactic tactic("cpu.top_k", {"TopK"}, supports, load_kernel<TopKKernel>);
   return tactic;
 }
 

@@ -75,10 +75,7 @@ Support supports(const Problem& problem) {
 }  // namespace
 
 const Tactic& trilu_tactic() {
-  static const SimpleTactic tactic("cpu.trilu", {"Trilu"}, supports,
-                                   [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
-                                     return std::unique_ptr<Kernel>(std::make_unique<TriluKernel>(problem));
-                                   });
+  static const SimpleTactic tactic("cpu.trilu", {"Trilu"}, supports, load_kernel<TriluKernel>);
   return tactic;
 }
 

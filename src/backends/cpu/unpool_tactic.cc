@@ -157,18 +157,12 @@ Support col2im_supports(const Problem& problem) {
 }  // namespace
 
 const Tactic& max_unpool_tactic() {
-  static const SimpleTactic tactic("cpu.max_unpool", {"MaxUnpool"}, max_unpool_supports,
-                                   [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
-                                     return std::unique_ptr<Kernel>(std::make_unique<MaxUnpoolKernel>(problem));
-                                   });
+  static const SimpleTactic tactic("cpu.max_unpool", {"MaxUnpool"}, max_unpool_supports, load_kernel<MaxUnpoolKernel>);
   return tactic;
 }
 
 const Tactic& col2im_tactic() {
-  static const SimpleTactic tactic("cpu.col2im", {"Col2Im"}, col2im_supports,
-                                   [](const Problem& problem) -> Result<std::unique_ptr<Kernel>> {
-                                     return std::unique_ptr<Kernel>(std::make_unique<Col2ImKernel>(problem));
-                                   });
+  static const SimpleTactic tactic("cpu.col2im", {"Col2Im"}, col2im_supports, load_kernel<Col2ImKernel>);
   return tactic;
 }
 
