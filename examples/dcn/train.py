@@ -13,19 +13,20 @@ Needs: torch, scikit-learn, onnx (scripts/venv.sh test installs them).
 """
 import argparse
 import pathlib
+import sys
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from torch import nn
 from torch.nn import functional
 
-import dcn_v2
-
 HERE = pathlib.Path(__file__).resolve().parent
-SEED = 20
-PIXEL_MAX = 16.0  # the scans count dark pixels in 4x4 cells
+sys.path.insert(0, str(HERE.parent))
+
+import dcn_v2  # noqa: E402
+import training  # noqa: E402
+from training import SEED  # noqa: E402
+
 SIDE = 20  # of the deformed images
 VIEWS = 3  # deformations of each test image
 
@@ -60,13 +61,6 @@ class Network(nn.Module):
 NETWORKS = {"plain": (nn.Conv2d, 32, 45), "deformable": (dcn_v2.DCN, 24, 32)}
 
 
-def load_split():
-    digits = load_digits()
-    images = (digits.images / PIXEL_MAX).astype(np.float32)[:, None]
-    return [torch.from_numpy(part) for part in train_test_split(
-        images, digits.target.astype(np.int64), test_size=360, random_state=SEED, stratify=digits.target)]
-
-
 def deformed(images: torch.Tensor, random: torch.Generator) -> torch.Tensor:
     """Each image under an affine map of its own: turned, scaled per axis, sheared and moved."""
     uniform = lambda low, high: torch.rand(len(images), generator=random) * (high - low) + low
@@ -77,27 +71,6 @@ def deformed(images: torch.Tensor, random: torch.Generator) -> torch.Tensor:
     move = torch.stack([uniform(-0.3, 0.3), uniform(-0.3, 0.3)], -1)[..., None]
     grid = functional.affine_grid(torch.cat([scale @ turn, move], -1), (len(images), 1, SIDE, SIDE), align_corners=False)
     return functional.grid_sample(images, grid, align_corners=False)
-
-
-def train(network: Network, images: torch.Tensor, labels: torch.Tensor, epochs: int, seed: int) -> Network:
-    random = torch.Generator().manual_seed(seed)
-    batch = 64
-    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-2)
-    steps = (len(images) + batch - 1) // batch
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=epochs * steps)
-    for epoch in range(epochs):
-        network.train()
-        total = 0.0
-        for chosen in torch.randperm(len(images)).split(batch):
-            loss = functional.cross_entropy(network(deformed(images[chosen], random)), labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            total += loss.item()
-        if (epoch + 1) % 10 == 0:
-            print(f"epoch {epoch + 1:3}  loss {total / steps:.4f}", flush=True)
-    return network.eval()
 
 
 class Operator(nn.Module):
@@ -137,14 +110,16 @@ def main() -> None:
     for name in CASES:
         record_case(name, options.output / "cases")
 
-    train_images, test_images, train_labels, test_labels = load_split()
+    train_images, test_images, train_labels, test_labels = training.load_split()
     views = deformed(test_images.repeat(VIEWS, 1, 1, 1), torch.Generator().manual_seed(SEED))
     pixels = (views * 255).round().to(torch.uint8)
     views, labels = pixels.float() / 255, test_labels.repeat(VIEWS)
     recorded = {"images": pixels.numpy(), "labels": labels.numpy()}
     for name, sizes in NETWORKS.items():
         torch.manual_seed(options.seed)
-        network = train(Network(*sizes), train_images, train_labels, options.epochs, options.seed)
+        random = torch.Generator().manual_seed(options.seed)
+        network = training.fit(Network(*sizes), train_images, train_labels, options.epochs,
+                               lambda images: deformed(images, random))
         with torch.no_grad():
             scores = network(views)
         recorded[f"{name}_scores"] = scores.numpy()

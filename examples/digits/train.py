@@ -12,19 +12,19 @@ Needs: torch, scikit-learn, onnx, onnxscript (scripts/venv.sh test installs them
 import argparse
 import pathlib
 import struct
+import sys
 import zlib
 
 import numpy as np
 import onnx
 import torch
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from torch import nn
 from torch.nn import functional
 
 HERE = pathlib.Path(__file__).resolve().parent
-SEED = 20
-PIXEL_MAX = 16.0  # the scans count dark pixels in 4x4 cells
+sys.path.insert(0, str(HERE.parent))
+
+import training  # noqa: E402
 
 
 class ConvBlock(nn.Sequential):
@@ -55,41 +55,12 @@ class DigitNet(nn.Module):
         return self.classifier(self.features(x))
 
 
-def load_split():
-    digits = load_digits()
-    images = (digits.images / PIXEL_MAX).astype(np.float32)[:, None]
-    return train_test_split(images, digits.target.astype(np.int64), test_size=360, random_state=SEED,
-                            stratify=digits.target)
-
-
 def shifted(images: torch.Tensor) -> torch.Tensor:
     """Every image moved by at most one pixel in each direction."""
     padded = functional.pad(images, (1, 1, 1, 1))
     rows = torch.randint(0, 3, (len(images), 1, 1)) + torch.arange(8)[None, :, None]
     columns = torch.randint(0, 3, (len(images), 1, 1)) + torch.arange(8)[None, None, :]
     return padded[torch.arange(len(images))[:, None, None], 0, rows, columns][:, None]
-
-
-def train(images: np.ndarray, labels: np.ndarray, epochs: int) -> DigitNet:
-    torch.manual_seed(SEED)
-    images, labels = torch.from_numpy(images), torch.from_numpy(labels)
-    network, batch = DigitNet(), 64
-    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-2)
-    steps = (len(images) + batch - 1) // batch
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=epochs * steps)
-    for epoch in range(epochs):
-        network.train()
-        total = 0.0
-        for chosen in torch.randperm(len(images)).split(batch):
-            loss = functional.cross_entropy(network(shifted(images[chosen])), labels[chosen], label_smoothing=0.05)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            total += loss.item()
-        if (epoch + 1) % 5 == 0:
-            print(f"epoch {epoch + 1:3}  loss {total / steps:.4f}")
-    return network.eval()
 
 
 def export(network: DigitNet, path: pathlib.Path) -> None:
@@ -123,10 +94,12 @@ def main() -> None:
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
 
-    train_images, test_images, train_labels, test_labels = load_split()
-    network = train(train_images, train_labels, options.epochs)
+    train_images, test_images, train_labels, test_labels = training.load_split()
+    torch.manual_seed(training.SEED)
+    network = training.fit(DigitNet(), train_images, train_labels, options.epochs, shifted, label_smoothing=0.05)
     with torch.no_grad():
-        scores = network(torch.from_numpy(test_images)).numpy()
+        scores = network(test_images).numpy()
+    test_images, test_labels = test_images.numpy(), test_labels.numpy()
     accuracy = (scores.argmax(1) == test_labels).mean()
     print(f"accuracy on {len(test_labels)} held-out images: {100 * accuracy:.2f} %")
 
