@@ -240,14 +240,6 @@ Status Executor::run() {
   return copy_outputs();
 }
 
-bool Executor::needs_host() const {
-  for (std::size_t step = 0; step < steps_.size(); ++step)
-    if (steps_[step].deferred || program().steps[step].data_dependent || loaded_.runtime_steps[step] != nullptr ||
-        loaded_.kernels[step]->synchronizes())
-      return true;
-  return false;
-}
-
 std::size_t Executor::memory_bytes() const {
   std::size_t total = arena_.size() + workspace_.size();
   for (const TensorState& state : tensors_) total += state.own ? state.own->size() : 0;

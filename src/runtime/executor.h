@@ -51,8 +51,8 @@ class Executor {
   // For a plan of a GPU: where its kernels go. The executor's allocator then gives device memory, its bindings are
   // device memory, and outputs stay unbound.
   void set_stream(const cuda::Stream* stream) { stream_ = stream; }
-  // Whether a run needs the host between its steps, so that it cannot be captured.
-  [[nodiscard]] bool needs_host() const;
+  // Whether a run needs the host between its steps, so that it cannot be captured. Known after prepare().
+  [[nodiscard]] bool needs_host() const { return needs_host_; }
   [[nodiscard]] std::size_t memory_bytes() const;
   [[nodiscard]] Result<HostTensor> snapshot(std::int32_t tensor) const;
 
@@ -147,6 +147,7 @@ class Executor {
   SymbolValues outer_symbols_;
   SymbolValues symbols_;      // bound by input shapes
   SymbolValues run_symbols_;  // and by data, during a run
+  bool needs_host_ = false;
   bool shapes_dirty_ = true;
   bool pointers_dirty_ = true;
   bool symbols_grew_ = true;  // since run_symbols_ was last symbols_

@@ -146,8 +146,11 @@ Status Executor::prepare() {
     if (!tensors_[id].resolved) decided_by_data_.push_back(id);
   }
   INGOT_RETURN_IF_ERROR(place_activations());
+  needs_host_ = false;
   for (std::size_t step = 0; step < steps_.size(); ++step) {
     steps_[step].deferred = !step_resolved(step);
+    needs_host_ = needs_host_ || steps_[step].deferred || program().steps[step].data_dependent ||
+                  loaded_.runtime_steps[step] != nullptr || loaded_.kernels[step]->synchronizes();
     if (steps_[step].deferred) continue;
     if (Status status = configure_step(step, symbols_); !status.is_ok()) return annotate(std::move(status), step);
   }
