@@ -2,11 +2,11 @@
 // cpu.reduce: f32 reductions over adjacent dimensions, global pooling included.
 #include <cmath>
 
-#include "backends/cpu/axes.h"
 #include "backends/cpu/epilogue_form.h"
 #include "backends/cpu/kernels/rows.h"
 #include "backends/cpu/kernels/task_split.h"
 #include "backends/cpu/operand_checks.h"
+#include "backends/cpu/reduce_shape.h"
 #include "backends/cpu/simple_tactic.h"
 #include "backends/cpu/tactics.h"
 
@@ -39,56 +39,8 @@ const Reduction* find_reduction(std::string_view kind) {
   return nullptr;
 }
 
-// The data as [outer][length][inner], reduced over the middle.
-struct Extents {
-  std::int64_t outer = 1, length = 1, inner = 1;
-};
-
-// Which dimensions go; nullopt when that is not known at build time.
-std::optional<std::vector<bool>> reduced_axes(const Problem& problem) {
-  const std::size_t rank = problem.inputs[0].shape.size();
-  std::vector<bool> reduced(rank, false);
-  if (problem.kind.starts_with("Global")) {
-    const bool last = problem.attrs.get_int("channels_last", 0) != 0;
-    for (std::size_t i = 1; i < rank; ++i) reduced[i] = last ? i + 1 < rank : i > 1;
-    return reduced;
-  }
-  Ints axes;
-  if (problem.has_input(1)) {
-    const std::optional<Ints> listed = constant_ints(problem.inputs[1]);
-    if (!listed) return std::nullopt;
-    axes = *listed;
-  }
-  if (axes.empty() && problem.attrs.get_int("noop_with_empty_axes", 0) != 0) return std::nullopt;
-  if (axes.empty()) reduced.assign(rank, true);
-  for (const std::int64_t axis : axes) {
-    const std::optional<std::size_t> at = normal_axis(axis, rank);
-    if (!at) return std::nullopt;
-    reduced[*at] = true;
-  }
-  return reduced;
-}
-
-// nullopt when kept dimensions larger than 1 stand between reduced ones.
-std::optional<Extents> extents_of(const Shape& shape, const std::vector<bool>& reduced) {
-  Extents extents;
-  int stage = 0;  // 0 outer, 1 reduced, 2 inner
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (shape[i] == 1) continue;
-    if (reduced[i]) {
-      if (stage == 2) return std::nullopt;
-      stage = 1;
-      extents.length *= shape[i];
-    } else {
-      if (stage == 1) stage = 2;
-      (stage == 0 ? extents.outer : extents.inner) *= shape[i];
-    }
-  }
-  return extents;
-}
-
 struct ReduceState final : KernelState {
-  Extents extents;
+  ReduceExtents extents;
   std::int64_t columns = 1;
   std::optional<RowProgram> epilogue;
 };
@@ -100,16 +52,10 @@ class ReduceKernel final : public Kernel {
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     auto state = std::make_unique<ReduceState>();
-    if (args.inputs[0].shape.size() != reduced_.size())
-      return invalid_argument("{}: rank {} expected, got {}", reduction_.kind, reduced_.size(),
-                              to_string(args.inputs[0].shape));
-    const std::optional<Extents> extents = extents_of(args.inputs[0].shape, reduced_);
-    if (!extents)
-      return unsupported("{}: reduced dimensions apart in {}", reduction_.kind, to_string(args.inputs[0].shape));
-    state->extents = *extents;
+    INGOT_ASSIGN_OR_RETURN(state->extents, reduce_extents(args.inputs[0].shape, reduced_));
     const Shape& out = args.outputs[0].shape;
     INGOT_RETURN_IF_ERROR(
-        expect_elements(reduction_.kind, "the output", args.outputs[0], extents->outer * extents->inner));
+        expect_elements(reduction_.kind, "the output", args.outputs[0], state->extents.outer * state->extents.inner));
     INGOT_RETURN_IF_ERROR(form_.check(reduction_.kind, args.inputs, out));
     state->columns = out.empty() ? 1 : out.back();
     state->epilogue = form_.bind_rows(args.inputs, out);
@@ -172,18 +118,15 @@ class ReduceKernel final : public Kernel {
 
 Support supports(const Problem& problem) {
   if (problem.inputs[0].dtype != DType::f32) return Support::no(Refusal::kDType);
-  const auto reduced = reduced_axes(problem);
-  if (!reduced) return Support::no(Refusal::kConstant, "axes");
-  if (!extents_of(problem.inputs[0].shape, *reduced)) return Support::no(Refusal::kShape, "reduced dimensions apart");
+  if (Support support = reduce_support(problem); !support.ok()) return support;
   const Result<EpilogueForm> form = EpilogueForm::make(problem);
   return form.is_ok() ? Support::yes() : Support::no(Refusal::kEpilogue, form.status().message());
 }
 
 Result<std::unique_ptr<Kernel>> load(const Problem& problem) {
-  auto reduced = reduced_axes(problem);
-  if (!reduced) return invalid_argument("{}: constant axes expected", problem.kind);
+  INGOT_ASSIGN_OR_RETURN(std::vector<bool> reduced, reduced_axes(problem, problem.inputs));
   INGOT_ASSIGN_OR_RETURN(EpilogueForm form, EpilogueForm::make(problem));
-  return std::unique_ptr<Kernel>(std::make_unique<ReduceKernel>(problem, *std::move(reduced), std::move(form)));
+  return std::unique_ptr<Kernel>(std::make_unique<ReduceKernel>(problem, std::move(reduced), std::move(form)));
 }
 
 }  // namespace

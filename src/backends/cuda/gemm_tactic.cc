@@ -92,7 +92,8 @@ std::string source(const Problem& problem, const GemmShape& shape, const Tile& t
   if (shape.a_columns) text += define("A_COLUMNS", 1);
   if (shape.a == ModeA::kElements)
     text += define("W_CHANNELS", shape.params.group_c) + define("W_KERNEL_W", shape.params.kernel_w);
-  text += kernel_file("gemm_finish.cuh");
+  if (half(type)) text += include("warp_matrix.cuh");
+  text += include("gemm_finish.cuh");
   return assemble(text, "tile_gemm.cu");
 }
 

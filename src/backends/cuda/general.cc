@@ -110,9 +110,8 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
     text += epilogue + fmt::format("using X0 = {};\n#define HAS_EPILOGUE 1\n", compute_type(expr.input_types()[0]));
   }
   if (op.definitions != nullptr) text += op.definitions(problem);
-  std::string head = fmt::format("#line 1 \"general.cuh\"\n{}\n", kernel_file("general.cuh"));
-  if (op.narrow) head += fmt::format("#line 1 \"narrow.cuh\"\n{}\n", kernel_file("narrow.cuh"));
-  text += head;
+  text += include("general.cuh");
+  if (op.narrow) text += include("narrow.cuh");
   if (op.functions != nullptr) text += op.functions(problem);
   return std::vector<std::string>{assemble(text, op.file)};
 }

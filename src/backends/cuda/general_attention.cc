@@ -2,6 +2,7 @@
 // Attention beyond what the flash kernel takes, rotary embedding, and operators that carry a state along a sequence.
 #include <cmath>
 
+#include "backends/cpu/attention_shape.h"
 #include "backends/cpu/axes.h"
 #include "backends/cuda/general.h"
 
@@ -14,22 +15,8 @@ Support float_only(const Problem& problem) {
   return Support::yes();
 }
 
-struct Heads {
-  std::int64_t batch = 0, heads = 0, length = 0, size = 0;
-  Ints strides;  // of a batch entry, a head, a position
-};
-
-Result<Heads> heads_of(const Attrs& attrs, const Shape& shape, std::string_view heads_attribute) {
-  Heads out;
-  if (shape.size() == 4 && attrs.get_int("bshd", 0) != 0)
-    out = {shape[0], shape[2], shape[1], shape[3], {shape[1] * shape[2] * shape[3], shape[3], shape[2] * shape[3]}};
-  else if (shape.size() == 4)
-    out = {shape[0], shape[1], shape[2], shape[3], {shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3]}};
-  const std::int64_t heads = attrs.get_int(heads_attribute, 0);
-  if (shape.size() == 3 && heads > 0 && shape[2] % heads == 0)
-    out = {shape[0], heads, shape[1], shape[2] / heads, {shape[1] * shape[2], shape[2] / heads, shape[2]}};
-  if (out.heads < 1) return invalid_argument("Attention: {} does not split into heads", to_string(shape));
-  return out;
+Result<cpu::HeadView> heads_of(const Attrs& attrs, const Shape& shape, std::string_view heads_attribute) {
+  return cpu::head_view(shape, attrs.get_int("bshd", 0) != 0, attrs.get_int(heads_attribute, 0));
 }
 
 std::string attention_definitions(const Problem& problem) {
@@ -38,13 +25,14 @@ std::string attention_definitions(const Problem& problem) {
 
 Status plan_attention(GeneralPlan& plan) {
   const Attrs& attrs = plan.attrs();
-  INGOT_ASSIGN_OR_RETURN(const Heads q, heads_of(attrs, plan.shape(0), "q_num_heads"));
-  INGOT_ASSIGN_OR_RETURN(const Heads k, heads_of(attrs, plan.shape(1), "kv_num_heads"));
-  INGOT_ASSIGN_OR_RETURN(const Heads v, heads_of(attrs, plan.shape(2), "kv_num_heads"));
-  if (k.batch != q.batch || v.batch != q.batch || k.heads != v.heads || k.length != v.length || k.size != q.size ||
-      q.heads % k.heads != 0)
+  INGOT_ASSIGN_OR_RETURN(const cpu::HeadView q, heads_of(attrs, plan.shape(0), "q_num_heads"));
+  INGOT_ASSIGN_OR_RETURN(const cpu::HeadView k, heads_of(attrs, plan.shape(1), "kv_num_heads"));
+  INGOT_ASSIGN_OR_RETURN(const cpu::HeadView v, heads_of(attrs, plan.shape(2), "kv_num_heads"));
+  if (k.batches != q.batches || v.batches != q.batches || k.heads < 1 || k.heads != v.heads || k.length != v.length ||
+      k.size != q.size || q.heads % k.heads != 0)
     return invalid_argument("Attention: {}, {} and {} do not fit", to_string(plan.shape(0)), to_string(plan.shape(1)),
                             to_string(plan.shape(2)));
+  INGOT_ASSIGN_OR_RETURN(const cpu::HeadView y, heads_of(attrs, plan.out(0).shape, "q_num_heads"));
   const std::int64_t past = plan.has(4) ? plan.shape(4)[2] : 0;
   const std::int64_t keys = past + k.length;
   plan.set("HEADS", q.heads);
@@ -54,19 +42,15 @@ Status plan_attention(GeneralPlan& plan) {
   plan.set("PAST", past);
   plan.set("SIZE", q.size);
   plan.set("V_SIZE", v.size);
-  const auto strides = [&](std::string_view batch, std::string_view head, std::string_view row, const Ints& values) {
-    plan.set(batch, values[0]);
-    plan.set(head, values[1]);
-    plan.set(row, values[2]);
+  const auto strides = [&](std::string_view batch, std::string_view head, std::string_view row, const auto& view) {
+    plan.set(batch, view.batch);
+    plan.set(head, view.head);
+    plan.set(row, view.row);
   };
-  strides("Q_BATCH", "Q_HEAD", "Q_ROW", q.strides);
-  strides("K_BATCH", "K_HEAD", "K_ROW", k.strides);
-  strides("V_BATCH", "V_HEAD", "V_ROW", v.strides);
-  const bool flat = plan.shape(0).size() == 3 || attrs.get_int("bshd", 0) != 0;
-  if (flat)
-    strides("Y_BATCH", "Y_HEAD", "Y_ROW", {q.length * q.heads * v.size, v.size, q.heads * v.size});
-  else
-    strides("Y_BATCH", "Y_HEAD", "Y_ROW", {q.heads * q.length * v.size, q.length * v.size, v.size});
+  strides("Q_BATCH", "Q_HEAD", "Q_ROW", q);
+  strides("K_BATCH", "K_HEAD", "K_ROW", k);
+  strides("V_BATCH", "V_HEAD", "V_ROW", v);
+  strides("Y_BATCH", "Y_HEAD", "Y_ROW", y);
   plan.set("CAUSAL", attrs.get_int("is_causal", 0));
   plan.set("LEFT", attrs.get_int("left_window_size", -1));
   plan.set("RIGHT", attrs.get_int("right_window_size", -1));
@@ -83,14 +67,14 @@ Status plan_attention(GeneralPlan& plan) {
     plan.set_all("MASK_STRIDE", read);
     plan.set("MASK_KEYS", mask.back());
   }
-  const std::int64_t rows = q.batch * q.heads * q.length;
+  const std::int64_t rows = q.batches * q.heads * q.length;
   plan.workspace = static_cast<std::size_t>(rows * keys) * (plan.in(0).dtype == DType::f64 ? 8 : 4);
   INGOT_RETURN_IF_ERROR(plan.add_blocks("attend", rows, 128));
   const auto wanted = [&](std::size_t i) {
     return i < plan.problem().outputs.size() && plan.problem().outputs[i].present();
   };
-  if (wanted(1)) INGOT_RETURN_IF_ERROR(plan.add("present_key", q.batch * k.heads * keys * k.size));
-  if (wanted(2)) INGOT_RETURN_IF_ERROR(plan.add("present_value", q.batch * k.heads * keys * v.size));
+  if (wanted(1)) INGOT_RETURN_IF_ERROR(plan.add("present_key", q.batches * k.heads * keys * k.size));
+  if (wanted(2)) INGOT_RETURN_IF_ERROR(plan.add("present_value", q.batches * k.heads * keys * v.size));
   return Status::ok();
 }
 
@@ -99,7 +83,7 @@ std::string rotary_definitions(const Problem&) { return define("ROTARY", 1); }
 Status plan_rotary(GeneralPlan& plan) {
   const Attrs& attrs = plan.attrs();
   const Shape& x = plan.shape(0);
-  INGOT_ASSIGN_OR_RETURN(const Heads heads, heads_of(attrs, x, "num_heads"));
+  INGOT_ASSIGN_OR_RETURN(const cpu::HeadView heads, heads_of(attrs, x, "num_heads"));
   std::int64_t rotated = attrs.get_int("rotary_embedding_dim", 0);
   if (rotated == 0) rotated = heads.size;
   const std::int64_t half = rotated / 2;
@@ -108,9 +92,9 @@ Status plan_rotary(GeneralPlan& plan) {
   plan.set("SIZE", heads.size);
   plan.set("HEADS", heads.heads);
   plan.set("LENGTH", heads.length);
-  plan.set("BATCH_STRIDE", heads.strides[0]);
-  plan.set("HEAD_STRIDE", heads.strides[1]);
-  plan.set("ROW_STRIDE", heads.strides[2]);
+  plan.set("BATCH_STRIDE", heads.batch);
+  plan.set("HEAD_STRIDE", heads.head);
+  plan.set("ROW_STRIDE", heads.row);
   plan.set("ROTATED", rotated);
   plan.set("ROWS", elements_of(plan.in(1)) / half);
   plan.set("INTERLEAVED", attrs.get_int("interleaved", 0));

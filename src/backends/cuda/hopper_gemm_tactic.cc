@@ -198,7 +198,7 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
                           : columns == 256 && threads > 384               ? 128
                                                                           : columns;
   text += define("INSTRUCTION_N", instruction) + print_wgmma(instruction, type);
-  text += kernel_file("gemm_finish.cuh");
+  text += include("gemm_finish.cuh");
   return std::vector<std::string>{assemble(text, "hopper_gemm.cu")};
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "backends/cpu/axes.h"
+#include "backends/cpu/reduce_shape.h"
 #include "backends/cuda/broadcast.h"
 #include "backends/cuda/source.h"
 #include "backends/cuda/tactics.h"
@@ -36,53 +36,15 @@ const Reduction* find_reduction(std::string_view kind) {
   return nullptr;
 }
 
-struct Extents {
-  std::int64_t outer = 1, length = 1, inner = 1;
-};
-
-// The data as [outer][length][inner]; fails when the axes are unknown or kept dimensions lie between reduced ones.
-Result<Extents> extents_of(const Problem& problem, std::span<const Operand> inputs) {
-  const Shape& shape = inputs[0].shape;
-  std::vector<bool> reduced(shape.size(), false);
-  if (problem.kind.starts_with("Global")) {
-    const bool last = problem.attrs.get_int("channels_last", 0) != 0;
-    for (std::size_t i = 1; i < shape.size(); ++i) reduced[i] = last ? i + 1 < shape.size() : i > 1;
-  } else {
-    Ints axes;
-    if (problem.has_input(1)) {
-      const std::optional<Ints> listed = cpu::constant_ints(inputs[1]);
-      if (!listed) return unsupported("axes that are not constant");
-      axes = *listed;
-    }
-    if (axes.empty() && problem.attrs.get_int("noop_with_empty_axes", 0) != 0) return unsupported("no axes");
-    if (axes.empty()) reduced.assign(shape.size(), true);
-    for (const std::int64_t axis : axes) {
-      const std::optional<std::size_t> at = cpu::normal_axis(axis, shape.size());
-      if (!at) return invalid_argument("axis {} of {}", axis, to_string(shape));
-      reduced[*at] = true;
-    }
-  }
-  Extents extents;
-  int stage = 0;  // 0 outer, 1 reduced, 2 inner
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (shape[i] == 1) continue;
-    if (reduced[i]) {
-      if (stage == 2) return unsupported("reduced dimensions apart in {}", to_string(shape));
-      stage = 1;
-      extents.length *= shape[i];
-    } else {
-      if (stage == 1) stage = 2;
-      (stage == 0 ? extents.outer : extents.inner) *= shape[i];
-    }
-  }
-  return extents;
+Result<cpu::ReduceExtents> extents_of(const Problem& problem, std::span<const Operand> inputs) {
+  INGOT_ASSIGN_OR_RETURN(const std::vector<bool> reduced, cpu::reduced_axes(problem, inputs));
+  return cpu::reduce_extents(inputs[0].shape, reduced);
 }
 
 Support supports(const Problem& problem) {
   const DType type = problem.inputs[0].dtype;
   if (!is_float(type) || cuda_type(type).empty()) return Support::no(Refusal::kDType);
-  const Result<Extents> extents = extents_of(problem, problem.inputs);
-  if (!extents.is_ok()) return Support::no(Refusal::kShape, extents.status().message());
+  if (Support support = cpu::reduce_support(problem); !support.ok()) return support;
   return epilogue_support(problem);
 }
 
@@ -110,7 +72,7 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
 
 Result<LaunchPlan> plan(const PlanArgs& args) {
   const Problem& problem = args.problem;
-  INGOT_ASSIGN_OR_RETURN(const Extents extents, extents_of(problem, args.inputs));
+  INGOT_ASSIGN_OR_RETURN(const cpu::ReduceExtents extents, extents_of(problem, args.inputs));
   ReduceParams p{};
   p.outer = static_cast<int>(extents.outer);
   p.length = static_cast<int>(extents.length);

@@ -139,15 +139,16 @@ Result<std::string> print_epilogue(const Problem& problem) {
   return text;
 }
 
-std::string assemble(std::string_view definitions, std::string_view file) {
+std::string include(std::string_view file) {
   // NVRTC knows no "#pragma once" in the main file.
-  const auto part = [](std::string_view name) {
-    std::string text(kernel_file(name));
-    if (const std::size_t at = text.find("#pragma once"); at != std::string::npos) text.erase(at, 12);
-    return fmt::format("#line 1 \"{}\"\n{}\n", name, text);
-  };
-  return part("prelude.cuh") + part("params.h") + part("epilogue.cuh") + "#line 1 \"definitions\"\n" +
-         std::string(definitions) + part(file);
+  std::string text(kernel_file(file));
+  if (const std::size_t at = text.find("#pragma once"); at != std::string::npos) text.erase(at, 12);
+  return fmt::format("#line 1 \"{}\"\n{}\n", file, text);
+}
+
+std::string assemble(std::string_view definitions, std::string_view file) {
+  return include("prelude.cuh") + include("params.h") + include("epilogue.cuh") + "#line 1 \"definitions\"\n" +
+         std::string(definitions) + include(file);
 }
 
 }  // namespace ingot::cuda

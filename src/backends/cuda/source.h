@@ -24,6 +24,9 @@ std::string define(std::string_view name, std::int64_t value);
 // kernels/epilogue.cuh.
 Result<std::string> print_epilogue(const Problem& problem);
 
+// A file of kernels/ as a part of a source, named in the compiler's messages.
+std::string include(std::string_view file);
+
 // prelude + params + epilogue helpers + definitions + the template.
 std::string assemble(std::string_view definitions, std::string_view file);
 

@@ -4,6 +4,8 @@
 // each of WARPS; SIZE and SIZE_V multiples of 16 up to 128), `attention_rows` (a warp per query, any size up to 256).
 using Params = ingot_cuda::AttentionParams;
 
+constexpr float kLog2E = 1.4426950408889634f;  // tiles take exponentials to base 2
+
 INGOT_INLINE float masked(const Params& p, float score, const MASK_T* mask, int q, int k) {
   if (p.causal != 0 && k > q) return -kInfinity;
 #if MASK == 1
@@ -19,7 +21,7 @@ INGOT_INLINE float masked(const Params& p, float score, const MASK_T* mask, int 
 INGOT_INLINE float mask_value(const Params& p, const MASK_T* mask, int q, int k) {
   if (p.causal != 0 && k > q) return -kInfinity;
 #if MASK == 1
-  return load_value(mask[q * p.mask_row + k * p.mask_column]) * 1.4426950408889634f;
+  return load_value(mask[q * p.mask_row + k * p.mask_column]) * kLog2E;
 #elif MASK == 2
   return mask[q * p.mask_row + k * p.mask_column] ? 0.0f : -kInfinity;
 #else
@@ -68,28 +70,11 @@ extern "C" __global__ void __launch_bounds__(128) attention_rows(const __grid_co
     if (i * 32 + lane < SIZE_V) y[i * 32 + lane] = store_value<T>(quotient(sum[i], total));
 }
 #else
-INGOT_INLINE void load_matrices(unsigned (&r)[4], unsigned address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(address));
-}
-INGOT_INLINE void load_matrices_transposed(unsigned (&r)[4], unsigned address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(address));
-}
-INGOT_INLINE void multiply(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." MMA_TYPE "." MMA_TYPE
-               ".f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-               : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
 INGOT_INLINE unsigned pack(float low, float high) {
   return static_cast<unsigned>(store_value<T>(low).bits) | static_cast<unsigned>(store_value<T>(high).bits) << 16;
 }
 
 constexpr int kQueries = WARPS * 16, kKeys = 64, kThreads = WARPS * 32;
-constexpr float kLog2E = 1.4426950408889634f;  // exponentials are taken to base 2
 
 INGOT_INLINE float power_of_2(float x) {
   float r;
@@ -167,8 +152,8 @@ extern "C" __global__ void __launch_bounds__(kThreads) attention_tiles(const __g
       for (int n = 0; n < kKeys / 16; ++n) {
         unsigned b[4];
         load_matrices(b, shared_address(keys + (n * 16 + lane % 8 + lane / 16 * 8) * kPitch + kk + lane / 8 % 2 * 8));
-        multiply(score[2 * n], a, b[0], b[1]);
-        multiply(score[2 * n + 1], a, b[2], b[3]);
+        Mma<T>::run(score[2 * n], a, b[0], b[1]);
+        Mma<T>::run(score[2 * n + 1], a, b[2], b[3]);
       }
     }
     // Row h of a thread: lane / 4 + 8 h of the warp's 16.
@@ -217,8 +202,8 @@ extern "C" __global__ void __launch_bounds__(kThreads) attention_tiles(const __g
         unsigned b[4];
         load_matrices_transposed(
             b, shared_address(values + (kk * 16 + lane % 8 + lane / 8 % 2 * 8) * kPitchV + n * 16 + lane / 16 * 8));
-        multiply(sum[2 * n], a, b[0], b[1]);
-        multiply(sum[2 * n + 1], a, b[2], b[3]);
+        Mma<T>::run(sum[2 * n], a, b[0], b[1]);
+        Mma<T>::run(sum[2 * n + 1], a, b[2], b[3]);
       }
     }
     __syncthreads();

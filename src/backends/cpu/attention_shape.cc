@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cpu/attention_shape.h"
+
+#include <cmath>
+
+namespace ingot::cpu {
+
+Result<HeadView> head_view(const Shape& shape, bool bshd, std::int64_t heads) {
+  HeadView view;
+  if (shape.size() == 4 && !bshd)
+    view = {shape[0], shape[1], shape[2], shape[3], 0, shape[2] * shape[3], shape[3]};
+  else if (shape.size() == 4)
+    view = {shape[0], shape[2], shape[1], shape[3], 0, shape[3], shape[2] * shape[3]};
+  else if (shape.size() == 3 && heads > 0 && shape[2] % heads == 0)
+    view = {shape[0], heads, shape[1], shape[2] / heads, 0, shape[2] / heads, shape[2]};
+  else
+    return invalid_argument("Attention: {} does not split into heads", to_string(shape));
+  view.batch = view.heads * view.length * view.size;
+  return view;
+}
+
+bool has_mask(std::span<const Operand> inputs) { return inputs.size() > 3 && inputs[3].present(); }
+
+Result<AttentionShape> attention_shape(const Attrs& attrs, std::span<const Operand> inputs, const Operand& output) {
+  const bool bshd = attrs.get_int("bshd", 0) != 0;
+  const std::int64_t q_heads = attrs.get_int("q_num_heads", 0);
+  const std::int64_t kv_heads = attrs.get_int("kv_num_heads", 0);
+  AttentionShape out;
+  auto& [q, k, v, y, mask_strides, scale] = out;
+  INGOT_ASSIGN_OR_RETURN(q, head_view(inputs[0].shape, bshd, q_heads));
+  INGOT_ASSIGN_OR_RETURN(k, head_view(inputs[1].shape, bshd, kv_heads));
+  INGOT_ASSIGN_OR_RETURN(v, head_view(inputs[2].shape, bshd, kv_heads));
+  INGOT_ASSIGN_OR_RETURN(y, head_view(output.shape, bshd, q_heads));
+  if (k.heads < 1 || q.heads % k.heads != 0 || v.heads != k.heads || v.length != k.length || q.size != k.size ||
+      k.batches != q.batches || v.batches != q.batches || y.batches != q.batches || y.heads != q.heads ||
+      y.length != q.length || y.size != v.size)
+    return invalid_argument("Attention: {}, {} and {} do not fit one another or the output {}",
+                            to_string(inputs[0].shape), to_string(inputs[1].shape), to_string(inputs[2].shape),
+                            to_string(output.shape));
+  scale = attrs.get_float("scale", 1 / std::sqrt(static_cast<double>(q.size)));
+  if (!has_mask(inputs)) return out;
+  const Shape& mask = inputs[3].shape;
+  if (mask.empty() || mask.size() > 4 || mask.back() != k.length)
+    return unsupported("Attention: a mask of shape {} for {} keys", to_string(mask), k.length);
+  const std::int64_t full[] = {q.batches, q.heads, q.length, k.length};
+  std::int64_t stride = 1;
+  for (std::size_t i = 1; i <= mask.size(); ++i) {
+    const std::int64_t size = mask[mask.size() - i];
+    if (size != 1 && size != full[4 - i])
+      return invalid_argument("Attention: a mask of shape {} for {} queries and {} keys", to_string(mask), q.length,
+                              k.length);
+    mask_strides[4 - i] = size == 1 ? 0 : stride;
+    stride *= size;
+  }
+  return out;
+}
+
+Support attention_support(const Problem& problem) {
+  for (std::size_t i = 4; i < problem.own_inputs(); ++i)
+    if (problem.inputs[i].present()) return Support::no(Refusal::kAttribute, "a cache");
+  for (std::size_t i = 1; i < problem.outputs.size(); ++i)
+    if (problem.outputs[i].present()) return Support::no(Refusal::kAttribute, "more than one output");
+  if (problem.attrs.get_float("softcap", 0) != 0 || problem.attrs.get_int("left_window_size", -1) >= 0 ||
+      problem.attrs.get_int("right_window_size", -1) >= 0)
+    return Support::no(Refusal::kAttribute, "softcap or window");
+  if (problem.attrs.has("epilogue")) return Support::no(Refusal::kEpilogue);
+  const auto shape = attention_shape(problem.attrs, problem.inputs, problem.outputs[0]);
+  return shape.is_ok() ? Support::yes() : Support::no(Refusal::kShape, shape.status().message());
+}
+
+}  // namespace ingot::cpu
