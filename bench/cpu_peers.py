@@ -166,6 +166,26 @@ class Worker:
                 "load_ms": self.load_ms}
 
 
+def measure(workers: list, rounds: int) -> dict:
+    for number in range(rounds):
+        turn = number % len(workers) if workers else 0
+        for one in workers[turn:] + workers[:turn]:
+            time.sleep(0.1)  # the threads of the one before spin for a while after their last task
+            one.round()
+    for one in workers:
+        one.stop()
+    return {one.name: one.result() for one in workers}
+
+
+def add_options(parser: argparse.ArgumentParser, rounds: int, seconds: float) -> None:
+    """What every comparison on the CPU can be told."""
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--seconds", type=float, default=seconds, help="of measuring, for each peer in each round")
+    parser.add_argument("--ingot", type=pathlib.Path, default=ingot_cli.PROGRAM)
+    parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build/bench", help="where plans are kept")
+
+
 def plan_of(net: str, model: pathlib.Path, options) -> pathlib.Path:
     """The plan, built again when the program or the graph is newer."""
     plan = options.work / f"{net}.plan"
@@ -191,15 +211,7 @@ def compare(net: str, kinds: list, options) -> dict:
                 results[kind.name] = {"failure": str(error)}
                 continue
         workers.append(Worker(kind, dict(job)))
-    for number in range(options.rounds):
-        turn = number % len(workers) if workers else 0
-        for one in workers[turn:] + workers[:turn]:
-            time.sleep(0.1)  # the threads of the one before spin for a while after their last task
-            one.round()
-    for one in workers:
-        one.stop()
-        results[one.name] = one.result()
-    return results
+    return results | measure(workers, options.rounds)
 
 
 def ratios(table: dict, peer: str, key: str) -> dict:
@@ -234,13 +246,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="names of networks, separated by commas")
     parser.add_argument("--engines", default="ingot,onnxruntime,openvino", help="which to run, separated by commas")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of measuring, for each peer in each round")
-    parser.add_argument("--ingot", type=pathlib.Path, default=ingot_cli.PROGRAM)
+    add_options(parser, rounds=7, seconds=2.0)
     parser.add_argument("--models", type=pathlib.Path, default=model_folder.FOLDER)
     parser.add_argument("--cache", type=pathlib.Path, default=model_folder.CACHE)
-    parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build/bench", help="where plans are kept")
     parser.add_argument("--build-option", action="append", default=[], metavar="OPTION", help="passed to `ingot build`")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE")
     options = parser.parse_args()

@@ -10,13 +10,12 @@ Needs: numpy, onnx, onnxruntime.
 import argparse
 import pathlib
 import sys
-import time
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from cpu_peers import ROOT, Ingot, OnnxRuntime, Worker, geometric_mean, ratios, show
+from cpu_peers import Ingot, OnnxRuntime, Worker, add_options, geometric_mean, measure, ratios, show
 import ingot_cli
 
 # (images, channels, height, width, output channels), all 3x3 with stride 1 and padding 1
@@ -63,25 +62,15 @@ def compare(name: str, options) -> dict:
     job = {"model": str(model), "feed": str(feed), "plan": str(plan), "threads": options.threads,
            "seconds": options.seconds, "ingot": str(options.ingot)}
     workers = [Worker(kind, dict(job)) for kind in (Ingot, OnnxRuntime)]
-    for number in range(options.rounds):
-        for one in workers if number % 2 == 0 else reversed(workers):
-            time.sleep(0.1)  # the threads of the one before spin for a while after their last task
-            one.round()
-    for one in workers:
-        one.stop()
-    return {one.name: one.result() for one in workers}
+    return measure(workers, options.rounds)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="names of layers, separated by commas")
     parser.add_argument("--all", action="store_true", help="also the layers that take long")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of measuring each engine in each round")
+    add_options(parser, rounds=5, seconds=1.0)
     parser.add_argument("--prepare", action="store_true", help="only make graphs and plans")
-    parser.add_argument("--ingot", type=pathlib.Path, default=ingot_cli.PROGRAM)
-    parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build/bench")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     names = options.only.split(",") if options.only else list(LAYERS) if options.all else DEFAULT

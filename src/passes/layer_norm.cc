@@ -23,23 +23,11 @@ Match layer_norm(const Graph& graph, const Node& root) {
   if (difference == kNoValue) return no_match();
   const ValueId x = centred(graph, difference, variance->axes);
   if (x == kNoValue || centred(graph, quotient->numerator, variance->axes) != x) return no_match();
-  const auto extents = trailing_extents(graph, x, variance->axes);
-  if (!extents) return no_match();
-  ir::Patch patch = new_patch(graph, "layer_norm");
-  INGOT_ASSIGN_OR_RETURN(const ValueId scale, ones(patch, dtype_of(graph, x), *extents));
-  Attrs attrs{{"axis", std::int64_t{-variance->axes}}, {"epsilon", quotient->epsilon}};
-  INGOT_ASSIGN_OR_RETURN(const ValueId y, patch.add("LayerNormalization", {x, scale}, attrs, root.id));
-  return replace(std::move(patch), root.outputs[0], y);
+  return normalise(graph, root, "layer_norm", "LayerNormalization", {x, variance->axes}, quotient->epsilon);
 }
 
 Match scale(const Graph& graph, const Node& root) {
-  const auto affine = affine_of(graph, root, "LayerNormalization");
-  if (!affine || input(*affine->norm, 2) != kNoValue || splat(graph, affine->norm->inputs[1]) != 1.0) return no_match();
-  ir::Patch patch = new_patch(graph, "layer_norm_scale");
-  INGOT_ASSIGN_OR_RETURN(const ValueId factor, reshape(patch, affine->operand, symbolic(affine->extents), root.id));
-  INGOT_ASSIGN_OR_RETURN(const ValueId y, patch.add("LayerNormalization", {affine->norm->inputs[0], factor},
-                                                    affine->norm->attrs, root.id));
-  return replace(std::move(patch), root.outputs[0], y);
+  return draw_in_scale(graph, root, "layer_norm_scale", "LayerNormalization");
 }
 
 Match bias(const Graph& graph, const Node& root) {

@@ -4,7 +4,7 @@
 namespace ingot::passes {
 namespace {
 
-// v and eps of Add(v, eps); v alone with eps 0 otherwise.
+// value = v + eps
 bool split_epsilon(const Graph& graph, ValueId value, DividedByRoot& found) {
   if (const Node* sum = producer(graph, value, "Add")) {
     if (const auto epsilon = scalar_operand(graph, *sum)) {
@@ -30,6 +30,13 @@ bool is_reciprocal_root(const Graph& graph, ValueId value, DividedByRoot& found)
     return is_scalar(graph, node->inputs[0], 1.0) && is_root(graph, node->inputs[1], found);
   const Node* power = producer(graph, value, "Pow");
   return power != nullptr && is_scalar(graph, power->inputs[1], -0.5) && split_epsilon(graph, power->inputs[0], found);
+}
+
+// The extents of the last `axes` axes when they are constant.
+std::optional<Shape> trailing_extents(const Graph& graph, ValueId value, int axes) {
+  const SymShape* shape = shape_of(graph, value);
+  if (shape == nullptr || static_cast<int>(shape->size()) < axes) return std::nullopt;
+  return concrete(SymShape(shape->end() - axes, shape->end()));
 }
 
 }  // namespace
@@ -67,16 +74,17 @@ ValueId squared(const Graph& graph, ValueId value) {
   return product != nullptr && product->inputs[0] == product->inputs[1] ? product->inputs[0] : kNoValue;
 }
 
-std::optional<Shape> trailing_extents(const Graph& graph, ValueId value, int axes) {
-  const SymShape* shape = shape_of(graph, value);
-  if (shape == nullptr || static_cast<int>(shape->size()) < axes) return std::nullopt;
-  return concrete(SymShape(shape->end() - axes, shape->end()));
-}
-
-Result<ValueId> ones(ir::Patch& patch, DType dtype, const Shape& shape) {
-  INGOT_ASSIGN_OR_RETURN(HostTensor tensor, HostTensor::create(dtype, shape));
-  for (std::int64_t i = 0; i < tensor.elements(); ++i) tensor.set_double(i, 1.0);
-  return patch.add_constant("", share(std::move(tensor)));
+Match normalise(const Graph& graph, const Node& root, std::string_view rule, std::string_view op, TrailingMean x,
+                double epsilon) {
+  const auto extents = trailing_extents(graph, x.of, x.axes);
+  if (!extents) return no_match();
+  ir::Patch patch = new_patch(graph, rule);
+  INGOT_ASSIGN_OR_RETURN(HostTensor ones, HostTensor::create(dtype_of(graph, x.of), *extents));
+  for (std::int64_t i = 0; i < ones.elements(); ++i) ones.set_double(i, 1.0);
+  const ValueId scale = patch.add_constant("", share(std::move(ones)));
+  Attrs attrs{{"axis", std::int64_t{-x.axes}}, {"epsilon", epsilon}};
+  INGOT_ASSIGN_OR_RETURN(const ValueId y, patch.add(std::string(op), {x.of, scale}, attrs, root.id));
+  return replace(std::move(patch), root.outputs[0], y);
 }
 
 std::optional<Affine> affine_of(const Graph& graph, const Node& root, std::string_view norm) {
@@ -97,6 +105,16 @@ std::optional<Affine> affine_of(const Graph& graph, const Node& root, std::strin
     return Affine{node, operand, *extents};
   }
   return std::nullopt;
+}
+
+Match draw_in_scale(const Graph& graph, const Node& root, std::string_view rule, std::string_view norm) {
+  const auto affine = affine_of(graph, root, norm);
+  if (!affine || input(*affine->norm, 2) != kNoValue || splat(graph, affine->norm->inputs[1]) != 1.0) return no_match();
+  ir::Patch patch = new_patch(graph, rule);
+  INGOT_ASSIGN_OR_RETURN(const ValueId factor, reshape(patch, affine->operand, symbolic(affine->extents), root.id));
+  INGOT_ASSIGN_OR_RETURN(const ValueId y, patch.add(std::string(norm), {affine->norm->inputs[0], factor},
+                                                    affine->norm->attrs, root.id));
+  return replace(std::move(patch), root.outputs[0], y);
 }
 
 }  // namespace ingot::passes

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What decomposed normalisations share: the many ways to write a / sqrt(v + epsilon), and mean and square.
+// What the rules for decomposed normalisations share: the many ways to write a / sqrt(v + epsilon), mean and square, and
+// the patches that end them.
 #pragma once
 
 #include <optional>
@@ -26,10 +27,10 @@ std::optional<TrailingMean> trailing_mean(const Graph& graph, ValueId value);
 // x of Pow(x, 2) or Mul(x, x), else kNoValue.
 ValueId squared(const Graph& graph, ValueId value);
 
-// The extents of the last `axes` axes when they are constant.
-std::optional<Shape> trailing_extents(const Graph& graph, ValueId value, int axes);
-// A constant of ones in that shape.
-Result<ValueId> ones(ir::Patch& patch, DType dtype, const Shape& shape);
+// Ends the rule of that name: `root` becomes the normalisation `op` of x, the mean's operand, with a scale of ones. No
+// match where the axes have no constant extents.
+Match normalise(const Graph& graph, const Node& root, std::string_view rule, std::string_view op, TrailingMean x,
+                double epsilon);
 
 // For Mul or Add of a normalisation (operator `norm`, alone using it) and a constant or other operand that broadcasts
 // over exactly the normalised axes: the norm and that operand, reshaped to their extents.
@@ -39,5 +40,8 @@ struct Affine {
   Shape extents;
 };
 std::optional<Affine> affine_of(const Graph& graph, const Node& root, std::string_view norm);
+
+// Ends a rule: a Mul of such a normalisation by a factor becomes its scale, when that is still ones and no bias follows.
+Match draw_in_scale(const Graph& graph, const Node& root, std::string_view rule, std::string_view norm);
 
 }  // namespace ingot::passes
