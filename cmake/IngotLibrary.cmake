@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# ingot_library(NAME DEPS a b ... [LIBRARIES x y ...] [SUBDIRS])
+# ingot_library(NAME DEPS a b ... [LIBRARIES x y ...])
 #
 # One target per source folder: every .cc in the folder except *_test.cc goes into the object-like static library
 # ingot_NAME, every *_test.cc into the test program ingot_NAME_test. DEPS are other folders (public), LIBRARIES are
-# external (private to the folder). SUBDIRS also collects the folder's sub-folders.
+# external (private to the folder).
 function(ingot_library name)
-  cmake_parse_arguments(ARG "SUBDIRS" "" "DEPS;LIBRARIES" ${ARGN})
-  set(glob GLOB)
-  if(ARG_SUBDIRS)
-    set(glob GLOB_RECURSE)
-  endif()
-  file(${glob} all CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBRARIES" ${ARGN})
+  file(GLOB all CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
   set(sources ${all})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
   set(tests ${all})
@@ -30,7 +26,6 @@ function(ingot_library name)
   foreach(dependency IN LISTS ARG_DEPS)
     target_link_libraries(${target} ${scope} ingot_${dependency})
   endforeach()
-  set_property(GLOBAL APPEND PROPERTY INGOT_TARGETS ${target})
 
   if(INGOT_BUILD_TESTS AND tests)
     add_executable(${target}_test ${tests})

@@ -26,6 +26,7 @@ MAY_INCLUDE = {
     "onnx": ["ops"],
     "passes": ["ops", "reference"],
     "tactics": ["tensor", "expr"],
+    "tactics/testing": ["tactics", "reference"],
     "plugin": ["tactics", "include"],
     "plan": ["tensor", "expr", "tactics"],
     "backends/cpu": ["tactics", "plugin", "reference"],
@@ -45,8 +46,8 @@ OUTSIDE = {
     "tools": ["include", "verify", "inspect", "plugin"],
 }
 # A test may use these besides what its folder may: the reference evaluator is the oracle of every test, the importer
-# brings networks as exporters wrote them.
-TESTS_MAY_INCLUDE = ["reference", "onnx"]
+# brings networks as exporters wrote them, tactics/testing makes cases of problems.
+TESTS_MAY_INCLUDE = ["reference", "onnx", "tactics/testing"]
 
 # External headers that only some folders may see. Pattern of the included path -> the folders.
 CONFINED = {

@@ -112,8 +112,8 @@ Match draw_in_scale(const Graph& graph, const Node& root, std::string_view rule,
   if (!affine || input(*affine->norm, 2) != kNoValue || splat(graph, affine->norm->inputs[1]) != 1.0) return no_match();
   ir::Patch patch = new_patch(graph, rule);
   INGOT_ASSIGN_OR_RETURN(const ValueId factor, reshape(patch, affine->operand, symbolic(affine->extents), root.id));
-  INGOT_ASSIGN_OR_RETURN(const ValueId y, patch.add(std::string(norm), {affine->norm->inputs[0], factor},
-                                                    affine->norm->attrs, root.id));
+  INGOT_ASSIGN_OR_RETURN(const ValueId y,
+                         patch.add(std::string(norm), {affine->norm->inputs[0], factor}, affine->norm->attrs, root.id));
   return replace(std::move(patch), root.outputs[0], y);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the rules for decomposed normalisations share: the many ways to write a / sqrt(v + epsilon), mean and square, and
-// the patches that end them.
+// What the rules for decomposed normalisations share: the many ways to write a / sqrt(v + epsilon), mean and square,
+// and the patches that end them.
 #pragma once
 
 #include <optional>
@@ -41,7 +41,8 @@ struct Affine {
 };
 std::optional<Affine> affine_of(const Graph& graph, const Node& root, std::string_view norm);
 
-// Ends a rule: a Mul of such a normalisation by a factor becomes its scale, when that is still ones and no bias follows.
+// Ends a rule: a Mul of such a normalisation by a factor becomes its scale, when that is still ones and no bias
+// follows.
 Match draw_in_scale(const Graph& graph, const Node& root, std::string_view rule, std::string_view norm);
 
 }  // namespace ingot::passes

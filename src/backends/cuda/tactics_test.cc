@@ -4,31 +4,26 @@
 // architectures wherever NVRTC is.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 #include <map>
-#include <random>
 
 #include "backends/cuda/compiler.h"
 #include "backends/cuda/cuda_backend.h"
 #include "backends/cuda/tactics.h"
-#include "reference/evaluate.h"
+#include "tactics/testing/problem_case.h"
 
 namespace ingot::cuda {
 namespace {
 
+using testing_tools::CaseData;
+using testing_tools::compare;
+using testing_tools::load;
+using testing_tools::LoadedKernel;
+using testing_tools::ProblemCase;
+
 constexpr std::size_t kGuard = 256;
 constexpr unsigned char kPoison = 0xff;
-
-std::vector<std::string> suite_lines(const char* file_name) {
-  std::vector<std::string> problems;
-  std::ifstream file(std::string(INGOT_SUITES) + "/" + file_name);
-  for (std::string line; std::getline(file, line);)
-    if (!line.empty() && !line.starts_with('#') && !line.starts_with("DimTensor(")) problems.push_back(line);
-  return problems;
-}
 
 std::string replace_all(std::string text, std::string_view from, std::string_view to) {
   for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
@@ -38,8 +33,10 @@ std::string replace_all(std::string text, std::string_view from, std::string_vie
 
 // The suite's problems, and those of f32 in f16 and bf16 as well.
 std::vector<std::string> suite() {
-  std::vector<std::string> problems = suite_lines("problems.txt");
-  for (const std::string& line : suite_lines("cuda_problems.txt")) problems.push_back(line);
+  std::vector<std::string> problems;
+  for (const char* file : {INGOT_SUITES "/problems.txt", INGOT_SUITES "/cuda_problems.txt"})
+    for (const std::string& line : testing_tools::suite_lines(file))
+      if (!line.starts_with("DimTensor(")) problems.push_back(line);
   const std::size_t count = problems.size();
   for (std::size_t i = 0; i < count; ++i) {
     const std::string line = problems[i];
@@ -50,175 +47,21 @@ std::vector<std::string> suite() {
   return problems;
 }
 
-// Below what the integers of an operand must stay because they are indices; 0 when they are none.
-std::int64_t index_limit(const Problem& problem, std::size_t input) {
-  const std::string& kind = problem.kind;
-  const Shape& data = problem.inputs[0].shape;
-  if (input == 1 && (kind == "Gather" || kind == "GatherElements" || kind == "ScatterElements")) {
-    const auto rank = static_cast<std::int64_t>(data.size());
-    const std::int64_t axis = problem.attrs.get_int("axis", 0);
-    return data[static_cast<std::size_t>(axis < 0 ? axis + rank : axis)];
-  }
-  if (input == 1 && (kind == "GatherND" || kind == "ScatterND")) return *std::min_element(data.begin(), data.end());
-  if (input == 1 && kind.ends_with("Loss")) return data[1];
-  if (input == 2 && kind == "RoiAlign") return data[0];
-  return 0;
-}
-
-HostTensor random_tensor(const Problem& problem, std::size_t input, bool special, std::mt19937& random) {
-  const Operand& operand = problem.inputs[input];
-  HostTensor tensor = HostTensor::create(operand.dtype, operand.shape).value();
-  const std::string text = problem.attrs.get_string("expr", "");
-  const bool positive = text.find("sqrt(") != std::string::npos || text.find("log(") != std::string::npos ||
-                        text.find("pow(") != std::string::npos;
-  const std::int64_t limit = index_limit(problem, input);
-  std::normal_distribution<double> normal(0.0, 1.5);
-  for (std::int64_t i = 0; i < tensor.elements(); ++i) {
-    if (is_float(operand.dtype)) {
-      double value = normal(random);
-      if (positive) value = std::abs(value) + 0.05;
-      // Variances and scales of quantised values; coordinates and boxes of some size.
-      if ((problem.kind == "BatchNormalization" && input == 4) ||
-          (problem.kind.find("Quantize") != std::string::npos && input == 1) ||
-          (problem.kind == "QLinearConv" && (input == 1 || input == 4 || input == 6)))
-        value = std::abs(value) + 0.05;
-      if (problem.kind == "Resize" && input == 2) value = i < 2 ? 1 : 2;
-      if (problem.kind == "RoiAlign" && input == 1) value = std::abs(value) * 3 + (i % 4 >= 2 ? 4 : 0);
-      if (problem.kind == "Cast") value *= 100;
-      if (special && i % 7 == 3) value = i % 3 == 0 ? std::nan("") : i % 3 == 1 ? HUGE_VAL : -HUGE_VAL;
-      if (problem.kind == "DeformConv" && input == 2)
-        value = i % 11 == 5 ? value * 40 : i % 7 == 2 ? std::round(value) : value;
-      tensor.set_double(i, value);
-    } else if (operand.dtype == DType::boolean) {
-      tensor.set_int(i, static_cast<std::int64_t>(random() % 2));
-    } else if (limit > 0) {
-      tensor.set_int(i, static_cast<std::int64_t>(random() % static_cast<unsigned>(limit)));
-    } else {
-      tensor.set_int(i, static_cast<std::int64_t>(random() % 10) + 1);
-    }
-  }
-  return tensor;
-}
-
-struct Case {
-  explicit Case(std::string_view text) {
-    // "~": the CPU has a plain tactic only; "!": NaN and infinities among the inputs.
-    while (text.starts_with("!") || text.starts_with("~")) {
-      special = special || text.starts_with("!");
-      text.remove_prefix(1);
-    }
-    seed = static_cast<unsigned>(std::hash<std::string_view>()(text));
-    if (const char* given = std::getenv("INGOT_TEST_SEED")) seed += static_cast<unsigned>(std::atoi(given));
-    Result<Problem> parsed = Problem::parse(text);
-    status = parsed.status();
-    if (!parsed.is_ok()) return;
-    problem = *std::move(parsed);
-    std::mt19937 random(seed);
-    for (std::size_t i = 0; i < problem.inputs.size(); ++i) {
-      Operand& input = problem.inputs[i];
-      if (!input.present()) {
-        values.push_back(nullptr);
-        continue;
-      }
-      if (input.value == nullptr)
-        values.push_back(share(random_tensor(problem, i, special, random)));
-      else
-        values.push_back(input.value);
-      if (input.constant) input.value = values.back();
-    }
-  }
-
-  // The reference's results, in the problem's types.
-  Status evaluate() {
-    std::vector<const HostTensor*> operands;
-    for (const TensorPtr& value : values) operands.push_back(value.get());
-    reference::Call call;
-    call.op = problem.kind;
-    call.attrs = &problem.attrs;
-    call.inputs = operands;
-    call.output_count = problem.outputs.size();
-    std::vector<DType> types;
-    for (const Operand& output : problem.outputs) types.push_back(output.dtype);
-    call.output_types = types;
-    INGOT_ASSIGN_OR_RETURN(expected, reference::evaluate(call));
-    return Status::ok();
-  }
-
-  [[nodiscard]] double reduction_length() const {
-    if (problem.kind == "Pointwise") return 1;
-    double most = 16;
-    for (const Operand& input : problem.inputs)
-      if (input.present()) most = std::max(most, static_cast<double>(element_count(input.shape).value_or(1)));
-    if (problem.kind == "MatMul")
-      return static_cast<double>(std::max<std::int64_t>(16, problem.inputs[0].shape.back()));
-    return std::min(most, 4096.0);
-  }
-
-  Problem problem;
-  std::vector<TensorPtr> values;
-  std::vector<HostTensor> expected;
-  Status status;
-  unsigned seed = 0;
-  bool special = false;
-};
-
-void compare(const Case& test_case, std::size_t output, const HostTensor& expected, const std::byte* got) {
-  const HostTensor actual =
-      HostTensor::view(expected.dtype(), expected.shape(), {got, expected.bytes().size()}, nullptr).value();
-  double sum = 0;
-  std::int64_t finite = 0;
-  for (std::int64_t i = 0; i < expected.elements(); ++i) {
-    const double value = expected.as_double(i);
-    if (!std::isfinite(value) || std::abs(value) > 1e6) continue;
-    sum += value * value;
-    ++finite;
-  }
-  const double rms = finite > 0 ? std::sqrt(sum / static_cast<double>(finite)) : 1;
-  // Expressions: CUDA's functions are within a few units of the last place; the reference rounds every instruction of
-  // half precision, kernels only the result.
+// Expressions: CUDA's functions are within a few units of the last place; the reference rounds every instruction of
+// half precision, kernels only the result.
+testing_tools::Tolerance tolerance(const Problem& problem, DType type) {
+  double length = 16;
+  for (const Operand& input : problem.inputs)
+    if (input.present()) length = std::max(length, static_cast<double>(element_count(input.shape).value_or(1)));
+  length = std::min(length, 4096.0);
+  if (problem.kind == "Pointwise") length = 1;
+  if (problem.kind == "MatMul")
+    length = static_cast<double>(std::max<std::int64_t>(16, problem.inputs[0].shape.back()));
   double epsilon = 1e-5;
   double type_epsilon = 0x1p-24;
-  if (expected.dtype() == DType::f16) epsilon = 4e-3, type_epsilon = 0x1p-12;
-  if (expected.dtype() == DType::bf16) epsilon = 3e-2, type_epsilon = 0x1p-9;
-  const double tolerance = 8 * type_epsilon + 0x1p-22 * std::sqrt(test_case.reduction_length());
-  int shown = 0;
-  for (std::int64_t i = 0; i < expected.elements() && shown < 3; ++i) {
-    const double want = expected.as_double(i), have = actual.as_double(i);
-    bool same = false;
-    if (is_float(expected.dtype()))
-      same = std::isnan(want) ? std::isnan(have)
-                              : want == have || std::abs(want - have) <=
-                                                    epsilon * std::abs(want) + tolerance * std::min(rms, 1e3) + 1e-30;
-    else
-      same = expected.as_int(i) == actual.as_int(i);
-    if (same) continue;
-    ++shown;
-    ADD_FAILURE() << "output " << output << " element " << i << ": " << have << ", expected " << want << " (rms " << rms
-                  << ")";
-  }
-}
-
-struct Loaded {
-  Packed packed;
-  std::vector<HostTensor> blobs;
-  std::unique_ptr<Kernel> kernel;
-};
-
-Result<Loaded> load(const Tactic& tactic, const Problem& problem, const std::string& config, const DeviceInfo& device) {
-  Loaded out;
-  INGOT_ASSIGN_OR_RETURN(out.packed, tactic.prepare(problem, config, device));
-  std::vector<std::span<const std::byte>> spans;
-  for (const auto& blob : out.packed.blobs) {
-    out.blobs.push_back(HostTensor::create(DType::u8, {static_cast<std::int64_t>(blob.size())}).value());
-    std::copy(blob.begin(), blob.end(), out.blobs.back().mutable_bytes().begin());
-  }
-  for (const HostTensor& blob : out.blobs) spans.push_back(blob.bytes());
-  Problem stripped = problem;
-  for (std::size_t i = 0; i < stripped.inputs.size(); ++i)
-    if (std::find(out.packed.keep_inputs.begin(), out.packed.keep_inputs.end(), i) == out.packed.keep_inputs.end())
-      stripped.inputs[i].value = nullptr;
-  INGOT_ASSIGN_OR_RETURN(out.kernel, tactic.load(stripped, config, spans));
-  return out;
+  if (type == DType::f16) epsilon = 4e-3, type_epsilon = 0x1p-12;
+  if (type == DType::bf16) epsilon = 3e-2, type_epsilon = 0x1p-9;
+  return {epsilon, 8 * type_epsilon + 0x1p-22 * std::sqrt(length)};
 }
 
 // Operands, outputs (with guards) and workspace of a case on the device.
@@ -229,20 +72,19 @@ struct OnDevice {
   DeviceMemory workspace;
 };
 
-Result<OnDevice> place(const Device& device, const Case& test_case, const Packed& packed, std::size_t workspace) {
+Result<OnDevice> place(const Device& device, const CaseData& data, const std::vector<Operand>& inputs,
+                       std::size_t workspace) {
   OnDevice out;
-  for (std::size_t i = 0; i < test_case.values.size(); ++i) {
-    const TensorPtr& value = test_case.values[i];
-    const bool kept = std::find(packed.keep_inputs.begin(), packed.keep_inputs.end(), i) != packed.keep_inputs.end();
-    if (value == nullptr || (test_case.problem.inputs[i].constant && !kept)) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].present()) {
       out.inputs.push_back(nullptr);
       continue;
     }
-    INGOT_ASSIGN_OR_RETURN(DeviceMemory memory, DeviceMemory::upload(device, value->bytes()));
+    INGOT_ASSIGN_OR_RETURN(DeviceMemory memory, DeviceMemory::upload(device, data.values[i]->bytes()));
     out.inputs.push_back(memory.data());
     out.memory.push_back(std::move(memory));
   }
-  for (const HostTensor& expected : test_case.expected) {
+  for (const HostTensor& expected : data.expected) {
     INGOT_ASSIGN_OR_RETURN(DeviceMemory memory, DeviceMemory::allocate(device, expected.bytes().size() + 2 * kGuard));
     out.outputs.push_back(static_cast<std::byte*>(memory.data()) + kGuard);
     out.memory.push_back(std::move(memory));
@@ -260,30 +102,23 @@ class CudaTactics : public testing::TestWithParam<std::string> {
     device_ = *Device::get(0);
   }
 
-  void check(const Tactic& tactic, const std::string& config, const Case& test_case) {
+  void check(const Tactic& tactic, const std::string& config, const Problem& problem, const CaseData& data) {
     SCOPED_TRACE(fmt::format("{} '{}'", tactic.id(), config));
-    Result<Loaded> loaded = load(tactic, test_case.problem, config, backend_->device());
+    const Result<LoadedKernel> loaded = load(tactic, problem, config, backend_->device());
     if (!loaded.is_ok() && loaded.status().code() == StatusCode::kResourceExhausted) return;  // spills
     ASSERT_TRUE(loaded.is_ok()) << loaded.status().to_string();
-    // As in a plan: weights that were packed away are no operands any more.
-    std::vector<Operand> inputs = test_case.problem.inputs;
-    const std::vector<std::size_t>& kept = loaded->packed.keep_inputs;
-    for (std::size_t i = 0; i < inputs.size(); ++i)
-      if (inputs[i].constant && std::find(kept.begin(), kept.end(), i) == kept.end()) inputs[i] = {};
-    ConfigureArgs configure;
-    configure.inputs = inputs;
-    configure.outputs = test_case.problem.outputs;
+    const std::vector<Operand> inputs = loaded->operands(data.inputs);
     const SymbolValues symbols;
-    configure.symbols = &symbols;
+    const ConfigureArgs configure{.inputs = inputs, .outputs = data.outputs, .symbols = &symbols};
     Result<std::unique_ptr<KernelState>> state = loaded->kernel->configure(configure);
     ASSERT_TRUE(state.is_ok()) << state.status().to_string();
-    Result<OnDevice> placed = place(*device_, test_case, loaded->packed, (*state)->workspace_bytes);
+    Result<OnDevice> placed = place(*device_, data, inputs, (*state)->workspace_bytes);
     ASSERT_TRUE(placed.is_ok()) << placed.status().to_string();
     const std::unique_ptr<Stream> stream = Stream::create(*device_).value();
-    for (std::size_t i = 0; i < test_case.expected.size(); ++i)
+    for (std::size_t i = 0; i < data.expected.size(); ++i)
       ASSERT_TRUE(stream
                       ->set_bytes(static_cast<std::byte*>(placed->outputs[i]) - kGuard, kPoison,
-                                  test_case.expected[i].bytes().size() + 2 * kGuard)
+                                  data.expected[i].bytes().size() + 2 * kGuard)
                       .is_ok());
     ASSERT_TRUE(stream->set_bytes(placed->workspace.data(), kPoison, (*state)->workspace_bytes).is_ok());
     LaunchArgs args;
@@ -297,9 +132,9 @@ class CudaTactics : public testing::TestWithParam<std::string> {
       const Status launched = loaded->kernel->launch(args);
       ASSERT_TRUE(launched.is_ok()) << launched.to_string();
     }
-    for (std::size_t i = 0; i < test_case.expected.size(); ++i) {
-      if (!test_case.problem.outputs[i].present()) continue;
-      const std::size_t bytes = test_case.expected[i].bytes().size();
+    for (std::size_t i = 0; i < data.expected.size(); ++i) {
+      if (!data.outputs[i].present()) continue;
+      const std::size_t bytes = data.expected[i].bytes().size();
       std::vector<std::byte> host(bytes + 2 * kGuard);
       ASSERT_TRUE(
           stream->copy_to_host(host.data(), static_cast<std::byte*>(placed->outputs[i]) - kGuard, host.size()).is_ok());
@@ -311,7 +146,7 @@ class CudaTactics : public testing::TestWithParam<std::string> {
       for (std::size_t g = 0; g < kGuard; ++g)
         ASSERT_TRUE(host[g] == std::byte{kPoison} && host[kGuard + bytes + g] == std::byte{kPoison})
             << "wrote outside output " << i;
-      compare(test_case, i, test_case.expected[i], host.data() + kGuard);
+      compare(data.expected[i], host.data() + kGuard, i, tolerance(problem, data.expected[i].dtype()));
     }
   }
 
@@ -320,14 +155,16 @@ class CudaTactics : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(CudaTactics, MatchReference) {
-  Case test_case(GetParam());
-  SCOPED_TRACE(fmt::format("seed {}: {}", test_case.seed, GetParam()));
-  ASSERT_TRUE(test_case.status.is_ok()) << test_case.status.to_string();
+  const ProblemCase test_case(GetParam());
+  SCOPED_TRACE(test_case.describe());
+  ASSERT_TRUE(test_case.status().is_ok()) << test_case.status().to_string();
+  const Problem& problem = test_case.problem();
+  Result<CaseData> data = failed_precondition("not evaluated");
   int solved = 0;
   std::string reasons;
   bool known = false;
   for (const Tactic* tactic : backend_->tactics()) {
-    const Support support = tactic->supports(test_case.problem, backend_->device());
+    const Support support = tactic->supports(problem, backend_->device());
     if (support.reason != Refusal::kKind) known = true;
     if (tactic->is_plain()) continue;  // runs on the host
     if (!support.ok()) {
@@ -336,11 +173,11 @@ TEST_P(CudaTactics, MatchReference) {
       continue;
     }
     if (solved++ == 0) {
-      const Status evaluated = test_case.evaluate();
-      ASSERT_TRUE(evaluated.is_ok()) << evaluated.to_string();
+      data = test_case.data();
+      ASSERT_TRUE(data.is_ok()) << data.status().to_string();
     }
-    for (const std::string& config : tactic->configs(test_case.problem, backend_->device())) {
-      check(*tactic, config, test_case);
+    for (const std::string& config : tactic->configs(problem, backend_->device())) {
+      check(*tactic, config, problem, *data);
       if (HasFatalFailure()) return;
     }
   }
@@ -349,10 +186,7 @@ TEST_P(CudaTactics, MatchReference) {
 
 INSTANTIATE_TEST_SUITE_P(Suite, CudaTactics, testing::ValuesIn(suite()),
                          [](const testing::TestParamInfo<std::string>& param_info) {
-                           std::string kind = param_info.param.substr(0, param_info.param.find('('));
-                           std::erase(kind, '!');
-                           std::erase(kind, '~');
-                           return std::to_string(param_info.index) + "_" + kind;
+                           return testing_tools::suite_test_name(param_info.index, param_info.param);
                          });
 
 // Every source of the suite, first config, for every architecture.
@@ -365,19 +199,18 @@ TEST(CudaSources, Compile) {
   const char* const all = std::getenv("INGOT_TEST_ALL_SOURCES");
   std::map<std::string, int> of_kind;
   for (const std::string& line : suite()) {
-    const Case test_case(line);
-    ASSERT_TRUE(test_case.status.is_ok()) << line;
+    const ProblemCase test_case(line);
+    ASSERT_TRUE(test_case.status().is_ok()) << line;
+    const Problem& problem = test_case.problem();
     for (const Tactic* tactic : tactic_table()) {
-      if (tactic->is_plain() || !tactic->supports(test_case.problem, device).ok()) continue;
-      const std::string type(
-          to_string(test_case.problem.inputs.empty() ? DType::f32 : test_case.problem.inputs[0].dtype));
-      if (all == nullptr && of_kind[fmt::format("{} {} {}", tactic->id(), test_case.problem.kind, type)]++ >= 1)
-        continue;
+      if (tactic->is_plain() || !tactic->supports(problem, device).ok()) continue;
+      const std::string type(to_string(problem.inputs.empty() ? DType::f32 : problem.inputs[0].dtype));
+      if (all == nullptr && of_kind[fmt::format("{} {} {}", tactic->id(), problem.kind, type)]++ >= 1) continue;
       const auto* generated = dynamic_cast<const CudaTactic*>(tactic);
       if (generated == nullptr) continue;  // a library's
       const Family& family = generated->family();
-      const std::string config = tactic->configs(test_case.problem, device)[0];
-      const Result<std::vector<std::string>> sources = family.sources(test_case.problem, config);
+      const std::string config = tactic->configs(problem, device)[0];
+      const Result<std::vector<std::string>> sources = family.sources(problem, config);
       ASSERT_TRUE(sources.is_ok()) << sources.status().to_string();
       for (const std::string& source : *sources)
         for (const std::string_view arch : {"sm_80", "sm_89", "sm_90a"}) {
