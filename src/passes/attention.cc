@@ -6,9 +6,10 @@
 // viewed as [1, windows, H, S, S] for a moment. Transposes [B, S, H, D] -> [B, H, S, D] of Q, K and V and the inverse
 // of the result are absorbed: the node then has bshd=1.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {
@@ -160,11 +161,6 @@ Result<ValueId> additive(ir::Patch& patch, const Graph& graph, const Mask& mask,
   return reshape(patch, value, shape, origin);
 }
 
-// The operand as [B, S, H, D] when `bshd`, else [B, H, S, D]; `perm` brings the value to [B, H, S, D].
-Result<ValueId> arranged(ir::Patch& patch, ValueId value, Ints perm, bool bshd, ir::NodeId origin) {
-  return transpose(patch, value, bshd ? compose_perms(perm, kSwapHeads) : perm, origin);
-}
-
 struct Source {
   ValueId value;
   Ints perm;
@@ -176,6 +172,10 @@ Source source_of(const Graph& graph, ValueId value, const Ints& then) {
   return {node->inputs[0], compose_perms(perm_of(graph, *node), then)};
 }
 
+SymShape shape_as(const Graph& graph, const Source& source) {
+  return permuted(*shape_of(graph, source.value), source.perm);
+}
+
 bool shapes_fit(const SymShape& q, const SymShape& k, const SymShape& v) {
   // [B, H, S, D], [B, H, T, D], [B, H, T, E]
   for (std::size_t i = 0; i + 2 < q.size(); ++i)
@@ -183,81 +183,110 @@ bool shapes_fit(const SymShape& q, const SymShape& k, const SymShape& v) {
   return q[q.size() - 1] == k[k.size() - 1] && k[k.size() - 2] == v[v.size() - 2];
 }
 
+// Whether additive() can bring every mask to the scores.
+bool masks_fit(const Graph& graph, const std::vector<Mask>& masks, int rank) {
+  return std::all_of(masks.begin(), masks.end(), [&](const Mask& mask) {
+    const SymShape* shape = shape_of(graph, mask.value);
+    // The operator takes a last dimension of 1 for a mask of the first key alone.
+    return shape != nullptr && static_cast<int>(shape->size()) <= rank + (mask.drop_first ? 1 : 0) && !shape->empty() &&
+           !(shape->back() == Dim(1));
+  });
+}
+
+// Q, K and V without the transposes and scales in front of them.
+struct Operands {
+  std::array<Source, 3> sources;
+  double scale = 1;
+};
+std::optional<Operands> operands_of(const Graph& graph, const Found& found, int rank) {
+  for (const ValueId value : {found.q, found.k, found.v})
+    if (rank_of(graph, value) != rank) return std::nullopt;
+  Ints plain(static_cast<std::size_t>(rank));
+  for (std::size_t i = 0; i < plain.size(); ++i) plain[i] = static_cast<std::int64_t>(i);
+  Ints swapped = plain;
+  if (found.k_transposed) std::swap(swapped[plain.size() - 1], swapped[plain.size() - 2]);
+  Operands out;
+  out.scale = found.scale;
+  // A scale may stand on either side of a transpose.
+  const auto resolve = [&](ValueId value, const Ints& then) {
+    Source source = source_of(graph, strip_scale(graph, value, out.scale), then);
+    const ValueId inner = strip_scale(graph, source.value, out.scale);
+    return inner == source.value ? source : source_of(graph, inner, source.perm);
+  };
+  out.sources = {resolve(found.q, plain), resolve(found.k, swapped), source_of(graph, found.v, plain)};
+  for (const Source& source : out.sources)
+    if (rank_of(graph, source.value) != rank) return std::nullopt;
+  const auto& [q, k, v] = out.sources;
+  return shapes_fit(shape_as(graph, q), shape_as(graph, k), shape_as(graph, v)) ? std::optional(out) : std::nullopt;
+}
+
+// Whether [B, S, H, D] saves transposes: three of the four operands lie so.
+bool prefers_bshd(const Graph& graph, const Node& root, const Operands& operands) {
+  const Node* user = sole_user(graph, root.outputs[0]);
+  int gain = user != nullptr && user->op == "Transpose" && perm_of(graph, *user) == kSwapHeads ? 1 : 0;
+  for (const Source& source : operands.sources) gain += source.perm == kSwapHeads ? 1 : 0;
+  return gain >= 3;
+}
+
+// The operand of the new node: [B, H, S, D], [B, S, H, D] when `bshd`; of rank 3 with a single head.
+Result<ValueId> arranged(ir::Patch& patch, const Graph& graph, const Source& source, bool bshd, ir::NodeId origin) {
+  if (source.perm.size() == 4)
+    return transpose(patch, source.value, bshd ? compose_perms(source.perm, kSwapHeads) : source.perm, origin);
+  INGOT_ASSIGN_OR_RETURN(const ValueId operand, transpose(patch, source.value, source.perm, origin));
+  SymShape shape = shape_as(graph, source);
+  shape.insert(shape.begin() + 1, Dim(1));
+  return reshape(patch, operand, shape, origin);
+}
+
+// The sum of all masks as a fourth operand, kNoValue where there is none; or is_causal among the attributes.
+Result<ValueId> mask_operand(ir::Patch& patch, const Graph& graph, const Node& root, const std::vector<Mask>& masks,
+                             Attrs& attrs) {
+  const DType dtype = dtype_of(graph, root.outputs[0]);
+  if (masks.size() == 1 && !masks[0].drop_first && is_causal_mask(graph, masks[0])) {
+    attrs.set("is_causal", std::int64_t{1});
+    return kNoValue;
+  }
+  ValueId sum = kNoValue;
+  for (const Mask& one : masks) {
+    INGOT_ASSIGN_OR_RETURN(const ValueId summand,
+                           additive(patch, graph, one, dtype, rank_of(graph, root.outputs[0]), root.id));
+    if (sum == kNoValue) {
+      sum = summand;
+    } else {
+      INGOT_ASSIGN_OR_RETURN(sum, patch.add("Add", {summand, sum}, {}, root.id));
+    }
+  }
+  return sum;
+}
+
 Match attention(const Graph& graph, const Node& root) {
   const int rank = rank_of(graph, root.outputs[0]);
   if ((rank != 3 && rank != 4) || input(root, 2) != kNoValue || !root.attrs.empty()) return no_match();
+  if (!is_float(dtype_of(graph, root.outputs[0]))) return no_match();
   const Node* softmax = find_softmax(graph, root.inputs[0]);
   if (softmax == nullptr || normal_axis(softmax->attrs.get_int("axis", -1), rank) != rank - 1) return no_match();
   if (softmax->attrs.has("epilogue") || rank_of(graph, softmax->inputs[0]) != rank) return no_match();
   Found found;
   found.v = root.inputs[1];
-  if (!walk_scores(graph, softmax->inputs[0], found)) return no_match();
-  for (ValueId value : {found.q, found.k, found.v})
-    if (rank_of(graph, value) != rank) return no_match();
-  for (const Mask& mask : found.masks)
-    // The operator takes a last dimension of 1 for a mask of the first key alone.
-    if (shape_of(graph, mask.value) == nullptr || rank_of(graph, mask.value) > rank + (mask.drop_first ? 1 : 0) ||
-        shape_of(graph, mask.value)->empty() || shape_of(graph, mask.value)->back() == Dim(1))
-      return no_match();
+  if (!walk_scores(graph, softmax->inputs[0], found) || !masks_fit(graph, found.masks, rank)) return no_match();
+  const auto operands = operands_of(graph, found, rank);
+  if (!operands) return no_match();
+  if (rank == 3)
+    for (const Source& source : operands->sources)
+      if (!is_reshape_target(graph, shape_as(graph, source))) return no_match();
 
-  Ints plain(static_cast<std::size_t>(rank));
-  for (std::size_t i = 0; i < plain.size(); ++i) plain[i] = static_cast<std::int64_t>(i);
-  Ints swapped = plain;
-  if (found.k_transposed) std::swap(swapped[plain.size() - 1], swapped[plain.size() - 2]);
-  // A scale may stand on either side of a transpose.
-  const auto resolve = [&](ValueId value, const Ints& then) {
-    Source source = source_of(graph, strip_scale(graph, value, found.scale), then);
-    const ValueId inner = strip_scale(graph, source.value, found.scale);
-    return inner == source.value ? source : source_of(graph, inner, source.perm);
-  };
-  Source q = resolve(found.q, plain), k = resolve(found.k, swapped);
-  Source v = source_of(graph, found.v, plain);
-  const auto shape_as = [&](const Source& source) { return permuted(*shape_of(graph, source.value), source.perm); };
-  for (const Source& source : {q, k, v})
-    if (rank_of(graph, source.value) != rank) return no_match();
-  if (!shapes_fit(shape_as(q), shape_as(k), shape_as(v))) return no_match();
-
-  const DType dtype = dtype_of(graph, root.outputs[0]);
-  if (!is_float(dtype)) return no_match();
   ir::Patch patch = new_patch(graph, "attention");
-  Attrs attrs{{"scale", found.scale}};
-  bool bshd = false;
-  std::vector<ValueId> operands;
-  if (rank == 4) {
-    const Node* user = sole_user(graph, root.outputs[0]);
-    int gain = user != nullptr && user->op == "Transpose" && perm_of(graph, *user) == kSwapHeads ? 1 : 0;
-    for (const Source& source : {q, k, v}) gain += source.perm == kSwapHeads ? 1 : 0;
-    bshd = gain >= 3;
-    if (bshd) attrs.set("bshd", std::int64_t{1});
-    for (const Source& source : {q, k, v}) {
-      INGOT_ASSIGN_OR_RETURN(const ValueId operand, arranged(patch, source.value, source.perm, bshd, root.id));
-      operands.push_back(operand);
-    }
-  } else {
-    for (const Source& source : {q, k, v}) {
-      INGOT_ASSIGN_OR_RETURN(const ValueId operand, transpose(patch, source.value, source.perm, root.id));
-      SymShape shape = shape_as(source);
-      shape.insert(shape.begin() + 1, Dim(1));
-      if (!is_reshape_target(graph, shape)) return no_match();
-      INGOT_ASSIGN_OR_RETURN(const ValueId view, reshape(patch, operand, shape, root.id));
-      operands.push_back(view);
-    }
+  const bool bshd = rank == 4 && prefers_bshd(graph, root, *operands);
+  Attrs attrs{{"scale", operands->scale}};
+  if (bshd) attrs.set("bshd", std::int64_t{1});
+  std::vector<ValueId> inputs;
+  for (const Source& source : operands->sources) {
+    INGOT_ASSIGN_OR_RETURN(const ValueId operand, arranged(patch, graph, source, bshd, root.id));
+    inputs.push_back(operand);
   }
-  ValueId mask = kNoValue;
-  for (const Mask& one : found.masks) {
-    if (found.masks.size() == 1 && !one.drop_first && is_causal_mask(graph, one)) {
-      attrs.set("is_causal", std::int64_t{1});
-      break;
-    }
-    INGOT_ASSIGN_OR_RETURN(const ValueId summand, additive(patch, graph, one, dtype, rank, root.id));
-    if (mask == kNoValue) {
-      mask = summand;
-    } else {
-      INGOT_ASSIGN_OR_RETURN(mask, patch.add("Add", {summand, mask}, {}, root.id));
-    }
-  }
-  if (mask != kNoValue) operands.push_back(mask);
-  INGOT_ASSIGN_OR_RETURN(ValueId y, patch.add("Attention", operands, attrs, root.id));
+  INGOT_ASSIGN_OR_RETURN(const ValueId mask, mask_operand(patch, graph, root, found.masks, attrs));
+  if (mask != kNoValue) inputs.push_back(mask);
+  INGOT_ASSIGN_OR_RETURN(ValueId y, patch.add("Attention", inputs, attrs, root.id));
   if (bshd) {
     INGOT_ASSIGN_OR_RETURN(y, transpose(patch, y, kSwapHeads, root.id));
   } else if (rank == 3) {

@@ -4,7 +4,7 @@
 // matrix product before it, and otherwise they are pointwise work.
 #include <cmath>
 
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {

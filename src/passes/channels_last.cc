@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Image operators compute in [N, spatial..., C]: each gets channels_last=1 between two transposes. Sinking the
 // transposes (transpose_sinking.cc) then makes neighbours meet and cancel.
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {

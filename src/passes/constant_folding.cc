@@ -2,7 +2,7 @@
 // Constant folding: a pure node whose operands are all constants becomes its result, computed by the reference
 // evaluator.
 #include "ops/op_def.h"
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 #include "reference/evaluate.h"
 

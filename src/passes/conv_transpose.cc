@@ -7,7 +7,7 @@
 // phase r in [0, s): a convolution with ceil(k / s) taps, where w is 0 beyond its end.
 #include <limits>
 
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {

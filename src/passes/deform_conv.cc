@@ -14,7 +14,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 #include "reference/evaluate.h"
 

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "ops/einsum.h"
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {

@@ -145,13 +145,4 @@ Expr name_activations(const Expr& expr) {
   return changed ? result.simplified() : expr;
 }
 
-std::vector<bool> used_inputs(const Expr& expr) {
-  std::vector<bool> used(expr.input_types().size(), false);
-  for (const ExprInstr& instr : expr.instrs())
-    for (int k = 0; k < arity_of(instr.op); ++k)
-      if (instr.args[k] < 0) used[static_cast<std::size_t>(-instr.args[k] - 1)] = true;
-  if (expr.instrs().empty() && !used.empty()) used[0] = true;
-  return used;
-}
-
 }  // namespace ingot::passes

@@ -22,7 +22,4 @@ Expr rebind(const Expr& expr, const std::vector<DType>& types, const std::vector
 // tell them apart, so the order of operands and the way to write a constant do not matter.
 Expr name_activations(const Expr& expr);
 
-// Inputs that no instruction reads.
-std::vector<bool> used_inputs(const Expr& expr);
-
 }  // namespace ingot::passes

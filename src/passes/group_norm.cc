@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // GroupNormalization as exporters write it: x [N, C, spatial...] is reshaped to [N, groups, rest], normalised per
 // instance with a scale of ones and a bias of zeros, and reshaped back; then it is multiplied and shifted per channel.
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {

@@ -2,7 +2,7 @@
 // Nodes that return an operand unchanged.
 #include <algorithm>
 
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {

@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "passes/build.h"
+#include "passes/patches.h"
 
 namespace ingot::passes {
 

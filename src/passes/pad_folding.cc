@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pad with zeros before a convolution is the convolution's own padding; before an average pool too, when the pool
 // counts its padding or has none. (A maximum pool pads with minus infinity, so it keeps its Pad.)
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {

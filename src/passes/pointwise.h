@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "passes/build.h"
+#include "passes/patches.h"
 
 namespace ingot::passes {
 

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <optional>
 
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {

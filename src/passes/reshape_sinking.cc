@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reshape is the one operator that renames elements: Squeeze, Unsqueeze and Flatten become it, neighbours merge, and it
 // moves up through matrix products, towards the reshape that it usually undoes.
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {

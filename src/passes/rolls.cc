@@ -3,7 +3,7 @@
 // two slices and their concatenation.
 #include <algorithm>
 
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {

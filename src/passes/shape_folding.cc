@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "ops/infer.h"
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {

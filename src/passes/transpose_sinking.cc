@@ -3,7 +3,7 @@
 // the channels-last to channels-first transpose of the layout pass, and any transpose on whose way down another waits.
 #include <algorithm>
 
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {

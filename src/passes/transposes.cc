@@ -3,7 +3,7 @@
 // data.
 #include <algorithm>
 
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <functional>
 
-#include "passes/build.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {

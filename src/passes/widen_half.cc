@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "ops/op_def.h"
-#include "passes/build.h"
 #include "passes/expr_rewrite.h"
+#include "passes/patches.h"
 #include "passes/rules.h"
 
 namespace ingot::passes {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "passes/build.h"
+#include "passes/patches.h"
 
 #include <algorithm>
 
