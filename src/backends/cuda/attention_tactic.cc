@@ -12,13 +12,14 @@ namespace {
 
 using ingot_cuda::AttentionParams;
 
-// Blocks of all heads are the grid's second dimension; a kernel's registers hold 256 elements of a row.
-constexpr std::int64_t kMostHeads = 65535, kMostSize = 256;
+// As in kernels/attention.cu: keys in shared memory, two tiles of them, and what a row is longer by there.
+constexpr std::int64_t kKeysHeld = 2 * 64, kRowPadding = 8;
+constexpr std::int64_t kMostSize = 256;  // elements of a row that the registers of a warp hold
 
 Result<cpu::AttentionShape> shape_of(const Problem& problem, std::span<const Operand> inputs, const Operand& output) {
   INGOT_ASSIGN_OR_RETURN(cpu::AttentionShape shape, cpu::attention_shape(problem.attrs, inputs, output));
   const std::int64_t heads = shape.q.batches * shape.q.heads;
-  if (heads > kMostHeads) return unsupported("{} heads in all", heads);
+  if (heads > kMaxGridYZ) return unsupported("{} heads in all", heads);
   if (shape.q.size > kMostSize || shape.v.size > kMostSize)
     return unsupported("heads of {} and {}", shape.q.size, shape.v.size);
   return shape;
@@ -96,7 +97,8 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   launch.grid = {static_cast<unsigned>((q.length + queries_per_block - 1) / queries_per_block),
                  static_cast<unsigned>(q.batches * q.heads), 1};
   if (tiles)
-    launch.shared_bytes = static_cast<unsigned>(((queries_per_block + 128) * (q.size + 8) + 128 * (v.size + 8)) * 2);
+    launch.shared_bytes = static_cast<unsigned>(
+        ((queries_per_block + kKeysHeld) * (q.size + kRowPadding) + kKeysHeld * (v.size + kRowPadding)) * 2);
   launch.point(offsetof(AttentionParams, q), Place::kInput, 0).point(offsetof(AttentionParams, k), Place::kInput, 1);
   launch.point(offsetof(AttentionParams, v), Place::kInput, 2).point(offsetof(AttentionParams, y), Place::kOutput, 0);
   if (cpu::has_mask(problem.inputs)) launch.point(offsetof(AttentionParams, mask), Place::kInput, 3);

@@ -129,7 +129,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
       const std::int64_t outer = rows * columns == 0 ? 0 : p.units / (rows * columns);
       launch.block = {32, 8, 1};
       launch.grid = {static_cast<unsigned>((rows + 31) / 32 * ((columns + 31) / 32)),
-                     static_cast<unsigned>(std::min<std::int64_t>(outer, 65535)), 1};
+                     static_cast<unsigned>(std::min(outer, kMaxGridYZ)), 1};
     } else {
       launch.cover(p.units, limit);
     }

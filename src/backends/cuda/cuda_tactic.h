@@ -15,6 +15,9 @@
 
 namespace ingot::cuda {
 
+// The largest second and third dimension of a grid, on every device.
+constexpr std::int64_t kMaxGridYZ = 65535;
+
 // Where a pointer in a kernel's parameters comes from at launch.
 enum class Place : std::uint8_t { kInput, kOutput, kWeights, kWorkspace, kData };
 

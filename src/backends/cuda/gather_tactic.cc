@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cuda.gather: Gather along one axis; cuda.dim_tensor: values of dimensions.
+// cuda.gather: Gather along one axis.
 #include <cstddef>
 
 #include "backends/cpu/axes.h"
@@ -10,10 +10,9 @@
 namespace ingot::cuda {
 namespace {
 
-using ingot_cuda::CopyParams;
 using ingot_cuda::GatherParams;
 
-Support gather_support(const Problem& problem) {
+Support supports(const Problem& problem) {
   const int bits = bits_of(problem.inputs[0].dtype);
   if (bits < 8 || bits > 64) return Support::no(Refusal::kDType);
   const DType type = problem.inputs[1].dtype;
@@ -23,11 +22,11 @@ Support gather_support(const Problem& problem) {
   return Support::yes();
 }
 
-Result<std::vector<std::string>> gather_sources(const Problem&, const std::string&) {
+Result<std::vector<std::string>> sources(const Problem&, const std::string&) {
   return std::vector<std::string>{assemble("", "gather.cu")};
 }
 
-Result<LaunchPlan> gather_plan(const PlanArgs& args) {
+Result<LaunchPlan> plan(const PlanArgs& args) {
   const Shape& shape = args.inputs[0].shape;
   const std::optional<std::size_t> axis = cpu::normal_axis(args.problem.attrs.get_int("axis", 0), shape.size());
   if (!axis) return invalid_argument("Gather: axis of {}", to_string(shape));
@@ -53,46 +52,10 @@ Result<LaunchPlan> gather_plan(const PlanArgs& args) {
   return out;
 }
 
-Support dims_support(const Problem& problem) {
-  return std::get_if<SymShape>(problem.attrs.find("dims")) != nullptr ? Support::yes()
-                                                                      : Support::no(Refusal::kAttribute);
-}
-
-Result<std::vector<std::string>> dims_sources(const Problem&, const std::string&) {
-  return std::vector<std::string>{assemble("", "copy.cu")};
-}
-
-Result<LaunchPlan> dims_plan(const PlanArgs& args) {
-  const auto& dims = std::get<SymShape>(*args.problem.attrs.find("dims"));
-  LaunchPlan out;
-  const SymbolValues none;
-  for (const Dim& dim : dims) {
-    INGOT_ASSIGN_OR_RETURN(const std::int64_t value, dim.evaluate(args.symbols == nullptr ? none : *args.symbols));
-    const auto* bytes = reinterpret_cast<const std::byte*>(&value);
-    out.data.insert(out.data.end(), bytes, bytes + sizeof(value));
-  }
-  CopyParams p{};
-  p.units = static_cast<long long>(dims.size());
-  p.rank = 1;
-  p.dims[0] = static_cast<int>(dims.size());
-  p.in_strides[0] = p.out_strides[0] = 1;
-  PlannedLaunch launch = PlannedLaunch::of("copy_8", p);
-  launch.dependent = true;
-  launch.cover(p.units, 1);
-  launch.point(offsetof(CopyParams, in), Place::kData, 0).point(offsetof(CopyParams, out), Place::kOutput, 0);
-  out.launches.push_back(std::move(launch));
-  return out;
-}
-
 }  // namespace
 
 const Tactic& gather_tactic() {
-  static const CudaTactic tactic({"cuda.gather", 1, {"Gather"}, gather_support, gather_sources, gather_plan});
-  return tactic;
-}
-
-const Tactic& dim_tensor_tactic() {
-  static const CudaTactic tactic({"cuda.dim_tensor", 1, {"DimTensor"}, dims_support, dims_sources, dims_plan});
+  static const CudaTactic tactic({"cuda.gather", 1, {"Gather"}, supports, sources, plan});
   return tactic;
 }
 

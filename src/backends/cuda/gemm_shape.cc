@@ -5,6 +5,7 @@
 
 #include "backends/cpu/matmul_shape.h"
 #include "backends/cpu/window_attrs.h"
+#include "backends/cuda/cuda_tactic.h"
 
 namespace ingot::cuda {
 namespace {
@@ -57,7 +58,7 @@ Result<GemmShape> matmul_form(const Problem& problem, std::span<const Operand> i
   ingot_cuda::GemmParams& p = shape.params;
   const bool fold = sizes.b_is_single() && !sizes.trans_a;
   shape.batches = fold ? 1 : sizes.batches();
-  if (shape.batches > 65535) return unsupported("{} batches", shape.batches);
+  if (shape.batches > kMaxGridYZ) return unsupported("{} batches", shape.batches);
   p.m = to_int(fold ? sizes.m * sizes.batches() : sizes.m);
   p.n = to_int(sizes.n);
   p.k = to_int(sizes.k);
@@ -100,7 +101,7 @@ Result<GemmShape> conv_form(const Problem& problem, std::span<const Operand> inp
   const std::int64_t chunk = chunk_of(inputs[0].dtype);
   if (groups < 1 || w[1] * groups != sizes.channels || w[0] % groups != 0 || w[0] != sizes.out_channels)
     return invalid_argument("weights {} do not fit {} channels in {} groups", to_string(w), sizes.channels, groups);
-  if (groups > 65535) return unsupported("{} groups", groups);
+  if (groups > kMaxGridYZ) return unsupported("{} groups", groups);
   GemmShape shape;
   ingot_cuda::GemmParams& p = shape.params;
   shape.weights_packed = true;

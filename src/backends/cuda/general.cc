@@ -141,9 +141,9 @@ Result<std::vector<Shape>> shapes(const PlanArgs& args) {
 Family::Run run_of(const Problem& problem) { return find_general(problem.kind)->run; }
 
 std::vector<std::span<const GeneralOp>> tables() {
-  return {convolution_ops(), window_ops(), index_ops(),     order_ops(),     select_ops(),
-          reduce_ops(),      norm_ops(),   attention_ops(), recurrent_ops(), quantize_ops(),
-          product_ops(),     signal_ops(), generator_ops(), loss_ops(),      ml_ops()};
+  return {convolution_ops(), window_ops(),    index_ops(),     order_ops(),    select_ops(),  reduce_ops(),
+          norm_ops(),        attention_ops(), recurrent_ops(), quantize_ops(), product_ops(), resize_ops(),
+          signal_ops(),      generator_ops(), loss_ops(),      ml_ops()};
 }
 
 }  // namespace

@@ -111,6 +111,7 @@ std::span<const GeneralOp> attention_ops();
 std::span<const GeneralOp> recurrent_ops();
 std::span<const GeneralOp> quantize_ops();
 std::span<const GeneralOp> product_ops();
+std::span<const GeneralOp> resize_ops();
 std::span<const GeneralOp> signal_ops();
 std::span<const GeneralOp> generator_ops();
 std::span<const GeneralOp> loss_ops();

@@ -210,6 +210,8 @@ TEST(CudaSources, Compile) {
       if (generated == nullptr) continue;  // a library's
       const Family& family = generated->family();
       const std::string config = tactic->configs(problem, device)[0];
+      // Bytes: as good as none where tiles are tuned; what serves every case may keep a few indices in memory.
+      const int most_spilled = family.id == "cuda.general" ? 128 : config.empty() ? 64 : 16;
       const Result<std::vector<std::string>> sources = family.sources(problem, config);
       ASSERT_TRUE(sources.is_ok()) << sources.status().to_string();
       for (const std::string& source : *sources)
@@ -217,7 +219,7 @@ TEST(CudaSources, Compile) {
           if (!family.arch.empty() && arch != family.arch) continue;
           const Result<Compiled> result = compile(std::string(tactic->id()), source, std::string(arch));
           ASSERT_TRUE(result.is_ok()) << line << "\n" << config << "\n" << result.status().to_string();
-          EXPECT_LE(result->spill_bytes, config.empty() ? 64 : 16) << arch << " " << config << " " << line;
+          EXPECT_LE(result->spill_bytes, most_spilled) << arch << " " << config << " " << line;
           ++compiled;
         }
     }
