@@ -125,7 +125,7 @@ TEST(Infer, Pointwise) {
            {"CastLike", "", {"f32[N]", "i64[7]"}, "i64[N]"},
            {"Clip", "", {"f32[2, N]", "-", "f32[]"}, "f32[2, N]"},
            {"Clip", "", {"f32[]", "f32[2]"}, "!does not broadcast to []"},
-           {"LeakyRelu", "{alhpa=0.1}", {"f32[2]"}, "!unknown attribute \"alhpa\"; did you mean \"alpha\"?"},
+           {"LeakyRelu", "{alhpa=0.1}", {"f32[2]"}, "!unknown attribute \"alhpa\"; did you mean 'alpha'?"},
            {"PRelu", "", {"f32[N, 8, H]", "f32[8, 1]"}, "f32[N, 8, H]"},
            {"PRelu", "", {"f32[8]", "f32[2, 8]"}, "!does not broadcast to [8]"},
            {"Pow", "", {"f32[N]", "i64[]"}, "f32[N]"},
@@ -139,7 +139,7 @@ TEST(Infer, Pointwise) {
             "{expr=\"(x0:f32) { t0 = neg(x0) }\"}",
             {"f16[2]"},
             "!input 0 (inputs) is f16, but the expression takes f32"},
-           {"Rleu", "", {"f32[2]"}, "!there is no operator Rleu; did you mean \"Elu\", \"Relu\"?"},
+           {"Rleu", "", {"f32[2]"}, "!there is no operator Rleu; did you mean 'Relu'?"},
        }) {
     check(c);
   }

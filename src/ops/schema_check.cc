@@ -3,41 +3,12 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 
+#include "base/text.h"
 #include "ops/rules.h"
 
 namespace ingot::ops {
 namespace {
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0U);
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (std::tolower(a[i - 1]) == std::tolower(b[j - 1]) ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
-// "; did you mean ...?" or nothing.
-std::string near_matches(std::string_view name, const std::vector<std::string_view>& known) {
-  std::vector<std::string_view> near;
-  const std::size_t limit = std::max<std::size_t>(2, name.size() / 4);
-  std::ranges::copy_if(known, std::back_inserter(near), [&](std::string_view other) {
-    return edit_distance(name, other) <= limit ||
-           (name.size() >= 4 && (other.starts_with(name) || (other.size() >= 4 && name.starts_with(other))));
-  });
-  std::ranges::sort(near, {}, [&](std::string_view other) { return edit_distance(name, other); });
-  if (near.empty()) return {};
-  if (near.size() > 3) near.resize(3);
-  return "; did you mean " + quoted_list(near) + "?";
-}
 
 constexpr std::string_view kKindNames[] = {
     "an integer",        "a float",         "a string", "a list of integers",   "a list of floats",
@@ -82,7 +53,7 @@ std::string arity_text(int least, int most) {
 Status unknown_op(std::string_view name) {
   std::vector<std::string_view> names;
   for (const OpDef& def : all_ops()) names.push_back(def.name);
-  return unsupported("there is no operator {}{}", name, near_matches(name, names));
+  return unsupported("there is no operator {}{}", name, suggestion(name, names));
 }
 
 Status check_arity(const OpDef& def, std::size_t operands, std::size_t outputs) {
@@ -105,7 +76,7 @@ Status check_attrs(const OpDef& def, const Attrs& attrs) {
     if (spec == def.attrs.end()) {
       std::vector<std::string_view> names;
       for (const AttrSpec& known : def.attrs) names.push_back(known.name);
-      return invalid_argument("unknown attribute \"{}\"{}", name, near_matches(name, names));
+      return invalid_argument("unknown attribute \"{}\"{}", name, suggestion(name, names));
     }
     if (kind_of_value(value) != spec->kind) {
       return invalid_argument("attribute {} is {}, but must be {}", name, name_of(kind_of_value(value)),
