@@ -18,8 +18,8 @@ struct TuneOptions {
   const Backend* backend = nullptr;
   Parallel* parallel = nullptr;            // threads to time with
   std::size_t workspace_limit = SIZE_MAX;  // bytes
-  std::vector<std::string> disabled;
-  bool allow_cpu_fallback = false;  // of a GPU's steps       // tactic ids, or prefixes that end in '*'
+  std::vector<std::string> disabled;       // tactic ids, or prefixes that end in '*'
+  bool allow_cpu_fallback = false;         // tactics that leave the device
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
 

@@ -30,8 +30,6 @@ GuardedBuffer::GuardedBuffer(std::size_t bytes) : size_(bytes), memory_(bytes + 
   offset_ = kGuard + (kAlignment - begin % kAlignment) % kAlignment;
 }
 
-void GuardedBuffer::poison(std::byte value) { std::fill_n(data(), size_, value); }
-
 std::string GuardedBuffer::damage() const {
   const auto inside = memory_.begin() + static_cast<std::ptrdiff_t>(offset_);
   const auto end = inside + static_cast<std::ptrdiff_t>(size_);

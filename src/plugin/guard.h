@@ -22,8 +22,6 @@ class GuardedBuffer {
   explicit GuardedBuffer(std::size_t bytes);
   [[nodiscard]] std::byte* data() { return memory_.data() + offset_; }
   [[nodiscard]] std::size_t size() const { return size_; }
-  // Fills the inside with a value that no plugin writes by chance.
-  void poison(std::byte value);
   // Empty when both guards are whole; otherwise "17 bytes behind its end".
   [[nodiscard]] std::string damage() const;
 

@@ -160,7 +160,7 @@ TEST(PluginKernel, DataDependentOutputsAreAllocatedAtLaunch) {
 TEST(GuardedBuffer, TellsWhatWasDamaged) {
   GuardedBuffer buffer(10);
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer.data()) % 256, 0U);
-  buffer.poison(std::byte{1});
+  std::fill_n(buffer.data(), buffer.size(), std::byte{1});
   EXPECT_EQ(buffer.damage(), "");
   buffer.data()[12] = std::byte{0};
   EXPECT_EQ(buffer.damage(), "2 bytes behind its end");

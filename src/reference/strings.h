@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What the operators on strings share with the others.
 #pragma once
 
 #include "reference/operands.h"

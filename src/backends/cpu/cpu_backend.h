@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPU backend: the processor that the process runs on and the tactics for it (table: tactics.cc).
+// The CPU backend: the processor that the process runs on and the tactics for it (table: tactics.inc).
 #pragma once
 
 #include "tactics/tactic.h"

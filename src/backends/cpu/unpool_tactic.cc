@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// cpu.unpool: operators that write windows back into an image. MaxUnpool puts each element where its maximum was;
-// Col2Im adds up the columns of its blocks.
+// Operators that write windows back into an image. cpu.max_unpool puts each element where its maximum was; cpu.col2im
+// adds up the columns of its blocks.
 #include <cstring>
 
 #include "backends/cpu/axes.h"
