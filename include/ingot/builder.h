@@ -42,9 +42,12 @@ typedef struct ingot_build_options {
   int64_t allow_cpu_fallback; /* 1: nodes that CUDA has no kernel for run on the CPU; 0: the build fails, naming all */
 } ingot_build_options;
 
-/* options may be NULL. The engine can be run at once; ingot_engine_serialise (ingot.h) gives its plan. */
+/* options may be NULL. The engine can be run at once; ingot_engine_serialise (ingot.h) gives its plan. Takes as long as
+ * tuning does: seconds to minutes. INGOT_UNSUPPORTED: the message names every node that nothing computes;
+ * INGOT_CORRUPT: the model is damaged or contradicts itself. */
 INGOT_API ingot_status ingot_build_file(const char* onnx_path, const ingot_build_options* options,
                                         ingot_engine** engine);
+/* The same for a model in memory, which must hold its weights itself. */
 INGOT_API ingot_status ingot_build_bytes(const void* onnx, size_t byte_count, const ingot_build_options* options,
                                          ingot_engine** engine);
 /* Builds and writes the plan file. */

@@ -94,7 +94,8 @@ typedef struct ingot_load_options {
   int64_t allow_embedded_plugins;   /* 1: run plugin libraries that the plan holds: trust it as a program */
 } ingot_load_options;
 
-/* options may be NULL. The file is mapped, not read. */
+/* options may be NULL. The file is mapped, not read, and must not change while the engine lives. INGOT_NOT_FOUND: no
+ * such file; INGOT_CORRUPT: no plan, or a damaged one; INGOT_INCOMPATIBLE: of another format, machine or device. */
 INGOT_API ingot_status ingot_engine_load(const char* path, const ingot_load_options* options, ingot_engine** engine);
 /* The bytes are copied. */
 INGOT_API ingot_status ingot_engine_load_bytes(const void* bytes, size_t byte_count, const ingot_load_options* options,
@@ -119,6 +120,7 @@ INGOT_API size_t ingot_engine_input_count(const ingot_engine* engine);
 INGOT_API size_t ingot_engine_output_count(const ingot_engine* engine);
 INGOT_API ingot_status ingot_engine_input(const ingot_engine* engine, size_t index, ingot_tensor_info* info);
 INGOT_API ingot_status ingot_engine_output(const ingot_engine* engine, size_t index, ingot_tensor_info* info);
+/* By ONNX name; INGOT_NOT_FOUND with all names in the message. */
 INGOT_API ingot_status ingot_engine_find_input(const ingot_engine* engine, const char* name, size_t* index);
 INGOT_API ingot_status ingot_engine_find_output(const ingot_engine* engine, const char* name, size_t* index);
 
@@ -166,11 +168,13 @@ INGOT_API ingot_status ingot_context_create(ingot_engine* engine, const ingot_co
                                             ingot_context** context);
 INGOT_API void ingot_context_destroy(ingot_context* context);
 
-/* Needed for inputs with symbolic sizes. */
+/* Needed for inputs with symbolic sizes. INGOT_INVALID_ARGUMENT: another rank, or other sizes than the fixed ones. The
+ * engine's range is checked by the next run or output_shape. */
 INGOT_API ingot_status ingot_context_set_input_shape(ingot_context* context, size_t input, const int64_t* dims,
                                                      int32_t rank);
 /* The memory stays the caller's and must live until it is bound anew or the context is destroyed. For a plan of a GPU
- * it may be host memory or memory of that GPU (the driver tells them apart); the latter is used in place. */
+ * it may be host memory or memory of that GPU (the driver tells them apart); the latter is used in place. `bytes` is
+ * what the memory holds; too little is an error of the run. */
 INGOT_API ingot_status ingot_context_bind_input(ingot_context* context, size_t input, const void* data, size_t bytes);
 /* Optional: an output that is not bound lives in the context until the next run. NULL unbinds. */
 INGOT_API ingot_status ingot_context_bind_output(ingot_context* context, size_t output, void* data, size_t bytes);
@@ -178,7 +182,13 @@ INGOT_API ingot_status ingot_context_bind_output(ingot_context* context, size_t 
  * next call on the context. */
 INGOT_API ingot_status ingot_context_output_shape(ingot_context* context, size_t output, const int64_t** dims,
                                                   int32_t* rank);
+/* Computes all outputs; returns when they are there, but see cuda_stream. Nothing has been written where it fails with
+ * INGOT_FAILED_PRECONDITION (an input is not bound or has no shape yet) or, of shapes that do not fit the engine's
+ * range, with INGOT_INVALID_ARGUMENT; after other errors the outputs are undefined and the context can be run again. */
 INGOT_API ingot_status ingot_context_run(ingot_context* context);
+/* After a run: where an output lies, row-major: in the memory bound for it, otherwise in the context's until the next
+ * run or change of shapes (of a GPU: in host memory). NULL before the first run and for what plain memory cannot hold.
+ */
 INGOT_API ingot_status ingot_context_output_data(ingot_context* context, size_t output, const void** data);
 
 /* From any thread: the run in progress ends with INGOT_CANCELLED before the next iteration of a loop in the model.
