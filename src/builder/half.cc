@@ -6,6 +6,8 @@
 #include <cmath>
 #include <map>
 
+#include "ops/moving.h"
+
 namespace ingot::builder {
 namespace {
 
@@ -30,34 +32,25 @@ constexpr std::string_view kKinds[] = {"Conv",
                                        "ReduceMean",
                                        "ReduceMax",
                                        "ReduceMin",
-                                       "Reshape",
-                                       "Squeeze",
-                                       "Unsqueeze",
-                                       "Flatten",
-                                       "Identity",
-                                       "Transpose",
-                                       "Concat",
-                                       "Split",
-                                       "Slice",
-                                       "Pad",
-                                       "Expand",
-                                       "Tile",
-                                       "DepthToSpace",
-                                       "SpaceToDepth",
-                                       "Gather",
                                        "Resize"};
 
 bool convertible(const LoweredStep& step) {
   if (step.by_runtime() || step.data_dependent) return false;
-  return std::find(std::begin(kKinds), std::end(kKinds), step.problem.kind) != std::end(kKinds);
+  return ops::only_moves(step.problem.kind) ||
+         std::find(std::begin(kKinds), std::end(kKinds), step.problem.kind) != std::end(kKinds);
 }
 
-// The largest finite value of fp16: masks of "minus a lot" stay finite.
-constexpr double kHalfMax = 65504;
+// The sizes that a half keeps with all its bits: of fp16 the smallest normal and the largest finite number, of bf16 a
+// little within these.
+struct Range {
+  double least, most;
+};
+constexpr Range range_of(DType half) { return half == DType::f16 ? Range{0x1p-14, 65504} : Range{1e-37, 3e38}; }
 
+// Masks of "minus a lot" stay finite.
 TensorPtr convert(const HostTensor& from, DType half) {
   HostTensor to = HostTensor::create(half, from.shape()).value();
-  const double limit = half == DType::f16 ? kHalfMax : 3e38;
+  const double limit = range_of(half).most;
   for (std::int64_t i = 0; i < from.elements(); ++i) {
     const double value = from.as_double(i);
     to.set_double(i, std::isfinite(value) ? std::clamp(value, -limit, limit) : value);
@@ -68,8 +61,7 @@ TensorPtr convert(const HostTensor& from, DType half) {
 // Whether a half keeps what the constant says: nothing that overflows, nothing of which only few bits would be left.
 // Scales of quantised values are as small as 1e-5.
 bool survives(const HostTensor& constant, DType half) {
-  const double most = half == DType::f16 ? kHalfMax : 3e38;
-  const double least = half == DType::f16 ? 0x1p-14 : 1e-37;
+  const auto [least, most] = range_of(half);
   for (std::int64_t i = 0; i < constant.elements(); ++i) {
     const double size = std::abs(constant.as_double(i));
     if (size != 0 && !(size >= least && size <= most)) return false;

@@ -35,7 +35,7 @@ bool same_shape(const Graph& graph, ValueId a, ValueId b);  // known and equal
 bool is_single_element(const SymShape& shape);
 // True when every symbol comes with a graph input, so that a DimTensor can compute it at run time.
 bool is_bound(const Graph& graph, const SymShape& dims);
-// True when reshape() (passes/build.h) can express the shape.
+// True when reshape() (passes/patches.h) can express the shape.
 bool is_reshape_target(const Graph& graph, const SymShape& shape);
 
 // The number in a constant of one element, whatever its rank.

@@ -3,10 +3,12 @@
 // node takes its half operands through a Cast and gives half results through another. Between two such nodes the value
 // stays f32, and operators that only move elements follow. Inputs and outputs of the network keep their types, and
 // what the model itself casts is left alone.
+#include <algorithm>
 #include <array>
 #include <unordered_map>
 #include <utility>
 
+#include "ops/moving.h"
 #include "ops/op_def.h"
 #include "passes/expr_rewrite.h"
 #include "passes/patches.h"
@@ -65,29 +67,6 @@ constexpr auto kArithmetic = std::to_array<std::string_view>({
     "RoiAlign",
     "Det",
 });
-constexpr auto kMoving = std::to_array<std::string_view>({
-    "Transpose",
-    "Reshape",
-    "Squeeze",
-    "Unsqueeze",
-    "Flatten",
-    "Concat",
-    "Split",
-    "Slice",
-    "Expand",
-    "Tile",
-    "Pad",
-    "Gather",
-    "DepthToSpace",
-    "SpaceToDepth",
-    "Identity",
-});
-
-template <typename Names>
-bool contains(const Names& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 class Widening {
  public:
   explicit Widening(Graph& graph) : graph_(graph) {}
@@ -101,8 +80,8 @@ class Widening {
       all_wide = all_wide && (wide_.contains(value) || graph_.constant(value) != nullptr);
     }
     if (!any || !node.subgraphs.empty()) return false;
-    if (contains(kMoving, node.op)) return all_wide;
-    return contains(kArithmetic, node.op) ||
+    if (ops::only_moves(node.op)) return all_wide;
+    return (std::ranges::find(kArithmetic, node.op) != kArithmetic.end()) ||
            (node.op != "Cast" && node.op != "CastLike" && expression_of(graph_, node));
   }
 

@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "expr/expr.h"
+#include "ops/moving.h"
 #include "reference/copy.h"
 
 namespace ingot::verify {
@@ -40,12 +41,22 @@ constexpr auto kDeciding = std::to_array<std::string_view>({
     "DynamicQuantizeLinear",
 });
 // They pass on some of their operands' numbers as they are (or with another sign), so what is decided on is what they
-// take.
+// take. So do the operators that only move elements.
 constexpr auto kPassing = std::to_array<std::string_view>({
-    "MaxPool", "GlobalMaxPool", "ReduceMax",      "ReduceMin",    "Max",          "Min",     "Clip",      "Relu",
-    "Abs",     "Neg",           "Transpose",      "Reshape",      "Squeeze",      "Flatten", "Unsqueeze", "Concat",
-    "Split",   "Slice",         "Expand",         "Tile",         "Pad",          "Gather",  "GatherND",  "Identity",
-    "TopK",    "Where",         "GatherElements", "DepthToSpace", "SpaceToDepth",
+    "MaxPool",
+    "GlobalMaxPool",
+    "ReduceMax",
+    "ReduceMin",
+    "Max",
+    "Min",
+    "Clip",
+    "Relu",
+    "Abs",
+    "Neg",
+    "TopK",
+    "Where",
+    "GatherND",
+    "GatherElements",
 });
 
 template <std::size_t N>
@@ -89,7 +100,7 @@ class Frontier {
       if (next == ir::kNoValue || !seen_.insert(next).second) continue;
       const ir::Node* node = graph_.producer(next);
       if (node == nullptr || !graph_.value(next).type.is_tensor() || !is_float(graph_.value(next).type.dtype)) continue;
-      if (contains(kPassing, node->op) && !node->attrs.has("epilogue")) {
+      if ((contains(kPassing, node->op) || ops::only_moves(node->op)) && !node->attrs.has("epilogue")) {
         open.insert(open.end(), node->inputs.begin(), node->inputs.end());
       } else {
         values_.insert(next);
