@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plugin libraries, built out of the engine's tree, through the command line: results against NumPy, and every way in
 which a library can be missing or wrong."""
+import ctypes
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -254,6 +256,48 @@ def test_a_collection_is_initialised(plugins, tmp_path, rng):
     np.testing.assert_array_equal(y, np.tile(np.arange(7, 27, dtype=np.float32), 2).reshape(2, 4, 5))
 
 
+def test_an_embedded_library_keeps_its_name(plugins, tmp_path, rng):
+    x = normal(rng, 2, 3)
+    path = model_of(tmp_path / "m.onnx", "HalfOf", {"x": x})
+    done = ingot_cli.run("build", path, "-o", tmp_path / "m.plan", "--embed-plugins", "--plugins",
+                         plugins / "v10_exported.so")
+    assert done.ok, done.stderr
+    np.savez(tmp_path / "in.npz", x=x)
+    done = ingot_cli.run("run", tmp_path / "m.plan", "--inputs", tmp_path / "in.npz", "--allow-embedded-plugins")
+    assert done.ok and "was built with" not in done.stderr, done.stderr
+
+
+def test_what_tensorrt_forgives(plugins, tmp_path, rng):
+    x = normal(rng, 1, 8, 3, 2)
+    path = model_of(tmp_path / "m.onnx", "Careless", {"x": x}, factor=3)
+    done = ingot_cli.run("build", path, "-o", tmp_path / "m.plan", "--plugins", plugins / "v8_careless.so")
+    # Said once, though the plugin is created many times.
+    assert done.ok and done.stderr.count("handed over as kINT32, which the node has; the plugin declares kFLOAT32") == 1
+    shown = ingot_cli.run("inspect", tmp_path / "m.plan", "--candidates", "--plugins", plugins / "v8_careless.so")
+    assert shown.ok and set(re.findall(r"\S+->\S+(?= tactic)", shown.stdout)) == {"f32->f32"}, shown.stdout
+    y = run(tmp_path, [plugins / "v8_careless.so"], "Careless", {"x": x}, factor=3)["y"]
+    np.testing.assert_array_equal(y, 3 * x)
+
+
+@pytest.mark.parametrize("dtype,symbolic,part", [
+    (np.float32, {"x": ("n", 4)}, "its rule for dimensions takes getConstantValue of a symbolic dimension"),
+    (np.int32, {}, "Careless: the plugin takes input 0 in none of the formats tried for kINT32"),
+    (np.int32, {}, "takes these operands in no type and layout")])
+def test_what_it_does_not(plugins, tmp_path, rng, dtype, symbolic, part):
+    x = np.ones((3, 4), dtype)
+    assert part in error_of(tmp_path, [plugins / "v8_careless.so"], "Careless", {"x": x}, command="build", factor=3,
+                            symbolic=symbolic)
+
+
+def test_a_plugin_in_one_file_with_its_program(plugins, tmp_path, rng):
+    x = normal(rng, 2, 5)
+    y = run(tmp_path, [plugins / "v8_with_program.so"], "ProgramNegate", {"x": x})["y"]
+    np.testing.assert_array_equal(y, -x)
+    program = ctypes.CDLL(str(plugins / "v8_with_program.so")).program
+    program.restype = ctypes.c_char_p
+    assert b"plans are built by `ingot build`" in program(b"model.onnx")
+
+
 def test_the_namespace_is_named(plugins, tmp_path, rng):
     error = error_of(tmp_path, [plugins / "native_scale.so"], "PowerScale", {"x": normal(rng, 4)}, domain="dem")
     assert 'the loaded plugins have PowerScale in domain "demo" only' in error
@@ -408,6 +452,9 @@ def test_other_library_loaded(plugins, tmp_path, rng):
 def test_not_a_library(tmp_path, rng):
     (tmp_path / "text.so").write_text("no")
     assert "cannot be loaded" in error_of(tmp_path, [tmp_path / "text.so"], "X", {"x": normal(rng, 1)})
+    (tmp_path / "a.c").write_text("int cublasHgemm(void); int query(void) { return cublasHgemm(); }")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "a.so", tmp_path / "a.c"], check=True)
+    assert "cublasHgemm; link it with -lcublas" in error_of(tmp_path, [tmp_path / "a.so"], "X", {"x": normal(rng, 1)})
     missing = error_of(tmp_path, ["libnowhere.so"], "X", {"x": normal(rng, 1)})
     assert "'libnowhere.so' does not exist; searched: " in missing
 
@@ -459,6 +506,14 @@ def test_check_and_list(plugins):
     assert done.ok and "demo::PowerScale" in done.stdout and "good" in done.stdout, done.stdout + done.stderr
     done = ingot_cli.run("plugin", "list", plugins / "native_scale.so", plugins / "v10_exported.so")
     assert done.ok and "factor: float, required" in done.stdout and "acme::Times.1" in done.stdout, done.stdout
+
+
+def test_check_with_given_operands(plugins):
+    words = ["plugin", "check", plugins / "v8_layernorm.so", "--inputs"]
+    done = ingot_cli.run(*words, "f32[n, t, c], f32[c], f32[c]", "--cases", 10)
+    assert done.ok and "10 cases" in done.stdout, done.stdout + done.stderr
+    assert "--inputs says so" in ingot_cli.run(*words[:-1], "--cases", 200).stdout
+    assert "random operands of type string" in ingot_cli.run(*words, "string[n]").stderr
 
 
 def test_check_finds_what_is_wrong(plugins):

@@ -12,8 +12,8 @@ namespace {
 
 struct Arguments {
   std::vector<std::string> libraries;
-  std::string library, op, attrs, name, folder;
-  int cases = 50;
+  std::string library, op, attrs, inputs, name, folder;
+  int cases = 50, outputs = 0;
   std::int64_t seed = -1;
   CLI::App *list = nullptr, *check = nullptr, *create = nullptr;
 };
@@ -63,6 +63,8 @@ Status check(const Arguments& arguments) {
     std::string_view text = arguments.attrs;
     INGOT_ASSIGN_OR_RETURN(options.attrs, Attrs::parse(text));
   }
+  INGOT_ASSIGN_OR_RETURN(options.inputs, plugin::parse_operand_patterns(arguments.inputs));
+  options.outputs = arguments.outputs;
   std::printf("%s, seed %u\n", library->describe().c_str(), options.seed);
   int failed = 0, checked = 0;
   for (const auto& op : library->operators) {
@@ -78,6 +80,8 @@ Status check(const Arguments& arguments) {
       ++failed;
       std::printf("  %s: FAILED: %s\n    smallest case: %s\n", op->op.c_str(), report.failure.c_str(),
                   report.problem.c_str());
+      if (op->api.most_inputs < 0 && options.inputs.empty())
+        std::printf("    (it does not declare which inputs it takes; --inputs says so, as in \"f32[n, c], f32[c]\")\n");
     }
   }
   if (checked == 0) return not_found("the library has no operator '{}'", arguments.op);
@@ -98,6 +102,9 @@ Command add_plugin(CLI::App& app) {
   arguments->check->add_option("LIB", arguments->library, "Plugin library")->required();
   arguments->check->add_option("--op", arguments->op, "Only this operator");
   arguments->check->add_option("--attrs", arguments->attrs, "Attributes: \"{factor=1.5, axes=[1, 2]}\"");
+  arguments->check->add_option("--inputs", arguments->inputs,
+                               "Types and shapes of the inputs: \"f32[n, c, 8], f32[c]\", letters being random sizes");
+  arguments->check->add_option("--outputs", arguments->outputs, "Number of outputs; the fewest possible otherwise");
   arguments->check->add_option("--cases", arguments->cases, "Random cases per operator")->capture_default_str();
   arguments->check->add_option("--seed", arguments->seed,
                                "Of the random data; a fresh one otherwise, which is printed");

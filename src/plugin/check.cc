@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <random>
 
+#include "base/text_scanner.h"
 #include "plugin/evaluate.h"
 #include "plugin/guard.h"
+#include "tensor/tensor_text.h"
 
 namespace ingot::plugin {
 namespace {
@@ -72,31 +75,66 @@ class Checker {
     return std::uniform_int_distribution<std::int64_t>(least, most)(random_);
   }
 
-  // Equal ranks and mostly equal sizes: operands usually belong together. Sizes of 0 and 1 are frequent.
-  Status draw(Case& out) {
+  // Sizes of 0 and 1 are frequent.
+  std::int64_t pick_size() { return pick(0, 9) == 0 ? 0 : pick(0, 3) == 0 ? 1 : pick(2, 9); }
+
+  // Equal ranks and mostly equal sizes: operands usually belong together.
+  std::vector<std::pair<DType, Shape>> draw_types() {
     const std::int64_t most = op_.api.most_inputs < 0 ? op_.api.least_inputs + 2 : op_.api.most_inputs;
     const std::int64_t count = pick(op_.api.least_inputs, std::max<std::int64_t>(most, op_.api.least_inputs));
     Shape shape;
     const std::int64_t rank = pick(0, 5);
-    for (std::int64_t i = 0; i < rank; ++i) shape.push_back(pick(0, 9) == 0 ? 0 : pick(0, 3) == 0 ? 1 : pick(2, 9));
+    for (std::int64_t i = 0; i < rank; ++i) shape.push_back(pick_size());
     const DType type = pick(0, 3) == 0 ? DType::f16 : DType::f32;
+    std::vector<std::pair<DType, Shape>> out;
     for (std::int64_t i = 0; i < count; ++i) {
       Shape own = shape;
       if (i > 0 && !own.empty() && pick(0, 2) == 0) own[static_cast<std::size_t>(pick(0, rank - 1))] = pick(1, 9);
       if (i > 0 && pick(0, 5) == 0) own.resize(static_cast<std::size_t>(pick(0, rank)));
-      INGOT_ASSIGN_OR_RETURN(HostTensor tensor, HostTensor::create(pick(0, 9) == 0 ? DType::i64 : type, own));
+      out.emplace_back(pick(0, 9) == 0 ? DType::i64 : type, std::move(own));
+    }
+    return out;
+  }
+
+  Result<std::vector<std::pair<DType, Shape>>> draw_given_types() {
+    std::map<std::string, std::int64_t, std::less<>> sizes;
+    std::vector<std::pair<DType, Shape>> out;
+    for (const OperandPattern& pattern : options_.inputs) {
+      Shape shape;
+      for (const Dim& dim : pattern.shape) {
+        std::vector<std::string> names;
+        dim.collect_symbols(names);
+        for (const std::string& name : names)
+          if (!sizes.contains(name)) sizes[name] = pick_size();
+        INGOT_ASSIGN_OR_RETURN(const std::int64_t size, dim.evaluate(sizes));
+        shape.push_back(size);
+      }
+      out.emplace_back(pattern.dtype, std::move(shape));
+    }
+    return out;
+  }
+
+  Status draw(Case& out) {
+    std::vector<std::pair<DType, Shape>> types;
+    if (options_.inputs.empty()) {
+      types = draw_types();
+    } else {
+      INGOT_ASSIGN_OR_RETURN(types, draw_given_types());
+    }
+    for (const auto& [dtype, shape] : types) {
+      INGOT_ASSIGN_OR_RETURN(HostTensor tensor, HostTensor::create(dtype, shape));
       for (std::int64_t k = 0; k < tensor.elements(); ++k) {
         if (is_float(tensor.dtype())) {
           tensor.set_double(k, std::normal_distribution<double>()(random_));
         } else {
-          tensor.set_int(k, pick(0, 3));
+          tensor.set_int(k, pick(0, tensor.dtype() == DType::boolean ? 1 : 3));
         }
       }
       out.elements += tensor.elements();
       out.inputs.push_back(std::move(tensor));
     }
     for (const HostTensor& tensor : out.inputs) out.pointers.push_back(&tensor);
-    const auto outputs = static_cast<std::size_t>(std::max(op_.api.least_outputs, 1));
+    const auto outputs = static_cast<std::size_t>(std::max({op_.api.least_outputs, 1, options_.outputs}));
     INGOT_ASSIGN_OR_RETURN(out.problem, make_problem(op_, attrs_, out.pointers, outputs));
     return Status::ok();
   }
@@ -185,6 +223,21 @@ class Checker {
 };
 
 }  // namespace
+
+Result<std::vector<OperandPattern>> parse_operand_patterns(std::string_view text) {
+  TextScanner scanner(text);
+  std::vector<OperandPattern> out;
+  while (!scanner.at_end()) {
+    if (!out.empty()) INGOT_RETURN_IF_ERROR(scanner.expect(','));
+    OperandPattern& pattern = out.emplace_back();
+    INGOT_ASSIGN_OR_RETURN(pattern.dtype, parse_dtype(scanner));
+    INGOT_ASSIGN_OR_RETURN(pattern.shape, parse_sym_shape(scanner));
+    if (!is_float(pattern.dtype) && !is_integer(pattern.dtype) && pattern.dtype != DType::boolean)
+      return unsupported("random operands of type {} cannot be drawn: numbers and booleans can",
+                         to_string(pattern.dtype));
+  }
+  return out;
+}
 
 CheckReport check_operator(const Operator& op, const CheckOptions& options) {
   const bool before = checking();

@@ -10,13 +10,24 @@
 #include "base/status.h"
 #include "plugin/operator.h"
 #include "tactics/problem.h"
+#include "tensor/dim.h"
 
 namespace ingot::plugin {
+
+struct OperandPattern {
+  DType dtype = DType::undefined;
+  SymShape shape;  // symbols get random sizes, one symbol the same size everywhere
+};
+
+// "f32[n, c], f32[c], i64[]"
+Result<std::vector<OperandPattern>> parse_operand_patterns(std::string_view text);
 
 struct CheckOptions {
   std::uint32_t seed = 0;
   int cases = 50;
-  Attrs attrs;  // over what the schema's defaults and ranges suggest
+  Attrs attrs;                         // over what the schema's defaults and ranges suggest
+  std::vector<OperandPattern> inputs;  // empty: random ones, as the operator declares their number
+  int outputs = 0;                     // 0: the fewest that the operator declares
 };
 
 struct CheckReport {

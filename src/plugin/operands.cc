@@ -146,9 +146,8 @@ Result<std::vector<Combination>> usable_combinations(const Operator& op, const V
   if (usable.empty()) {
     std::vector<std::string> texts;
     for (const Combination& combination : offered) texts.push_back(combination.to_string());
-    return unsupported(
-        "{} offers {}, none of which can serve the operands", op.describe(),
-        texts.empty() ? "no combination of types and layouts" : fmt::format("{}", fmt::join(texts, "; ")));
+    if (texts.empty()) return unsupported("{} takes these operands in no type and layout", op.describe());
+    return unsupported("{} offers {}, none of which can serve the operands", op.describe(), fmt::join(texts, "; "));
   }
   const auto rank = [](const Combination& c) { return c.narrows ? 2 : c.converts ? 1 : 0; };
   std::ranges::stable_sort(usable, {}, rank);

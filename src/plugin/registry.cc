@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "base/text.h"
+#include "plugin/load_advice.h"
 
 namespace ingot::plugin {
 namespace {
@@ -104,7 +105,10 @@ Result<const Library*> Registry::load(const std::string& path) {
     hash = hex_text(hash_bytes(mapped.bytes()));
   }
   void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) return invalid_argument("plugin library '{}' cannot be loaded: {}", file, dl_error());
+  if (handle == nullptr) {
+    const std::string error = dl_error();
+    return invalid_argument("plugin library '{}' cannot be loaded: {}{}", file, error, load_advice(error));
+  }
   const auto query = reinterpret_cast<ingot_plugin_query_function>(dlsym(handle, "ingot_plugin_query"));
   if (query == nullptr)
     return invalid_argument(

@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // TensorRT's plugin classes for Ingot: sources written for releases 7.1 to 10.16 compile against this folder, and the
-// shared library that comes out is an Ingot plugin (docs/tensorrt_plugins.md). Of the network's layers there are the
-// enumerations, which some plugins take as attributes.
+// shared library that comes out is an Ingot plugin (docs/tensorrt_plugins.md). Networks, builders and engines are
+// declared alone, for sources that name them beside a plugin; some plugins take the enumerations as attributes.
 #pragma once
 #pragma GCC system_header
 
 #include "NvInferRuntime.h"
 
 namespace nvinfer1 {
-
-class IBuilder;
-class IBuilderConfig;
-class ILayer;
-class INetworkDefinition;
-class IPluginV2Layer;
-class IPluginV3Layer;
-class ITensor;
 
 enum class ActivationType : std::int32_t {
   kRELU = 0,
@@ -49,6 +41,33 @@ enum class ElementWiseOperation : std::int32_t {
   kGREATER = 12,
   kLESS = 13
 };
+enum class UnaryOperation : std::int32_t {
+  kEXP = 0,
+  kLOG = 1,
+  kSQRT = 2,
+  kRECIP = 3,
+  kABS = 4,
+  kNEG = 5,
+  kSIN = 6,
+  kCOS = 7,
+  kTAN = 8,
+  kSINH = 9,
+  kCOSH = 10,
+  kASIN = 11,
+  kACOS = 12,
+  kATAN = 13,
+  kASINH = 14,
+  kACOSH = 15,
+  kATANH = 16,
+  kCEIL = 17,
+  kFLOOR = 18,
+  kERF = 19,
+  kNOT = 20,
+  kSIGN = 21,
+  kROUND = 22,
+  kISINF = 23,
+  kISNAN = 24
+};
 enum class PoolingType : std::int32_t { kMAX = 0, kAVERAGE = 1, kMAX_AVERAGE_BLEND = 2 };
 enum class PaddingMode : std::int32_t {
   kEXPLICIT_ROUND_DOWN = 0,
@@ -74,8 +93,13 @@ using SliceMode = SampleMode;
 enum class GatherMode : std::int32_t { kDEFAULT = 0, kELEMENT = 1, kND = 2 };
 enum class ScatterMode : std::int32_t { kELEMENT = 0, kND = 1 };
 
+enum class ResizeCoordinateTransformation : std::int32_t { kALIGN_CORNERS = 0, kASYMMETRIC = 1, kHALF_PIXEL = 2 };
+enum class FillOperation : std::int32_t { kLINSPACE = 0, kRANDOM_UNIFORM = 1, kRANDOM_NORMAL = 2 };
+
 struct Permutation {
   std::int32_t order[Dims::MAX_DIMS];
 };
 
 }  // namespace nvinfer1
+
+#include "adapter/builder.h"

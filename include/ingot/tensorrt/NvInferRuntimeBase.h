@@ -53,6 +53,9 @@ using AsciiChar = char_t;
 class IErrorRecorder;
 class IGpuAllocator;
 
+// Of TensorRT's own plugins; some sources are using it without their header.
+namespace plugin {}
+
 namespace impl {
 template <typename T>
 struct EnumMaxImpl;

@@ -11,13 +11,14 @@
 
 namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
 
+  // What TensorRT says where a size is asked for that is not constant.
+  constexpr DimSize kUnknownSize = std::numeric_limits<std::int32_t>::min();
+
   // `dim` is a handle of the engine while there are symbols; otherwise `value` is known.
   class Expr final : public IDimensionExpr {
    public:
     bool isConstant() const override { return known && !size_tensor; }
-    DimSize getConstantValue() const override {
-      return known ? static_cast<DimSize>(value) : std::numeric_limits<std::int32_t>::min();
-    }
+    DimSize getConstantValue() const override { return known ? static_cast<DimSize>(value) : kUnknownSize; }
     bool isSizeTensor() const override { return size_tensor; }
 
     ingot_plugin_dim dim = 0;
@@ -33,6 +34,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     explicit Builder(const std::vector<std::int64_t>* sizes) : sizes_(sizes) {}
 
     IDimensionExpr const* constant(DimSize value) override {
+      constant_of_unknown_ = constant_of_unknown_ || value == kUnknownSize;
       Expr& out = make();
       out.known = true;
       out.value = value;
@@ -80,6 +82,8 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       }
       return &out;
     }
+    // Whether the plugin took a symbolic dimension for a number.
+    bool constant_of_unknown() const { return constant_of_unknown_; }
     // Whether an output was declared to carry a size.
     bool is_size(std::int32_t output) const {
       return static_cast<std::size_t>(output) < size_outputs_.size() && size_outputs_[static_cast<std::size_t>(output)];
@@ -112,6 +116,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     const std::vector<std::int64_t>* sizes_ = nullptr;
     std::deque<Expr> exprs_;
     std::vector<bool> size_outputs_;
+    bool constant_of_unknown_ = false;
   };
 
 }  // namespace )

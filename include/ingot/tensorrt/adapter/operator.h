@@ -40,7 +40,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       collection.nbFields = static_cast<std::int32_t>(wanted.size());
       collection.fields = wanted.data();
       for (const PluginField& field : wanted) add_attribute(field.name);
-      add_attribute(shape_inputs_name());
+      if (creator.v3 != nullptr) add_attribute(shape_inputs_name());
       fill();
     }
     Operator(const Operator&) = delete;
@@ -67,8 +67,9 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
   // A plugin object with what the node says of its inputs.
   struct Instance {
     Instance(const Operator& op, const ingot_plugin_value* values, std::size_t inputs) : is_shape(inputs, false) {
-      const Fields fields(&op.collection, values);
+      const Fields fields(op.name, op.collection, values);
       layer = make_layer(op.creator, fields.get());
+      if (op.creator.v3 == nullptr) return;
       const ingot_plugin_value& indices = values[op.wanted.size()];
       for (std::int64_t i = 0; i < indices.count && indices.type == INGOT_PLUGIN_INTS; ++i)
         is_shape.at(static_cast<std::size_t>(indices.ints[i])) = true;
@@ -166,6 +167,10 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     }
     const std::vector<DataType> out_types = instance.layer->output_types(types);
     const std::vector<DimsExprs> shapes = instance.layer->output_shapes(data, sizes, builder);
+    if (builder.constant_of_unknown())
+      throw std::runtime_error(
+          "its rule for dimensions takes getConstantValue of a symbolic dimension: give the model fixed sizes, or "
+          "hand the expression on");
     if (call->output_count > shapes.size())
       throw std::runtime_error("the node has " + std::to_string(call->output_count) + " outputs, the plugin " +
                                std::to_string(shapes.size()));
@@ -190,8 +195,12 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
         : layer_(layer), inputs_(static_cast<std::int32_t>(inputs.size())), descs_(joined(inputs, outputs)) {
       for (const PluginTensorDesc& desc : descs_) wanted_.push_back(desc.type);
       visit(0);
+      if (!found.empty()) return;
+      trusting_ = true;
+      visit(0);
     }
     std::vector<Descs> found;
+    std::size_t deepest = 0;
 
    private:
     static constexpr std::size_t kMostFound = 64;
@@ -208,23 +217,45 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
         default: return {model};
       }
     }
-    void visit(std::size_t position) {
-      if (position == descs_.size()) return found.push_back(descs_);
-      const bool image = descs_[position].dims.nbDims >= 3;
-      const bool volume = descs_[position].dims.nbDims >= 5;
-      std::vector<TensorFormat> formats(1, TensorFormat::kLINEAR);
-      if (image)
-        for (TensorFormat format : {volume ? TensorFormat::kDHWC : TensorFormat::kHWC, TensorFormat::kCHW4,
-                                    volume ? TensorFormat::kCDHW32 : TensorFormat::kCHW32, TensorFormat::kCHW2,
-                                    volume ? TensorFormat::kDHWC8 : TensorFormat::kHWC8, TensorFormat::kCHW16})
-          formats.push_back(format);
-      for (DataType type : types_for(wanted_[position]))
+    static std::vector<TensorFormat> formats_for(std::int32_t rank) {
+      if (rank < 3) return {TensorFormat::kLINEAR};
+      const bool volume = rank >= 5;
+      return {TensorFormat::kLINEAR, volume ? TensorFormat::kDHWC : TensorFormat::kHWC,
+              TensorFormat::kCHW4,   volume ? TensorFormat::kCDHW32 : TensorFormat::kCHW32,
+              TensorFormat::kCHW2,   volume ? TensorFormat::kDHWC8 : TensorFormat::kHWC8,
+              TensorFormat::kCHW16};
+    }
+    // What the plugin accepts at a position, given the choices before it. A plugin that accepts whatever it is offered
+    // has not looked: it then gets what the model has, since many sources test another operand than the one asked for.
+    std::vector<PluginTensorDesc> accepted_at(std::size_t position) {
+      const std::vector<DataType> types = types_for(wanted_[position]);
+      const std::vector<TensorFormat> formats = formats_for(descs_[position].dims.nbDims);
+      std::vector<PluginTensorDesc> accepted;
+      std::size_t full_types = 0;
+      for (DataType type : types) {
+        const std::size_t before = accepted.size();
         for (TensorFormat format : formats) {
-          if (found.size() >= kMostFound || ++tried_ > kMostTried) return;
+          ++tried_;
           descs_[position].type = type;
           descs_[position].format = format;
-          if (layer_.supports(static_cast<std::int32_t>(position), descs_, inputs_)) visit(position + 1);
+          if (layer_.supports(static_cast<std::int32_t>(position), descs_, inputs_))
+            accepted.push_back(descs_[position]);
         }
+        if (trusting_ || accepted.size() != before + formats.size()) continue;
+        accepted.resize(before + 1);  // kLINEAR is the first
+        ++full_types;
+      }
+      if (full_types == types.size()) accepted.resize(1);
+      return accepted;
+    }
+    void visit(std::size_t position) {
+      if (position == descs_.size()) return found.push_back(descs_);
+      deepest = position > deepest ? position : deepest;
+      for (const PluginTensorDesc& desc : accepted_at(position)) {
+        if (found.size() >= kMostFound || tried_ > kMostTried) return;
+        descs_[position] = desc;
+        visit(position + 1);
+      }
     }
 
     Layer& layer_;
@@ -232,6 +263,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     Descs descs_;
     std::vector<DataType> wanted_;
     std::int32_t tried_ = 0;
+    bool trusting_ = false;
   };
 
   // The descriptions of all outputs of the plugin, those that the node does not use included.
@@ -251,6 +283,14 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     return out;
   }
 
+  // The engine can only say that there is no combination, the plugin at which operand the search ended.
+  inline void log_refusal(const Operator& op, std::size_t position, const Descs& inputs) {
+    const bool input = position < inputs.size();
+    log_once(1, op.name + ": the plugin takes " + (input ? "input " : "output ") +
+                    std::to_string(input ? position : position - inputs.size()) + " in none of the formats tried" +
+                    (input ? " for " + types_text({inputs[position].type}) : std::string()));
+  }
+
   inline std::int32_t combination(const Operator& op, const ingot_plugin_operands* call, std::size_t index,
                                   ingot_plugin_format* operands) {
     // The engine asks for one index after the other; the search is done for the first.
@@ -261,7 +301,9 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       const Instance instance(op, call->attributes, call->input_count);
       is_shape = instance.is_shape;
       const Descs inputs = instance.inputs_of(call->inputs);
-      found = FormatSearch(*instance.layer, inputs, outputs_of(instance, call, inputs)).found;
+      const FormatSearch search(*instance.layer, inputs, outputs_of(instance, call, inputs));
+      found = search.found;
+      if (found.empty()) log_refusal(op, search.deepest, inputs);
     }
     if (index >= found.size()) return 0;
     std::size_t at = 0;

@@ -42,6 +42,16 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     if (host() != nullptr && host()->log != nullptr) host()->log(severity, text.c_str());
   }
 
+  // For what would be said again each time that the engine asks.
+  inline void log_once(std::int32_t severity, const std::string& text) {
+    static std::mutex mutex;
+    static std::map<std::string, bool> said;
+    const std::lock_guard<std::mutex> lock(mutex);
+    bool& done = said[text];
+    if (!done) log(severity, text);
+    done = true;
+  }
+
   class Logger final : public ILogger {
    public:
     void log(Severity severity, AsciiChar const* msg) override {

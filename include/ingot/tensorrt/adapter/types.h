@@ -70,14 +70,16 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     }
   }
 
-  inline TensorFormat to_format(std::int32_t layout) {
+  // Volumes have names of their own.
+  inline TensorFormat to_format(std::int32_t layout, std::int32_t rank) {
+    const bool volume = rank >= 5;
     switch (layout) {
       case INGOT_PLUGIN_CHANNELS_2: return TensorFormat::kCHW2;
-      case INGOT_PLUGIN_CHANNELS_LAST_8: return TensorFormat::kHWC8;
+      case INGOT_PLUGIN_CHANNELS_LAST_8: return volume ? TensorFormat::kDHWC8 : TensorFormat::kHWC8;
       case INGOT_PLUGIN_CHANNELS_4: return TensorFormat::kCHW4;
       case INGOT_PLUGIN_CHANNELS_16: return TensorFormat::kCHW16;
-      case INGOT_PLUGIN_CHANNELS_32: return TensorFormat::kCHW32;
-      case INGOT_PLUGIN_CHANNELS_LAST: return TensorFormat::kHWC;
+      case INGOT_PLUGIN_CHANNELS_32: return volume ? TensorFormat::kCDHW32 : TensorFormat::kCHW32;
+      case INGOT_PLUGIN_CHANNELS_LAST: return volume ? TensorFormat::kDHWC : TensorFormat::kHWC;
       default: return TensorFormat::kLINEAR;
     }
   }
@@ -95,7 +97,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     PluginTensorDesc out{};
     out.dims = dims_of(tensor.dims, tensor.rank, first);
     out.type = to_tensorrt(tensor.dtype);
-    out.format = to_format(tensor.layout);
+    out.format = to_format(tensor.layout, tensor.rank);
     out.scale = tensor.scale;
     return out;
   }
@@ -110,12 +112,19 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     return out;
   }
 
+  inline const char* field_text(PluginFieldType type) {
+    static const char* const kNames[] = {"kFLOAT16", "kFLOAT32", "kFLOAT64", "kINT8",  "kINT16", "kINT32", "kCHAR",
+                                         "kDIMS",    "kUNKNOWN", "kBF16",    "kINT64", "kFP8",   "kINT4",  "kFP4"};
+    const auto index = static_cast<std::size_t>(type);
+    return index < sizeof(kNames) / sizeof(*kNames) ? kNames[index] : "another type";
+  }
+
   // The fields that a creator gets: those that it names and the node has, typed by the node's attribute. Integers are
   // handed over with 32 bits unless the creator declares another width; texts end with a NUL.
   class Fields {
    public:
-    Fields(PluginFieldCollection const* wanted, const ingot_plugin_value* values) {
-      for (std::int32_t i = 0; wanted != nullptr && i < wanted->nbFields; ++i) add(wanted->fields[i], values[i]);
+    Fields(const std::string& op, const PluginFieldCollection& wanted, const ingot_plugin_value* values) : op_(op) {
+      for (std::int32_t i = 0; i < wanted.nbFields; ++i) add(wanted.fields[i], values[i]);
       collection_.nbFields = static_cast<std::int32_t>(fields_.size());
       collection_.fields = fields_.data();
     }
@@ -127,7 +136,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     void add(const PluginField& wanted, const ingot_plugin_value& value) {
       switch (value.type) {
         case INGOT_PLUGIN_NONE:
-          log(1, std::string("the node has no attribute ") + wanted.name + "; the plugin takes its own default");
+          log_once(1, op_ + ": the node has no attribute " + wanted.name + "; the plugin takes its own default");
           return;
         case INGOT_PLUGIN_INT: return add_integers(wanted, &value.i, 1);
         case INGOT_PLUGIN_INTS: return add_integers(wanted, value.ints, value.count);
@@ -140,7 +149,11 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
                                    " is a list of texts, for which there is no field type");
       }
     }
+    // The node's attribute decides, as in TensorRT; what a creator declares is often a guess, yet may be what it reads.
     void push(const PluginField& wanted, const void* data, PluginFieldType type, std::int64_t count) {
+      if (wanted.type != type && wanted.type != PluginFieldType::kUNKNOWN)
+        log_once(1, op_ + ": attribute " + wanted.name + " is handed over as " + field_text(type) +
+                        ", which the node has; the plugin declares " + field_text(wanted.type));
       fields_.emplace_back(wanted.name, data, type, static_cast<std::int32_t>(count));
     }
     template <typename To, typename From>
@@ -190,6 +203,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       }
     }
 
+    const std::string& op_;
     std::vector<PluginField> fields_;
     std::deque<std::vector<char>> bytes_;
     PluginFieldCollection collection_{};
