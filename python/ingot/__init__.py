@@ -15,7 +15,8 @@ from .errors import (Cancelled, Corrupt, Error, FailedPrecondition, Incompatible
 
 __version__: str = _core.version()
 __all__ = [
-    "build", "load", "load_bytes", "load_plugin", "plugin", "Attribute", "Plugin", "TensorSpec", "Context", "Engine", "Step", "TensorInfo",
+    "build", "load", "load_bytes", "load_plugin", "plugin", "Attribute", "Plugin", "TensorSpec", "Context", "Engine",
+    "Step", "TensorInfo",
     "Error", "InvalidArgument", "Unsupported", "NotFound", "FailedPrecondition", "ResourceExhausted", "Incompatible",
     "Corrupt", "Cancelled", "Internal",
 ]
