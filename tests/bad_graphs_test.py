@@ -29,7 +29,7 @@ def constant(name, array):
 def build(nodes, constants=(), inputs=(), outputs="y", opset=21, functions=()):
     graph = helper.make_graph(nodes, "bad", [value("x"), *inputs],
                               [onnx.ValueInfoProto(name=name) for name in outputs.split()], list(constants))
-    opsets = [helper.make_opsetid("", opset), helper.make_opsetid("own", 1)]
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid("own", 1), helper.make_opsetid("ai.onnx.ml", 3)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=10, functions=list(functions))
     return ingot.build(model.SerializeToString(), threads=1, time_budget=0.0)
 
@@ -49,6 +49,8 @@ CASES = {
     "no inputs": ("input", [node("Concat", "", axis=0)], [], []),
     "required input left out": ("input|missing", [helper.make_node("Conv", ["x", ""], ["y"], name="the_node")], [], []),
     "too many outputs": ("output", [node("Relu", "x", "y z")], [], []),
+    "too many outputs of what another operator computes":
+        ("output 1", [node("LabelEncoder", "x", "y z", domain="ai.onnx.ml", keys_floats=[1.0], values_floats=[2.0])], [], []),
     "no outputs": ("output", [node("Relu", "x", "")], [], []),
     # --- attributes ---
     "attribute of a wrong type": ("axis", [node("Softmax", "x", axis=1.5)], [], []),
@@ -121,7 +123,7 @@ def test_cycle_names_a_node():
 
 def test_functions_that_call_each_other():
     call = lambda name: helper.make_node(name, ["a"], ["b"], domain="own", name=f"call_{name}")
-    functions = [helper.make_function("own", name, ["a"], ["b"], [call(other)], [helper.make_opsetid("own", 1)])
+    functions = [helper.make_function("own", name, ["a"], ["b"], [call(other)], [helper.make_opsetid("own", 1), helper.make_opsetid("ai.onnx.ml", 3)])
                  for name, other in (("One", "Two"), ("Two", "One"))]
     with pytest.raises(ingot.Error, match="own::(One|Two) calls itself"):
         build([helper.make_node("One", ["x"], ["y"], domain="own", name="the_node")], functions=functions)

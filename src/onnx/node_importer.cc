@@ -67,7 +67,12 @@ Status bind_outputs(const NodeProto& node, const NodeDraft& draft, ir::NodeId la
     if (node.output(i).empty()) continue;
     const auto index = static_cast<std::size_t>(i);
     ir::ValueId value = draft.emitted(index);
-    if (value == ir::kNoValue) value = made[index];
+    if (value == ir::kNoValue) {
+      if (index >= made.size())
+        return invalid_argument("output {} ({}) is one too many: {} has {}", i, node.output(i), node.op_type(),
+                                made.size());
+      value = made[index];
+    }
     INGOT_RETURN_IF_ERROR(scope.define(node.output(i), value));
   }
   return Status::ok();

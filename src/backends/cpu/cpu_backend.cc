@@ -42,7 +42,8 @@ std::vector<std::string> detect_features() {
 std::string detect_name() {
 #if defined(__x86_64__)
   unsigned registers[12] = {};
-  if (__get_cpuid_max(0x80000000U, nullptr) >= 0x80000004U) {
+  // Clang declares the greatest leaf as signed, GCC as unsigned.
+  if (static_cast<unsigned>(__get_cpuid_max(0x80000000U, nullptr)) >= 0x80000004U) {
     for (unsigned i = 0; i < 3; ++i)
       __get_cpuid(0x80000002U + i, &registers[4 * i], &registers[4 * i + 1], &registers[4 * i + 2],
                   &registers[4 * i + 3]);

@@ -64,7 +64,8 @@ class ReduceKernel final : public Kernel {
 
   Status launch(const LaunchArgs& args) const override {
     const auto& state = static_cast<const ReduceState&>(*args.state);
-    const auto& [outer, length, inner] = state.extents;
+    // Clang 14 lets no lambda capture a structured binding.
+    const std::int64_t outer = state.extents.outer, length = state.extents.length, inner = state.extents.inner;
     const auto* x = static_cast<const float*>(args.inputs[0]);
     auto* y = static_cast<float*>(args.outputs[0]);
     const std::int64_t chunks = inner == 1 ? 1 : ceil_div(inner, kChunk);
