@@ -6,6 +6,7 @@
 #include <set>
 
 #include "plan/symbols.h"
+#include "tactics/problem_check.h"
 
 namespace ingot::builder {
 namespace {
@@ -167,6 +168,7 @@ class Lowering {
       step.outputs.push_back(tensor);
       step.problem.outputs.push_back(operand(tensor));
     }
+    INGOT_RETURN_IF_ERROR(check_sizes(step.problem));
     step.on_objects = node.subgraphs.empty() && touches_objects(step);
     out_.steps.push_back(std::move(step));
     return Status::ok();

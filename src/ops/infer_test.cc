@@ -293,6 +293,7 @@ TEST(Infer, Shapes) {
            {"DimTensor", "{dims=($N), scalar=1}", {}, "i64[]"},
            {"Transpose", "{perm=[0, 2, 1]}", {"f32[N, 3, H]"}, "f32[N, H, 3]"},
            {"Transpose", "", {"f32[N, 3]"}, "f32[3, N]"},
+           {"Transpose", "{perm=[0, -1]}", {"f32[N, 3]"}, "!holds -1"},
            {"Transpose", "{perm=[0, 0]}", {"f32[N, 3]"}, "!names an axis twice"},
            {"Concat", "{axis=1}", {"f32[N, 3]", "f32[N, K]"}, "f32[N, K + 3]"},
            {"Concat", "{axis=-1}", {"f32[2, 3]", "f32[3, 3]"}, "!input 1 (inputs) has shape [3, 3]"},

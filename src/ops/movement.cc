@@ -20,9 +20,12 @@ Status infer_transpose(InferContext& ctx) {
     return invalid_argument("attribute perm has {} entries, but input 0 (data) has shape {}", perm.size(),
                             to_string(shape));
   }
+  // Unlike other axes those of perm do not count from the back: what reads them later need not think of it.
+  for (const std::int64_t axis : perm)
+    if (axis < 0) return invalid_argument("attribute perm holds {}, which is no axis: they count from 0", axis);
   INGOT_RETURN_IF_ERROR(normalize_axes(perm, shape.size(), "attribute perm: axis").status());
   SymShape result;
-  for (const std::int64_t axis : perm) result.push_back(shape[normalize_axis(axis, shape.size()).value()]);
+  for (const std::int64_t axis : perm) result.push_back(shape[static_cast<std::size_t>(axis)]);
   ctx.set_tensor(0, ctx.dtype(0), std::move(result));
   return Status::ok();
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/step_check.h"
 
+#include "tactics/problem_check.h"
+
 namespace ingot {
 namespace {
 
@@ -36,6 +38,8 @@ Status check_step(const plan::Step& step, const Problem& problem, std::span<cons
                   const Tactic& tactic, const DeviceInfo& device) {
   INGOT_RETURN_IF_ERROR(check_operands(step, "input", step.inputs, problem.inputs, tensors));
   INGOT_RETURN_IF_ERROR(check_operands(step, "output", step.outputs, problem.outputs, tensors));
+  if (const Status sizes = check_sizes(problem); !sizes.is_ok())
+    return corrupt("step '{}': {}", step.name, sizes.message());
   const Support support = tactic.supports(problem, device);
   if (support.ok() || support.reason == Refusal::kNotWorthIt) return Status::ok();
   if (support.reason == Refusal::kIsa || support.reason == Refusal::kLibrary)

@@ -32,7 +32,7 @@ Result<HostTensor> empty_element(const ir::Graph& body, std::size_t output) {
 class Iteration {
  public:
   Iteration(const ir::Graph& body, const LoopOperands& operands, const Objects& inputs, std::size_t first_output)
-      : body_(body), operands_(operands), first_output_(first_output) {
+      : body_(body), first_output_(first_output) {
     const auto states = inputs.begin() + static_cast<std::ptrdiff_t>(operands.fixed);
     states_.assign(states, states + static_cast<std::ptrdiff_t>(operands.states));
     captures_.assign(inputs.end() - static_cast<std::ptrdiff_t>(operands.captures), inputs.end());
@@ -70,7 +70,6 @@ class Iteration {
 
  private:
   const ir::Graph& body_;
-  const LoopOperands& operands_;
   std::size_t first_output_;
   Objects states_, captures_;
   std::vector<Stack> stacks_;
