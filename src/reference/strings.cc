@@ -169,8 +169,8 @@ Result<Outputs> evaluate_normalizer(const Call& call) {
   };
   const std::string compared = sensitive ? "NONE" : "LOWER";
   std::set<std::string> stop;
-  if (const Attr* words = call.attrs->find("stopwords"); words != nullptr)
-    for (const std::string& word : std::get<Strings>(*words)) stop.insert(changed(word, compared));
+  if (const auto* words = std::get_if<Strings>(call.attrs->find("stopwords")))
+    for (const std::string& word : *words) stop.insert(changed(word, compared));
   std::vector<std::string> kept;
   for (const std::string& text : x->strings())
     if (!stop.contains(changed(text, compared))) kept.push_back(changed(text, action));

@@ -23,13 +23,13 @@ Result<Pool> read_pool(const Attrs& attrs) {
             attrs.get_int("max_skip_count", 0),  attrs.get_ints("ngram_counts", {}),
             attrs.get_ints("ngram_indexes", {}), {},
             attrs.get_string("mode", "TF")};
-  if (const Attr* weights = attrs.find("weights"); weights != nullptr) pool.weights = std::get<Floats>(*weights);
-  if (pool.shortest < 1 || pool.longest < pool.shortest || pool.skips < 0)
+  if (const auto* weights = std::get_if<Floats>(attrs.find("weights"))) pool.weights = *weights;
+  constexpr std::int64_t kMost = std::int64_t{1} << 31;
+  if (pool.shortest < 1 || pool.longest < pool.shortest || pool.skips < 0 || pool.skips > kMost)
     return invalid_argument("n-grams of {} to {} tokens with up to {} skips are not possible", pool.shortest,
                             pool.longest, pool.skips);
   if (!pool.weights.empty() && pool.weights.size() != pool.columns.size())
     return invalid_argument("weights has {} elements for {} n-grams", pool.weights.size(), pool.columns.size());
-  constexpr std::int64_t kMost = std::int64_t{1} << 31;
   for (const std::int64_t column : pool.columns)
     if (column < 0 || column > kMost) return invalid_argument("ngram_indexes has the element {}", column);
   return pool;
@@ -97,8 +97,8 @@ Result<Outputs> vectorize(const Call& call, const HostTensor& x, const std::vect
 Result<Outputs> evaluate_tfidf(const Call& call) {
   INGOT_ASSIGN_OR_RETURN(const HostTensor* x, required_operand(call, 0, "X"));
   if (x->dtype() == DType::string) {
-    const Attr* pool = call.attrs->find("pool_strings");
-    return vectorize(call, *x, x->strings(), pool == nullptr ? Strings{} : std::get<Strings>(*pool));
+    const auto* pool = std::get_if<Strings>(call.attrs->find("pool_strings"));
+    return vectorize(call, *x, x->strings(), pool == nullptr ? Strings{} : *pool);
   }
   if (!is_integer(x->dtype()))
     return invalid_argument("operand 0 (X) has type {}; strings or integers are needed", to_string(x->dtype()));
