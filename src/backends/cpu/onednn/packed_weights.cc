@@ -3,20 +3,24 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 namespace ingot::cpu::onednn {
 namespace {
 
 constexpr int kMaxRank = 8;
 
-struct alignas(64) Header {
+// Without padding, whose bytes would be whatever the stack holds: equal builds give equal plans.
+struct Header {
   std::int32_t major = 0, minor = 0;
   std::int32_t rank = 0, inner_blocks = 0;
   std::int64_t padded[kMaxRank] = {};
   std::int64_t strides[kMaxRank] = {};
   std::int64_t block[kMaxRank] = {};       // sizes of the inner blocks, outermost first
   std::int64_t block_axis[kMaxRank] = {};  // which dimension each of them divides
+  std::int64_t reserved[6] = {};           // the values behind it are aligned to 64 bytes
 };
+static_assert(std::has_unique_object_representations_v<Header> && sizeof(Header) % 64 == 0);
 
 // Header and dimensions describe memory without gaps or overlaps of `bytes` bytes.
 bool is_dense(const Header& header, const dnnl_memory_desc_t& plain, std::size_t bytes) {
