@@ -7,6 +7,7 @@
 #include <map>
 
 #include "ops/moving.h"
+#include "plugin/operands.h"
 
 namespace ingot::builder {
 namespace {
@@ -33,12 +34,6 @@ constexpr std::string_view kKinds[] = {"Conv",
                                        "ReduceMax",
                                        "ReduceMin",
                                        "Resize"};
-
-bool convertible(const LoweredStep& step) {
-  if (step.by_runtime() || step.data_dependent) return false;
-  return ops::only_moves(step.problem.kind) ||
-         std::find(std::begin(kKinds), std::end(kKinds), step.problem.kind) != std::end(kKinds);
-}
 
 // The sizes that a half keeps with all its bits: of fp16 the smallest normal and the largest finite number, of bf16 a
 // little within these.
@@ -67,6 +62,27 @@ bool survives(const HostTensor& constant, DType half) {
     if (size != 0 && !(size >= least && size <= most)) return false;
   }
   return true;
+}
+
+// A plugin's operator that offers all of its float operands in half.
+bool plugin_takes(const Problem& problem, DType half) {
+  if (problem.kind.find("::") == std::string::npos) return false;
+  Problem halved = problem;
+  for (auto* operands : {&halved.inputs, &halved.outputs})
+    for (Operand& operand : *operands) {
+      if (operand.dtype != DType::f32) continue;
+      if (operand.value != nullptr && !survives(*operand.value, half)) return false;
+      operand.dtype = half;
+      if (operand.value != nullptr) operand.value = convert(*operand.value, half);
+    }
+  return plugin::takes_types_of(halved, INGOT_PLUGIN_CUDA);
+}
+
+bool convertible(const LoweredStep& step, DType half) {
+  if (step.by_runtime() || step.data_dependent) return false;
+  return ops::only_moves(step.problem.kind) ||
+         std::find(std::begin(kKinds), std::end(kKinds), step.problem.kind) != std::end(kKinds) ||
+         plugin_takes(step.problem, half);
 }
 
 // The same program for operands of these types and a half result, computed as before.
@@ -98,7 +114,7 @@ class Converter {
     find_half_tensors();
     std::vector<LoweredStep> steps;
     for (LoweredStep& step : lowered_.steps) {
-      if (!convertible(step)) {
+      if (!convertible(step, half_)) {
         steps.push_back(std::move(step));
         continue;
       }
@@ -135,7 +151,7 @@ class Converter {
     for (const LoweredStep& step : lowered_.steps) {
       if (step.problem.kind == "Resize")
         for (std::size_t i = 1; i < step.inputs.size(); ++i) exclude(step.inputs[i]);
-      if (convertible(step)) continue;
+      if (convertible(step, half_)) continue;
       for (const auto* ids : {&step.inputs, &step.outputs})
         for (const std::int32_t id : *ids) exclude(id);
     }

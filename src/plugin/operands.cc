@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "plugin/guarded_call.h"
+#include "plugin/registry.h"
 
 namespace ingot::plugin {
 namespace {
@@ -155,6 +156,22 @@ Result<std::vector<Combination>> usable_combinations(const Operator& op, const V
   std::erase_if(usable, [&](const Combination& combination) { return lossless && combination.narrows; });
   if (usable.size() > kMaxCandidates) usable.resize(kMaxCandidates);
   return usable;
+}
+
+bool takes_types_of(const Problem& problem, std::int32_t device) {
+  const Operator* op = find_operator(problem.kind);
+  if (op == nullptr || op->api.combination == nullptr) return false;
+  const Result<Values> values = Values::read(*op, problem.attrs);
+  if (!values.is_ok()) return false;
+  const auto keeps = [](const std::vector<Operand>& operands, const std::vector<Format>& formats) {
+    return std::ranges::equal(operands, formats, [](const Operand& operand, const Format& format) {
+      return !operand.present() || operand.dtype == format.dtype;
+    });
+  };
+  const auto usable = usable_combinations(*op, *values, problem, device);
+  return usable.is_ok() && std::ranges::any_of(*usable, [&](const Combination& combination) {
+           return keeps(problem.inputs, combination.inputs) && keeps(problem.outputs, combination.outputs);
+         });
 }
 
 }  // namespace ingot::plugin

@@ -50,4 +50,7 @@ class Operands {
 Result<std::vector<Combination>> usable_combinations(const Operator& op, const Values& values, const Problem& problem,
                                                      std::int32_t device);
 
+// Whether the problem's kind is a loaded plugin's operator that takes all operands in exactly their types.
+bool takes_types_of(const Problem& problem, std::int32_t device);
+
 }  // namespace ingot::plugin
