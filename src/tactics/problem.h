@@ -3,7 +3,7 @@
 // version, config and device fingerprint), the unit-test case, the benchmark case and the reproduction line in an
 // error:
 //
-//   Conv(f32[1,56,56,64], const f32[64,64,3,3], const f32[64], f32[1,56,56,64]) -> f32[1,56,56,64]
+//   Conv(f32[1,56,56,64], const f32[64,64,3,3], const f32[64], f32[1,56,56,64]) -> (f32[1,56,56,64])
 //       {channels_last=1, epilogue="(x0:f32, x1:f32) { t0 = add(x0, x1) }", epilogue_inputs=1, pads=[1, 1, 1, 1]}
 //
 // (on one line). `kind` is the canonical operator (ops/own_ops.md and ONNX). Shapes are those of the profile's opt
