@@ -289,6 +289,11 @@ def test_what_it_does_not(plugins, tmp_path, rng, dtype, symbolic, part):
                             symbolic=symbolic)
 
 
+def test_a_status_may_be_one_of_cuda(plugins, tmp_path, rng):
+    error = error_of(tmp_path, [plugins / "v8_careless.so"], "Careless", {"x": normal(rng, 3)}, factor=0)
+    assert "Careless" in error and "enqueue returned 209 (as a CUDA error: no kernel for this GPU" in error, error
+
+
 def test_a_plugin_in_one_file_with_its_program(plugins, tmp_path, rng):
     x = normal(rng, 2, 5)
     y = run(tmp_path, [plugins / "v8_with_program.so"], "ProgramNegate", {"x": x})["y"]

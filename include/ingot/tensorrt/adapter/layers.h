@@ -53,8 +53,23 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     return made;
   }
 
+  // Most plugins return what CUDA said, as a number.
+  inline const char* cuda_error_text(std::int32_t status) {
+    switch (status) {
+      case 2: return " (as a CUDA error: out of memory)";
+      case 35: return " (as a CUDA error: no driver, or one older than the CUDA runtime that the plugin has)";
+      case 98:
+      case 209: return " (as a CUDA error: no kernel for this GPU; compile with its -arch)";
+      case 100: return " (as a CUDA error: no GPU)";
+      case 700: return " (as a CUDA error: an illegal address)";
+      case 719: return " (as a CUDA error: a kernel failed)";
+      default: return "";
+    }
+  }
+
   inline void check(std::int32_t status, const char* what) {
-    if (status != 0) throw std::runtime_error(std::string(what) + " returned " + std::to_string(status));
+    if (status != 0)
+      throw std::runtime_error(std::string(what) + " returned " + std::to_string(status) + cuda_error_text(status));
   }
 
   inline std::int32_t count(const Descs& descs) { return static_cast<std::int32_t>(descs.size()); }
