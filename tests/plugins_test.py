@@ -117,6 +117,23 @@ def test_v2_needs_fixed_sizes_besides_the_batch(plugins, tmp_path, rng):
     assert "needs fixed sizes in all dimensions but the batch" in error and "the_node" in error
 
 
+def test_v2_takes_the_sizes_of_the_command(plugins, tmp_path, rng):
+    x = normal(rng, 2, 3, 4)
+    library = plugins / "v7_mish.so"
+    path = model_of(tmp_path / "m.onnx", "Mish_TRT", {"x": x}, symbolic={"x": ("n", 3, "w")})
+    words = ["build", path, "-o", tmp_path / "m.plan", "--plugins", library, "--shapes", "n:1x2x8"]
+    assert "input 'x' also has the symbolic dimension w" in ingot_cli.run(*words).stderr
+    assert "needs fixed sizes in all dimensions but the batch" in ingot_cli.run(*words, "w:1x4x8").stderr
+    done = ingot_cli.run(*words, "w:4")
+    assert done.ok, done.stderr
+    np.savez(tmp_path / "in.npz", x=x)
+    done = ingot_cli.run("run", tmp_path / "m.plan", "--plugins", library, "--inputs", tmp_path / "in.npz", "--output",
+                         tmp_path / "out.npz")
+    assert done.ok, done.stderr
+    expected = x * np.tanh(np.log1p(np.exp(x.astype(np.float64))))
+    np.testing.assert_allclose(np.load(tmp_path / "out.npz")["y"], expected, atol=1e-5)
+
+
 def test_v2_io_ext(plugins, tmp_path, rng):
     classes, boxes, most = 3, 2, 7
     x = normal(rng, 2, boxes * (5 + classes), 4, 6) * 2

@@ -27,6 +27,28 @@ bool draw_progress(std::size_t done, std::size_t total, const std::string& what)
   return true;
 }
 
+using Inputs = std::vector<std::pair<std::string, ir::Type>>;
+
+Result<std::vector<builder::ShapeRange>> ranges_of(const Inputs& inputs, const std::vector<std::string>& shapes) {
+  ir::Graph graph;
+  for (const auto& [name, type] : inputs) graph.add_input(name, type);
+  return builder::parse_shapes(graph, shapes);
+}
+
+// The declared shapes with the sizes that have one value only.
+onnx::ImportOptions fixed_sizes(const Inputs& inputs, const std::vector<builder::ShapeRange>& ranges) {
+  onnx::ImportOptions out;
+  for (const builder::ShapeRange& range : ranges)
+    for (const auto& [name, type] : inputs) {
+      if (name != range.input || !type.shape || type.shape->size() != range.min.size()) continue;
+      SymShape shape = *type.shape;
+      for (std::size_t axis = 0; axis < shape.size(); ++axis)
+        if (range.min[axis] == range.max[axis] && !shape[axis].is_constant()) shape[axis] = Dim(range.min[axis]);
+      out.input_shapes.emplace_back(name, std::move(shape));
+    }
+  return out;
+}
+
 }  // namespace
 
 void EngineOptions::add_to(CLI::App& command) {
@@ -74,9 +96,16 @@ Result<bool> is_plan_file(const std::string& path) {
   return plan::looks_like_plan(file.bytes());
 }
 
-Result<Model> load_model(const std::string& path) {
+Result<Model> load_model(const std::string& path, const std::vector<std::string>& shapes) {
   Model model;
   Result<std::shared_ptr<ir::Graph>> graph = onnx::import_file(path, {}, &model.info);
+  if (!graph.is_ok() && !shapes.empty() && !model.info.inputs.empty()) {
+    INGOT_ASSIGN_OR_RETURN(std::vector<builder::ShapeRange> ranges, ranges_of(model.info.inputs, shapes));
+    Model again;
+    graph = onnx::import_file(path, fixed_sizes(model.info.inputs, ranges), &again.info);
+    model = std::move(again);
+    model.ranges = std::move(ranges);
+  }
   if (!graph.is_ok()) {
     Status status = std::move(graph).status();
     return status.message().find(path) == std::string::npos ? std::move(status).annotate(path) : status;
@@ -90,7 +119,11 @@ Result<builder::BuildOptions> build_options(const EngineOptions& options, const 
   INGOT_RETURN_IF_ERROR(builder::set_device(options.device, options.precision, out));
   out.allow_cpu_fallback = options.allow_cpu_fallback;
   out.threads = options.threads;
-  INGOT_ASSIGN_OR_RETURN(out.shapes, builder::parse_shapes(*model.graph, options.shapes));
+  if (model.ranges) {
+    out.shapes = *model.ranges;
+  } else {
+    INGOT_ASSIGN_OR_RETURN(out.shapes, builder::parse_shapes(*model.graph, options.shapes));
+  }
   out.timing_cache = options.timing_cache;
   if (options.workspace_mib > 0) out.workspace_limit = static_cast<std::size_t>(options.workspace_mib * 1024 * 1024);
   out.time_budget_seconds = options.time_budget;
@@ -114,7 +147,7 @@ Result<builder::BuildOptions> build_options(const EngineOptions& options, const 
 }
 
 Result<builder::BuiltPlan> build_model(const EngineOptions& options, const std::string& path) {
-  INGOT_ASSIGN_OR_RETURN(const Model model, load_model(path));
+  INGOT_ASSIGN_OR_RETURN(const Model model, load_model(path, options.shapes));
   for (const std::string& warning : model.info.warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
   INGOT_ASSIGN_OR_RETURN(const builder::BuildOptions build_with, build_options(options, model, path));
   Result<builder::BuiltPlan> built = builder::build(*model.graph, build_with);

@@ -36,12 +36,15 @@ struct EngineOptions {
 struct Model {
   std::shared_ptr<ir::Graph> graph;
   onnx::ModelInfo info;
+  std::optional<std::vector<builder::ShapeRange>> ranges;  // where --shapes counted while the model was read
 };
 
 // Loads the plugin libraries; to be called before a model or a plan is read.
 Status load_plugins(const EngineOptions& options);
 Result<bool> is_plan_file(const std::string& path);
-Result<Model> load_model(const std::string& path);
+// A model that is refused with its symbolic sizes is read again with those that `shapes` (--shapes) fixes: shape rules
+// of plugins may need numbers.
+Result<Model> load_model(const std::string& path, const std::vector<std::string>& shapes);
 // Checks the options against the model.
 Result<builder::BuildOptions> build_options(const EngineOptions& options, const Model& model, const std::string& path);
 Result<builder::BuiltPlan> build_model(const EngineOptions& options, const std::string& path);

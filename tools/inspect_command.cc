@@ -33,7 +33,7 @@ Status run(const Arguments& arguments) {
       return unsupported("a plan has the stages plan and canonical (as text); give the model for the others");
     text = engine->plan().graph;
   } else {
-    INGOT_ASSIGN_OR_RETURN(const Model model, load_model(arguments.file));
+    INGOT_ASSIGN_OR_RETURN(const Model model, load_model(arguments.file, arguments.engine.shapes));
     INGOT_ASSIGN_OR_RETURN(const builder::BuildOptions options, build_options(arguments.engine, model, arguments.file));
     if (stage == "import") {
       text = arguments.full ? ir::print_full(*model.graph) : inspect::show(*model.graph, format);

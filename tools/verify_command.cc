@@ -121,7 +121,7 @@ Status run(const Arguments& arguments) {
   if (!arguments.plan.empty()) {
     INGOT_ASSIGN_OR_RETURN(engine, load_engine(arguments.engine, arguments.plan));
   }
-  INGOT_ASSIGN_OR_RETURN(const Model model, load_model(arguments.model));
+  INGOT_ASSIGN_OR_RETURN(const Model model, load_model(arguments.model, arguments.engine.shapes));
   INGOT_ASSIGN_OR_RETURN(const builder::BuildOptions options, build_options(arguments.engine, model, arguments.model));
   if (engine == nullptr) {
     INGOT_ASSIGN_OR_RETURN(const builder::BuiltPlan built, builder::build(*model.graph, options));

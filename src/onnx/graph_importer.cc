@@ -76,6 +76,7 @@ Status import_inputs(ModelContext& context, const GraphProto& proto, const Impor
     INGOT_ASSIGN_OR_RETURN(ir::Type type, to_type(input->type(), input->name(), context.symbols));
     if (type.kind == ir::Type::Kind::none) return invalid_argument("graph input \"{}\" has no type", input->name());
     if (const auto found = overrides.find(input->name()); found != overrides.end()) type.shape = found->second;
+    context.inputs.emplace_back(input->name(), type);
     INGOT_RETURN_IF_ERROR(scope.define(input->name(), scope.graph.add_input(input->name(), std::move(type))));
   }
   return Status::ok();

@@ -66,7 +66,10 @@ Result<std::shared_ptr<ir::Graph>> import_stream(google::protobuf::io::ZeroCopyI
   if (info != nullptr) describe(context, *info);
   INGOT_RETURN_IF_ERROR(check_support(context));
   auto graph = import_main_graph(context, options);
-  if (info != nullptr) info->warnings = std::move(context.warnings);
+  if (info != nullptr) {
+    info->warnings = std::move(context.warnings);
+    info->inputs = std::move(context.inputs);
+  }
   return graph;
 }
 

@@ -41,6 +41,7 @@ struct ModelInfo {
   std::map<std::string, std::int64_t> opsets;  // by domain; "" is ONNX's own
   std::vector<std::pair<std::string, std::string>> metadata;
   std::vector<std::string> warnings;
+  std::vector<std::pair<std::string, ir::Type>> inputs;  // as they were imported; there when a node is refused, too
 };
 
 // `info`, when given, is filled as far as the import came.

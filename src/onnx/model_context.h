@@ -41,6 +41,7 @@ struct ModelContext {
       {};  // by domain, name, overload
   SymbolNames symbols = {};
   std::vector<std::string> warnings = {};
+  std::vector<std::pair<std::string, ir::Type>> inputs = {};  // of the main graph
 
   // Checks versions and functions.
   static Result<ModelContext> create(std::shared_ptr<const ModelProto> model, ExternalData external);
