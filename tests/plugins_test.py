@@ -201,7 +201,10 @@ def test_blocked_layouts(plugins, tmp_path, rng, channels):
 def test_half_only(plugins, tmp_path, rng):
     x = normal(rng, 3, 5)
     y = run(tmp_path, [plugins / "v8_half.so"], "HalfNegate", {"x": x})["y"]
+    assert y.dtype == np.float32  # the network's type, whatever the plugin says of its own
     np.testing.assert_array_equal(y, -x.astype(np.float16).astype(np.float32))
+    y = run(tmp_path, [plugins / "v8_half.so"], "HalfNegate", {"x": x.astype(np.float16)})["y"]
+    assert y.dtype == np.float16 and np.array_equal(y, -x.astype(np.float16))
 
 
 def test_int_dims_and_narrowed_indices(plugins, tmp_path, rng):

@@ -12,7 +12,7 @@ class HalfNegate : public DynamicBase {
   char const* getPluginType() const noexcept override { return kName; }
   IPluginV2DynamicExt* clone() const noexcept override { return new HalfNegate(*this); }
   DimsExprs getOutputDimensions(int32_t, DimsExprs const* in, int32_t, IExprBuilder&) noexcept override { return in[0]; }
-  DataType getOutputDataType(int32_t, DataType const* types, int32_t) const noexcept override { return types[0]; }
+  DataType getOutputDataType(int32_t, DataType const*, int32_t) const noexcept override { return DataType::kHALF; }
   bool supportsFormatCombination(int32_t pos, PluginTensorDesc const* inOut, int32_t, int32_t) noexcept override {
     return inOut[pos].type == DataType::kHALF && inOut[pos].format == TensorFormat::kLINEAR;
   }

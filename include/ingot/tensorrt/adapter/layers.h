@@ -72,6 +72,17 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       throw std::runtime_error(std::string(what) + " returned " + std::to_string(status) + cuda_error_text(status));
   }
 
+  // The type of a V2 plugin's output in the network: one that says kHALF means the format that it writes, which
+  // supportsFormatCombination decides; among floats the tensor is kFLOAT.
+  inline DataType network_type(DataType said, const std::vector<DataType>& inputs) {
+    bool has_float = false;
+    for (const DataType input : inputs) {
+      if (input == DataType::kHALF) return said;
+      has_float = has_float || input == DataType::kFLOAT;
+    }
+    return said == DataType::kHALF && has_float ? DataType::kFLOAT : said;
+  }
+
   inline std::int32_t count(const Descs& descs) { return static_cast<std::int32_t>(descs.size()); }
 
   // ---- version 2, full dimensions
@@ -91,7 +102,8 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     std::vector<DataType> output_types(const std::vector<DataType>& inputs) const override {
       std::vector<DataType> out;
       for (std::int32_t i = 0; i < outputs(); ++i)
-        out.push_back(plugin_->getOutputDataType(i, inputs.data(), static_cast<std::int32_t>(inputs.size())));
+        out.push_back(network_type(
+            plugin_->getOutputDataType(i, inputs.data(), static_cast<std::int32_t>(inputs.size())), inputs));
       return out;
     }
     std::vector<DimsExprs> output_shapes(const std::vector<DimsExprs>& inputs, const std::vector<DimsExprs>&,
@@ -145,9 +157,10 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     std::vector<DataType> output_types(const std::vector<DataType>& inputs) const override {
       std::vector<DataType> out;
       for (std::int32_t i = 0; i < outputs(); ++i)
-        out.push_back(ext() != nullptr
-                          ? ext()->getOutputDataType(i, inputs.data(), static_cast<std::int32_t>(inputs.size()))
-                          : inputs.at(0));
+        out.push_back(ext() != nullptr ? network_type(ext()->getOutputDataType(
+                                                          i, inputs.data(), static_cast<std::int32_t>(inputs.size())),
+                                                      inputs)
+                                       : inputs.at(0));
       return out;
     }
     std::vector<DimsExprs> output_shapes(const std::vector<DimsExprs>& inputs, const std::vector<DimsExprs>&,
