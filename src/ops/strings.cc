@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators on strings.
 #include <algorithm>
+#include <limits>
 
 #include "ops/rules.h"
 
@@ -49,7 +50,10 @@ Status infer_tfidf(InferContext& ctx) {
     return invalid_argument("attribute {} is missing for {}", strings ? "pool_strings" : "pool_int64s",
                             to_string(ctx.dtype(0)));
   const Ints columns = ctx.attrs().get_ints("ngram_indexes", {});
-  const Dim width(columns.empty() ? 0 : *std::max_element(columns.begin(), columns.end()) + 1);
+  const std::int64_t last = columns.empty() ? -1 : *std::max_element(columns.begin(), columns.end());
+  if (last > std::numeric_limits<std::int32_t>::max())
+    return invalid_argument("attribute ngram_indexes holds {}, which is no sensible column", last);
+  const Dim width(last + 1);
   ctx.set_tensor(0, DType::f32, std::nullopt);
   if (!ctx.shape(0)) return Status::ok();
   ctx.set_tensor(0, DType::f32, ctx.shape(0)->size() == 2 ? SymShape{(*ctx.shape(0))[0], width} : SymShape{width});

@@ -165,6 +165,9 @@ Result<CopyPlan> plan_depth(const CopyArgs& args, bool to_space) {
   const std::int64_t b = args.attrs.get_int("blocksize", 1);
   const bool columns_first = args.attrs.get_string("mode", "DCR") == "CRD";
   const std::size_t c = last ? 3 : 1, h = last ? 1 : 2, w = last ? 2 : 3;
+  if (b < 1 || deep[0] != wide[0] || wide[h] != deep[h] * b || wide[w] != deep[w] * b || deep[c] % (b * b) != 0 ||
+      deep[c] / (b * b) != wide[c])
+    return invalid_argument("blocks of {} do not lead from {} to {}", b, to_string(deep), to_string(wide));
   const Ints ds = dense_strides(deep);
   const Ints ws = dense_strides(wide);
   const std::int64_t channels = wide[c];

@@ -39,6 +39,11 @@ NdCopy::NdCopy(std::size_t element_bytes, std::vector<std::int64_t> dims, std::v
       out_strides_(std::move(out_strides)),
       in_offset_(in_offset),
       out_offset_(out_offset) {
+  // Nothing to copy. A negative size stands for no more than that: two of them must not multiply to a positive count.
+  if (std::any_of(dims_.begin(), dims_.end(), [](std::int64_t dim) { return dim <= 0; })) {
+    dims_ = {0};
+    in_strides_ = out_strides_ = {1};
+  }
   find_bounds();
   if (element_bytes_ > 8) {  // as pairs of halves
     for (auto* strides : {&in_strides_, &out_strides_})
@@ -56,7 +61,7 @@ NdCopy::NdCopy(std::size_t element_bytes, std::vector<std::int64_t> dims, std::v
 }
 
 void NdCopy::find_bounds() {
-  if (std::any_of(dims_.begin(), dims_.end(), [](std::int64_t dim) { return dim <= 0; })) return;
+  if (!dims_.empty() && dims_[0] == 0) return;
   const auto span = [&](const std::vector<std::int64_t>& strides, std::int64_t offset, std::int64_t& low,
                         std::int64_t& high) {
     low = high = offset;
