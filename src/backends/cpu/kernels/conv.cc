@@ -51,8 +51,8 @@ void conv_pack(const ConvShape& shape, const float* weights, int panel, float* p
 
 std::size_t conv_scratch_bytes(const ConvShape& shape, std::int64_t in_ld, int panel, int threads) {
   if (is_pointwise(shape)) return gemm_scratch_bytes(pointwise_gemm(shape), panel, threads);
-  const ConvRowPlan plan = plan_conv_rows(shape, in_ld, panel);
-  return core_thread_scratch_bytes(plan.k, plan.copy_floats) * static_cast<std::size_t>(threads);
+  const ConvRowPlan plan = plan_conv_rows<float>(shape, in_ld, panel);
+  return core_thread_scratch_bytes(plan.k, plan.copy_elements) * static_cast<std::size_t>(threads);
 }
 
 void conv(const ConvShape& shape, const float* in, std::int64_t in_ld, const float* packed, int panel, float* out,
@@ -61,16 +61,17 @@ void conv(const ConvShape& shape, const float* in, std::int64_t in_ld, const flo
     gemm(pointwise_gemm(shape), in, in_ld, packed, panel, out, out_ld, epilogue, scratch, parallel);
     return;
   }
-  const ConvRowPlan plan = plan_conv_rows(shape, in_ld, panel);
+  const ConvRowPlan plan = plan_conv_rows<float>(shape, in_ld, panel);
   const std::int64_t rows = shape.batch * shape.out_pixels();
   const TaskGrid grid(rows, shape.group_out(), plan.k.total(), shape.groups, panel, parallel.threads());
-  const std::size_t per_thread = core_thread_scratch_bytes(plan.k, plan.copy_floats);
+  const std::size_t per_thread = core_thread_scratch_bytes(plan.k, plan.copy_elements);
   const std::size_t group_floats = group_packed_floats(shape, panel);
   parallel.run(shape.groups * grid.tasks(), [&](std::int64_t task, int thread) {
     const std::int64_t group = task / grid.tasks();
     const std::int64_t channel = group * shape.group_out();
     const TaskGrid::Part part = grid.part(task % grid.tasks());
-    const ConvRows source(shape, plan, in + group * shape.group_in(), in_ld);
+    const ConvRows<float> source(shape, plan, in + group * shape.group_in(),
+                                 in + shape.batch * shape.in_pixels() * in_ld, in_ld, conv_zeros());
     const CoreArgs args{
         rows,  shape.group_out(), plan.k, &source, packed + static_cast<std::size_t>(group) * group_floats,
         panel, out + channel,     out_ld, 0,       channel};

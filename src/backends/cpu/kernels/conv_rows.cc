@@ -9,63 +9,82 @@
 namespace ingot::cpu {
 namespace {
 
-// The longest K block of one tap; what a row pointer in the padding points at.
+// The longest K block of one tap of floats; what a row pointer in their padding points at.
 constexpr std::int64_t kMaxTapK = 512;
 alignas(64) constexpr float kZeros[kMaxTapK] = {};
 
 // Runs are short (a pixel or a line of a window), where the general memcpy mostly dispatches.
-inline void copy_run(float* out, const float* in, std::int64_t count) {
-  if (count >= 128) {
-    std::memcpy(out, in, static_cast<std::size_t>(count) * sizeof(float));
-  } else if (count >= 4) {
+template <typename T>
+inline void copy_run(T* out, const T* in, std::int64_t count) {
+  constexpr std::int64_t kChunk = 16 / sizeof(T);
+  if (count >= 32 * kChunk) {
+    std::memcpy(out, in, static_cast<std::size_t>(count) * sizeof(T));
+  } else if (count >= kChunk) {
     std::int64_t i = 0;
-    for (; i + 4 <= count; i += 4) std::memcpy(out + i, in + i, 16);
-    std::memcpy(out + count - 4, in + count - 4, 16);
+    for (; i + kChunk <= count; i += kChunk) std::memcpy(out + i, in + i, 16);
+    std::memcpy(out + count - kChunk, in + count - kChunk, 16);
   } else {
     for (std::int64_t i = 0; i < count; ++i) out[i] = in[i];
   }
 }
 
+constexpr std::int64_t kUncut = std::int64_t{1} << 40;
+// Limits of a K block: of a copied or joined one, and of one tap.
+template <typename T>
+constexpr std::int64_t kJoinedLimit = sizeof(T) == 1 ? kUncut : kBlockK;
+template <typename T>
+constexpr std::int64_t kTapLimit = sizeof(T) == 1 ? kUncut : kMaxTapK;
+
 }  // namespace
 
+const float* conv_zeros() { return kZeros; }
+
+template <typename T>
 ConvRowPlan plan_conv_rows(const ConvShape& shape, std::int64_t in_ld, int panel) {
   const std::int64_t channels = shape.group_in();
   const std::int64_t lines = shape.kernel[0] * shape.kernel[1];
   const std::int64_t line = shape.kernel[2] * channels;
   ConvRowPlan plan;
   const bool dense_lines = in_ld == channels && (shape.dilation[2] == 1 || shape.kernel[2] == 1);
-  if (channels < 16 && dense_lines && line >= 8 && line <= kMaxTapK) {
+  const bool few = channels * static_cast<std::int64_t>(sizeof(T)) < 64;
+  if (few && dense_lines && line >= 8 && line <= kTapLimit<T>) {
     plan.mode = ConvRowMode::kLines;
-    plan.k = {lines, line, kBlockK};
-    plan.pitch = round_up(plan.k.max_block_k(), 16) + 16;
-  } else if (channels < 16 || (stride_conflicts(in_ld * shape.stride[2]) && shape.group_out() >= 2 * panel)) {
+    plan.k = {lines, line, kJoinedLimit<T>};
+    plan.pitch = copy_pitch<T>(plan.k);
+  } else if (few || channels * sizeof(T) % 4 != 0 ||
+             (stride_conflicts<T>(in_ld * shape.stride[2]) && shape.group_out() >= 2 * panel)) {
     plan.mode = ConvRowMode::kCopy;
-    plan.k = {1, lines * line, kBlockK};
-    plan.pitch = copy_pitch(plan.k);
+    plan.k = {1, lines * line, kJoinedLimit<T>};
+    plan.pitch = copy_pitch<T>(plan.k);
   } else {
     plan.mode = ConvRowMode::kTaps;
-    plan.k = {shape.window(), channels, kMaxTapK};
+    plan.k = {shape.window(), channels, kTapLimit<T>};
   }
-  plan.copy_floats = plan.pitch * kMaxTileRows;
+  plan.copy_elements = plan.pitch * kMaxTileRows;
   return plan;
 }
+template ConvRowPlan plan_conv_rows<float>(const ConvShape&, std::int64_t, int);
+template ConvRowPlan plan_conv_rows<std::uint8_t>(const ConvShape&, std::int64_t, int);
 
 // The window's line at w = 0 of the image, or null where it lies in the padding.
-const float* ConvRows::line_base(const Window& window, const Tap& line) const {
+template <typename T>
+const T* ConvRows<T>::line_base(const Window& window, const Tap& line) const {
   const std::int64_t d = window.d + line.kd * shape_.dilation[0];
   const std::int64_t h = window.h + line.kh * shape_.dilation[1];
   if (d < 0 || d >= shape_.in[0] || h < 0 || h >= shape_.in[1]) return nullptr;
   return window.image + (d * shape_.in[1] + h) * shape_.in[2] * ld_;
 }
 
-// Floats from the window's first position to the tap.
-std::int64_t ConvRows::distance(const Tap& tap) const {
+// Elements from the window's first position to the tap.
+template <typename T>
+std::int64_t ConvRows<T>::distance(const Tap& tap) const {
   return ((tap.kd * shape_.dilation[0] * shape_.in[1] + tap.kh * shape_.dilation[1]) * shape_.in[2] +
           tap.kw * shape_.dilation[2]) *
          ld_;
 }
 
-void ConvRows::next_line(Tap& tap) const {
+template <typename T>
+void ConvRows<T>::next_line(Tap& tap) const {
   tap.kw = 0;
   if (++tap.kh == shape_.kernel[1]) {
     tap.kh = 0;
@@ -73,7 +92,8 @@ void ConvRows::next_line(Tap& tap) const {
   }
 }
 
-void ConvRows::fill_taps(const Window* windows, int rows, const KBlock& block, const float** table) const {
+template <typename T>
+void ConvRows<T>::fill_taps(const Window* windows, int rows, const KBlock& block, const T** table) const {
   Tap tap = line_tap(block.tap / shape_.kernel[2]);
   tap.kw = block.tap % shape_.kernel[2];
   for (std::int64_t t = 0; t < block.taps; ++t, table += kMaxTileRows) {
@@ -83,32 +103,36 @@ void ConvRows::fill_taps(const Window* windows, int rows, const KBlock& block, c
         table[i] = windows[i].start + offset;
         continue;
       }
-      const float* base = line_base(windows[i], tap);
+      const T* base = line_base(windows[i], tap);
       const std::int64_t w = windows[i].w + tap.kw * shape_.dilation[2];
-      table[i] = base != nullptr && w >= 0 && w < shape_.in[2] ? base + w * ld_ + block.offset : kZeros;
+      table[i] = base != nullptr && w >= 0 && w < shape_.in[2] ? base + w * ld_ + block.offset : padding_;
     }
     if (++tap.kw == shape_.kernel[2]) next_line(tap);
   }
 }
 
-void ConvRows::fill_lines(const Window* windows, int rows, const KBlock& block, const float** table,
-                          float* copy) const {
+template <typename T>
+void ConvRows<T>::fill_lines(const Window* windows, int rows, const KBlock& block, const T** table, T* copy) const {
   Tap line = line_tap(block.tap);
+  const std::int64_t read = sizeof(T) == 1 ? round_up(block.k, 4) : block.k;
   for (std::int64_t t = 0; t < block.taps; ++t, table += kMaxTileRows, next_line(line)) {
     const std::int64_t offset = distance(line) + block.offset;
     for (int i = 0; i < rows; ++i) {
       const Window& window = windows[i];
+      const T* whole = nullptr;
+      const T* base = window.inside ? nullptr : line_base(window, line);
       if (window.inside) {
-        table[i] = window.start + offset;
+        whole = window.start + offset;
+      } else if (base == nullptr) {
+        table[i] = padding_;
         continue;
-      }
-      const float* base = line_base(window, line);
-      if (base == nullptr) {
-        table[i] = kZeros;
       } else if (window.w >= 0 && window.w + shape_.kernel[2] <= shape_.in[2]) {
-        table[i] = base + window.w * ld_ + block.offset;
+        whole = base + window.w * ld_ + block.offset;
+      }
+      if (whole != nullptr && whole + read <= end_) {
+        table[i] = whole;
       } else {
-        float* out = copy + i * plan_.pitch + t * block.k;
+        T* out = copy + i * plan_.pitch + t * block.k;
         copy_line(window, line, block.offset, block.k, out);
         table[i] = out;
       }
@@ -116,23 +140,24 @@ void ConvRows::fill_lines(const Window* windows, int rows, const KBlock& block, 
   }
 }
 
-// Floats [begin, begin + count) of a window's line (kw, channel), zeros in the padding.
-void ConvRows::copy_line(const Window& window, const Tap& line, std::int64_t begin, std::int64_t count,
-                         float* out) const {
-  const float* base = line_base(window, line);
+// Elements [begin, begin + count) of a window's line (kw, channel), the padding outside.
+template <typename T>
+void ConvRows<T>::copy_line(const Window& window, const Tap& line, std::int64_t begin, std::int64_t count,
+                            T* out) const {
+  const T* base = line_base(window, line);
   if (base == nullptr) {
-    std::fill(out, out + count, 0.F);
+    std::fill(out, out + count, *padding_);
     return;
   }
   const std::int64_t channels = shape_.group_in();
   if (ld_ == channels && shape_.dilation[2] == 1) {
     // One run, cut at both ends of the image's line.
     const std::int64_t start = window.w * channels + begin;
-    const std::int64_t zeros_before = std::clamp<std::int64_t>(-start, 0, count);
-    const std::int64_t stop = std::clamp<std::int64_t>(shape_.in[2] * channels - start, zeros_before, count);
-    for (std::int64_t i = 0; i < zeros_before; ++i) out[i] = 0.F;
-    copy_run(out + zeros_before, base + start + zeros_before, stop - zeros_before);
-    for (std::int64_t i = stop; i < count; ++i) out[i] = 0.F;
+    const std::int64_t before = std::clamp<std::int64_t>(-start, 0, count);
+    const std::int64_t stop = std::clamp<std::int64_t>(shape_.in[2] * channels - start, before, count);
+    for (std::int64_t i = 0; i < before; ++i) out[i] = *padding_;
+    copy_run(out + before, base + start + before, stop - before);
+    for (std::int64_t i = stop; i < count; ++i) out[i] = *padding_;
     return;
   }
   while (count > 0) {
@@ -143,7 +168,7 @@ void ConvRows::copy_line(const Window& window, const Tap& line, std::int64_t beg
     if (w >= 0 && w < shape_.in[2]) {
       copy_run(out, base + w * ld_ + channel, run);
     } else {
-      std::fill(out, out + run, 0.F);
+      std::fill(out, out + run, *padding_);
     }
     out += run;
     begin += run;
@@ -151,19 +176,22 @@ void ConvRows::copy_line(const Window& window, const Tap& line, std::int64_t beg
   }
 }
 
-void ConvRows::fill_copy(const Window& window, const KBlock& block, float* copy) const {
-  const std::int64_t line_floats = shape_.kernel[2] * shape_.group_in();
-  Tap line = line_tap(block.offset / line_floats);
-  std::int64_t begin = block.offset % line_floats;
+template <typename T>
+void ConvRows<T>::fill_copy(const Window& window, const KBlock& block, T* copy) const {
+  if (block.k == 0) return;
+  const std::int64_t line_length = shape_.kernel[2] * shape_.group_in();
+  Tap line = line_tap(block.offset / line_length);
+  std::int64_t begin = block.offset % line_length;
   for (std::int64_t left = block.k; left > 0; next_line(line), begin = 0) {
-    const std::int64_t count = std::min(left, line_floats - begin);
+    const std::int64_t count = std::min(left, line_length - begin);
     copy_line(window, line, begin, count, copy);
     copy += count;
     left -= count;
   }
 }
 
-void ConvRows::locate(std::int64_t row, int rows, Window* windows) const {
+template <typename T>
+void ConvRows<T>::locate(std::int64_t row, int rows, Window* windows) const {
   const auto& [depth, height, width] = shape_.out;
   std::int64_t w = row % width;
   std::int64_t h = row / width % height;
@@ -194,7 +222,8 @@ void ConvRows::locate(std::int64_t row, int rows, Window* windows) const {
   }
 }
 
-void ConvRows::fill(std::int64_t row, int rows, const KBlock& block, const float** table, float* copy) const {
+template <typename T>
+void ConvRows<T>::fill(std::int64_t row, int rows, const KBlock& block, const T** table, T* copy) const {
   Window windows[kMaxTileRows];
   locate(row, rows, windows);
   switch (plan_.mode) {
@@ -208,5 +237,8 @@ void ConvRows::fill(std::int64_t row, int rows, const KBlock& block, const float
       break;
   }
 }
+
+template class ConvRows<float>;
+template class ConvRows<std::uint8_t>;
 
 }  // namespace ingot::cpu

@@ -42,7 +42,7 @@ std::size_t gemm_scratch_bytes(const GemmShape& shape, int /*panel*/, int thread
 void gemm(const GemmShape& shape, const float* a, std::int64_t lda, const float* packed_b, int panel, float* c,
           std::int64_t ldc, const Epilogue& epilogue, std::byte* scratch, Parallel& parallel) {
   const KSplit k = split_of(shape.k);
-  const MatrixRows rows(StridedMatrix{a, lda}, k, copies_rows(shape, lda, panel));
+  const MatrixRows rows(StridedMatrix<float>{a, lda}, k, copies_rows(shape, lda, panel));
   run({shape.m, shape.n, k, &rows, packed_b, panel, c, ldc, 0, 0}, epilogue, scratch, parallel);
 }
 
@@ -74,7 +74,7 @@ void batch_gemm(const BatchGemmShape& shape, const BatchMatrix<const float>& a, 
     pack_b(shape.k, shape.n, b.data + offset(b, index), b.ld, shape.b_transposed, panel, out);
   };
   const auto multiply = [&](std::int64_t index, const TaskGrid::Part& part, const float* packed_b, int thread) {
-    const MatrixRows rows(StridedMatrix{a.data + offset(a, index), a.ld}, k,
+    const MatrixRows rows(StridedMatrix<float>{a.data + offset(a, index), a.ld}, k,
                           copies_rows({shape.m, shape.n, shape.k}, a.ld, panel));
     const CoreArgs args{shape.m, shape.n,         k, &rows, packed_b, panel, c.data + offset(c, index),
                         c.ld,    index * shape.m, 0};

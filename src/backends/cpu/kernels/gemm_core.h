@@ -45,13 +45,16 @@ struct KSplit {
 inline constexpr std::int64_t kBlockK = 384;
 
 // Gives the rows of A, tile by tile.
-class RowSource {
+template <typename T>
+class RowSourceOf {
  public:
-  virtual ~RowSource() = default;
-  // Sets table[t * kMaxTileRows + i] to block.k floats for tap block.tap + t of row `row + i`, which stay valid until
-  // the next call with the same buffers. `copy` is as large as core_thread_scratch_bytes() was asked for.
-  virtual void fill(std::int64_t row, int rows, const KBlock& block, const float** table, float* copy) const = 0;
+  virtual ~RowSourceOf() = default;
+  // Sets table[t * kMaxTileRows + i] to block.k elements for tap block.tap + t of row `row + i`, which stay valid until
+  // the next call with the same buffers. `copy` is as large as the kernel's scratch was asked for. Of bytes, a multiple
+  // of four can be read; what lies beyond block.k may be anything.
+  virtual void fill(std::int64_t row, int rows, const KBlock& block, const T** table, T* copy) const = 0;
 };
+using RowSource = RowSourceOf<float>;
 
 // The part of the second-level cache that a block of packed B may take; rows are filled once for each block.
 inline constexpr std::int64_t kBlockBytesB = 448 << 10;

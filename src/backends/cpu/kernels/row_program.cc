@@ -30,19 +30,23 @@ void RowProgram::run(const void* call, const Epilogue::Piece& piece) {
   const auto& [self, bases] = *static_cast<const Call*>(call);
   // Without operands it does not matter where a row ends.
   if (self->operands_.empty() && (piece.stride == piece.count || piece.rows == 1)) {
-    self->run_row(bases, piece.data, piece.rows * piece.count, piece.row_index, piece.col_begin);
+    self->run_row(bases, piece.data, piece.data, piece.rows * piece.count, piece.row_index, piece.col_begin);
     return;
   }
-  for (std::int64_t row = 0; row < piece.rows; ++row)
-    self->run_row(bases, piece.data + row * piece.stride, piece.count, piece.row_index + row, piece.col_begin);
+  for (std::int64_t row = 0; row < piece.rows; ++row) {
+    float* data = piece.data + row * piece.stride;
+    self->run_row(bases, data, data, piece.count, piece.row_index + row, piece.col_begin);
+  }
 }
 
-void RowProgram::run_row(const void* const* bases, float* row, std::int64_t count, std::int64_t row_index,
-                         std::int64_t col_begin) const {
+void RowProgram::run_row(const void* const* bases, const void* in, void* out, std::int64_t count,
+                         std::int64_t row_index, std::int64_t col_begin) const {
+  const auto in_bytes = static_cast<std::size_t>(bits_of(program_->input_type(0))) / 8;
+  const auto out_bytes = static_cast<std::size_t>(bits_of(program_->result_type())) / 8;
   alignas(64) std::byte scratch[VectorProgram::kScratchBytes];
   alignas(64) std::byte splats[kMaxOperands][kSplatBytes];
   BlockArg args[kMaxOperands];
-  args[0] = {row, 1};
+  args[0] = {in, 1};
   for (std::size_t k = 0; k < operands_.size(); ++k) {
     const Operand& operand = operands_[k];
     std::int64_t offset = col_begin * operand.column_stride;
@@ -64,9 +68,9 @@ void RowProgram::run_row(const void* const* bases, float* row, std::int64_t coun
   }
   for (std::int64_t at = 0; at < count;) {
     const std::int64_t n = std::min(program_->block(), count - at);
-    program_->run(n, args, row + at, scratch);
+    program_->run(n, args, static_cast<std::byte*>(out) + static_cast<std::size_t>(at) * out_bytes, scratch);
     at += n;
-    args[0] = {row + at, 1};
+    args[0].data = static_cast<const std::byte*>(in) + static_cast<std::size_t>(at) * in_bytes;
     for (std::size_t k = 0; k < operands_.size(); ++k)
       if (args[k + 1].step != 0)
         args[k + 1].data =

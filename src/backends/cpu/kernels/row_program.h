@@ -16,7 +16,7 @@ class RowProgram {
  public:
   static constexpr std::size_t kMaxOperands = 16;
 
-  // program: f32 x0 and result, at most kMaxOperands inputs; must outlive this. operands: shapes of x1..., each of
+  // program: at most kMaxOperands inputs; must outlive this. For run(), x0 and the result are f32. operands: shapes of x1..., each of
   // which broadcasts to `out`, whose last dimension is the columns.
   RowProgram(const VectorProgram& program, const Shape& out, std::span<const Shape> operands);
 
@@ -27,10 +27,12 @@ class RowProgram {
   };
   // An Epilogue::RowFn.
   static void run(const void* call, const Epilogue::Piece& piece);
+  // Of `count` elements x0 of one row, (row_index, col_begin) being the first one's place in the output. `out` may be
+  // `in` where both types are equally wide.
+  void run_row(const void* const* operands, const void* in, void* out, std::int64_t count, std::int64_t row_index,
+               std::int64_t col_begin) const;
 
  private:
-  void run_row(const void* const* bases, float* row, std::int64_t count, std::int64_t row_index,
-               std::int64_t col_begin) const;
 
   struct Operand {
     struct Level {
