@@ -154,7 +154,9 @@ Result<std::shared_ptr<ir::Graph>> make_canonical(const ir::Graph& graph, const 
   INGOT_RETURN_IF_ERROR(fix_input_shapes(*canonical, options.shapes));
   passes::Options pass_options = options.passes;
   pass_options.channels_last = true;
-  pass_options.widen_half = backend_of(options).device().kind == "cpu";
+  const bool on_cpu = backend_of(options).device().kind == "cpu";
+  pass_options.widen_half = on_cpu;
+  pass_options.integer_products = on_cpu;
   pass_options.expand_quantized = true;
   INGOT_RETURN_IF_ERROR(passes::canonicalise(*canonical, pass_options));
   return canonical;

@@ -224,7 +224,7 @@ void add_convolution_ops(Table& table) {
                            {"offset_scale", AttrKind::number},
                            {"remove_center", AttrKind::integer}}));
   table.push_back(make_op("ConvInteger", "x:Q w:Q1 x_zero_point?:Q w_zero_point?:Q1", "y", infer_conv_integer,
-                          window_attrs(false, {group})));
+                          window_attrs(false, {group}), both));
   table.push_back(
       make_op("QLinearConv",
               "x:Q x_scale:f32 x_zero_point:Q w:Q1 w_scale:f32 w_zero_point:Q1 y_scale:f32 y_zero_point:Q2 B?:i32", "y",

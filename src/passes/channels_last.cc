@@ -53,4 +53,6 @@ Rules channels_last_rules() {
            convert}};
 }
 
+Rules integer_layout_rules() { return {{"channels_last", {"ConvInteger"}, convert}}; }
+
 }  // namespace ingot::passes

@@ -2,6 +2,7 @@
 // Epilogue fusion: a Pointwise that alone reads the result of a convolution, product, reduction, normalisation, pool or
 // softmax, and has its shape, is computed while that result is still in registers. Where several operands could take it
 // (the two branches of a residual sum), the later one does: the others are then ready as its extra operands.
+// Products of integers take what follows their sums too, down to the bytes that the next one reads.
 #include <algorithm>
 
 #include "passes/pointwise.h"
@@ -10,8 +11,10 @@
 namespace ingot::passes {
 namespace {
 
+bool is_integer_product(const Node& node) { return node.op == "ConvInteger" || node.op == "MatMulInteger"; }
+
 // Operand `index` of the root may run the root as its epilogue.
-bool can_take(const Graph& graph, const Node& root, std::size_t index) {
+bool can_take(const Graph& graph, const Node& root, std::size_t index, bool integer) {
   const ValueId value = root.inputs[index];
   const Node* host = graph.producer(value);
   if (host == nullptr || !used_once(graph, value) || host->outputs[0] != value) return false;
@@ -19,16 +22,17 @@ bool can_take(const Graph& graph, const Node& root, std::size_t index) {
   if (def == nullptr || !def->epilogue) return false;
   for (std::size_t i = 1; i < host->outputs.size(); ++i)
     if (host->outputs[i] != kNoValue) return false;
-  return same_shape(graph, value, root.outputs[0]) && dtype_of(graph, value) == dtype_of(graph, root.outputs[0]) &&
-         is_float(dtype_of(graph, value));
+  if (!same_shape(graph, value, root.outputs[0])) return false;
+  if (integer) return is_integer_product(*host);
+  return dtype_of(graph, value) == dtype_of(graph, root.outputs[0]) && is_float(dtype_of(graph, value));
 }
 
-Match fuse(const Graph& graph, const Node& root) {
+Match fuse(const Graph& graph, const Node& root, bool integer) {
   const Node* host = nullptr;
   std::size_t chosen = 0;
   for (std::size_t i = 0; i < root.inputs.size(); ++i) {
-    if (is_integer(dtype_of(graph, root.inputs[i]))) return no_match();
-    if (!can_take(graph, root, i)) continue;
+    if (!integer && is_integer(dtype_of(graph, root.inputs[i]))) return no_match();
+    if (!can_take(graph, root, i, integer)) continue;
     const Node* candidate = graph.producer(root.inputs[i]);
     if (host == nullptr || graph.is_before(host->id, candidate->id)) {
       host = candidate;
@@ -64,6 +68,15 @@ Match fuse(const Graph& graph, const Node& root) {
 
 }  // namespace
 
-Rules epilogue_rules() { return {{"fuse_epilogue", {"Pointwise"}, fuse}}; }
+Rules epilogue_rules() {
+  return {
+      {"fuse_epilogue", {"Pointwise"}, [](const Graph& graph, const Node& root) { return fuse(graph, root, false); }}};
+}
+
+Rules integer_epilogue_rules() {
+  return {{"fuse_integer_epilogue", {"Pointwise"}, [](const Graph& graph, const Node& root) {
+             return fuse(graph, root, true);
+           }}};
+}
 
 }  // namespace ingot::passes

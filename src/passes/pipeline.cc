@@ -31,7 +31,12 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   add("control_flow_again", &decide_control_flow);
   // Long chains of index arithmetic, of which nothing may be rewritten before they are recognised.
   add("deform_conv", deform_conv_rules());
-  if (options.expand_quantized) add("quantization", quantization_rules() + constant_folding_rules());
+  if (options.expand_quantized) {
+    // While Q and DQ are still nodes, which say what is quantised and how.
+    if (options.integer_products) add("integer_products", integer_product_rules());
+    add("quantization",
+        quantization_rules() + constant_folding_rules() + (options.integer_products ? Rules() : float_product_rules()));
+  }
   add("widen_half", &widen_half);
   add("common_subexpressions", &merge_common_subexpressions);
   add("tidy", tidy_rules() + einsum_rules() + matmul_rules());
@@ -52,7 +57,8 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   if (options.channels_last) {
     // After weight folding, which knows the ONNX layout only; before composition, so that broadcast operands are still
     // seen one by one.
-    add("layout", channels_last_rules() + transpose_sinking_rules() + reshape_sinking_rules() + tidy_rules());
+    add("layout", channels_last_rules() + transpose_sinking_rules() + reshape_sinking_rules() + tidy_rules() +
+                      (options.integer_products ? integer_layout_rules() : Rules()));
     add("layout_constants", &merge_common_subexpressions);
     // Normalisation over channels is over the trailing axis only now.
     add("layout_norms", layer_norm_rules() + rms_norm_rules() + tidy_rules());
@@ -67,7 +73,9 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   // Composition before epilogues, so that one epilogue takes the whole chain.
   add("pointwise", lift_pointwise_rules() + compose_pointwise_rules());
   add("pointwise_common", &merge_common_subexpressions);
-  if (options.fuse_epilogues) add("epilogues", epilogue_rules() + compose_pointwise_rules());
+  if (options.fuse_epilogues)
+    add("epilogues",
+        epilogue_rules() + compose_pointwise_rules() + (options.integer_products ? integer_epilogue_rules() : Rules()));
   add("final_tidy", identity_rules() + constant_folding_rules() + reshape_rules());
   add("final_dead_code", &remove_dead_code);
   return passes;

@@ -10,6 +10,8 @@ Rules constant_folding_rules();   // constant_folding.cc
 Rules shape_folding_rules();      // shape_folding.cc
 Rules identity_rules();           // identities.cc
 Rules quantization_rules();       // quantization.cc
+Rules float_product_rules();      // quantization.cc
+Rules integer_product_rules();    // integer_products.cc
 Rules reshape_rules();            // reshapes.cc
 Rules transpose_rules();          // transposes.cc
 Rules einsum_rules();             // einsum.cc
@@ -27,11 +29,13 @@ Rules deform_conv_rules();        // deform_conv.cc
 Rules attention_rules();          // attention.cc
 Rules conv_transpose_rules();     // conv_transpose.cc
 Rules channels_last_rules();      // channels_last.cc
+Rules integer_layout_rules();     // channels_last.cc
 Rules transpose_sinking_rules();  // transpose_sinking.cc
 Rules reshape_sinking_rules();    // reshape_sinking.cc
 Rules lift_pointwise_rules();     // pointwise.cc
 Rules compose_pointwise_rules();  // pointwise.cc
 Rules epilogue_rules();           // epilogue.cc
+Rules integer_epilogue_rules();   // epilogue.cc
 
 Status merge_common_subexpressions(ir::Graph& graph, Session& session);  // common_subexpressions.cc
 Status remove_dead_code(ir::Graph& graph, Session& session);             // common_subexpressions.cc

@@ -57,8 +57,12 @@ Result<HostTensor> integer_product(const Call& call, const Layout& layout, std::
   INGOT_ASSIGN_OR_RETURN(const HostTensor b, centered(call, w, w_zero, scale_axis(layout, *w_tensor, true)));
   const HostTensor* inputs[] = {&a, &b, bias};
   const DType type = DType::i64;
+  // What is applied around this operator is not for the product inside.
+  Attrs attrs = *call.attrs;
+  for (const char* name : {"epilogue", "epilogue_inputs", "channels_last"}) attrs.erase(name);
   Call inner = call;
   inner.op = layout.product;
+  inner.attrs = &attrs;
   inner.inputs = inputs;
   inner.output_count = 1;
   inner.output_types = {&type, 1};

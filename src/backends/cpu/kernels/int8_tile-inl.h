@@ -154,7 +154,7 @@ INGOT_INLINE F run_stage(const Int8Stage& stage, F v, std::int64_t row, std::int
 }
 
 INGOT_INLINE I final_sum(const Int8Finish& f, int row, int col) {
-  U sum = load<U>(f.sums + row * 2 * kLanes + col) + load<U>(f.add + col);
+  U sum = load<U>(f.sums + row * f.sums_stride + col) + load<U>(f.add + col);
   if (f.row_sums != nullptr) sum += load<U>(f.row_factors + col) * static_cast<std::uint32_t>(f.row_sums[row]);
   return reinterpret_cast<I>(sum);
 }
@@ -231,6 +231,42 @@ std::int32_t row_sum(const std::uint8_t* in, std::int64_t k, bool is_signed) {
   return static_cast<std::int32_t>(sum);
 }
 
-constexpr Int8Kernels kKernels{kName, 2 * kLanes, kRows, kUnit, kWidens, tile, finish, widen, row_sum};
+// Bytes as the sums count them.
+template <bool Signed>
+INGOT_INLINE I load_counted(const std::uint8_t* p, int left) {
+  if (Signed && kWidens) return __builtin_convertvector(load_some<SignedBytes>(p, left), I);
+  const Bytes bytes = load_some<Bytes>(p, left);
+  return __builtin_convertvector(Signed ? bytes ^ static_cast<std::uint8_t>(0x80) : bytes, I);
+}
+
+template <bool Signed>
+void depthwise_as(const Int8DepthwiseTile& t) {
+  constexpr int kVectors = 4;  // at a time
+  const auto* weights = static_cast<const std::int32_t*>(t.weights);
+  for (int row = 0; row < t.rows; ++row)
+    for (int col = 0; col < t.cols; col += kVectors * kLanes) {
+      U sums[kVectors] = {};
+      for (std::int64_t tap = 0; tap < t.taps; ++tap) {
+        const std::uint8_t* a = t.a[tap * kMaxTileRows + row] + t.a_offset + col;
+        const std::int32_t* w = weights + tap * kDepthwisePanel + col;
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) {
+          const int left = t.cols - col - v * kLanes;
+          if (left <= 0) break;
+          sums[v] += reinterpret_cast<U>(load_counted<Signed>(a + v * kLanes, left) * load<I>(w + v * kLanes));
+        }
+      }
+      for (int v = 0; v < kVectors; ++v) store(sums[v], t.sums + row * kDepthwisePanel + col + v * kLanes);
+    }
+}
+void depthwise(const Int8DepthwiseTile& t) {
+  if (t.a_signed)
+    depthwise_as<true>(t);
+  else
+    depthwise_as<false>(t);
+}
+
+constexpr Int8Kernels kKernels{
+    kName, 2 * kLanes, kRows, kUnit, kWidens, tile, finish, depthwise, INGOT_INT8_DEPTHWISE_BYTES, widen, row_sum};
 
 #undef INGOT_INLINE

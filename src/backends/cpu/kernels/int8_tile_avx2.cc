@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Integer tiles for AVX2: vpmaddubsw would saturate, so bytes are widened to 16 bits, whose pairs of products are exact.
+// Integer tiles for AVX2: vpmaddubsw would saturate, so bytes are widened to 16 bits, whose pairs of products are
+// exact.
 #include "backends/cpu/kernels/int8_targets.h"
 
 #if defined(__x86_64__)
@@ -13,6 +14,7 @@ namespace {
 constexpr std::string_view kName = "avx2";
 constexpr int kLanes = 8;
 #define INGOT_INT8_ROWS 6
+#define INGOT_INT8_DEPTHWISE_BYTES nullptr
 constexpr int kRows = INGOT_INT8_ROWS;
 constexpr int kUnit = 2;
 constexpr bool kWidens = true;

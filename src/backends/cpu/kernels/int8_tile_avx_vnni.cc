@@ -13,6 +13,7 @@ namespace {
 constexpr std::string_view kName = "vnni256";
 constexpr int kLanes = 8;
 #define INGOT_INT8_ROWS 6
+#define INGOT_INT8_DEPTHWISE_BYTES nullptr
 constexpr int kRows = INGOT_INT8_ROWS;
 constexpr int kUnit = 4;
 constexpr bool kWidens = false;

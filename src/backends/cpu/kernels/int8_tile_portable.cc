@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view kName = "portable";
 constexpr int kLanes = 4;
 #define INGOT_INT8_ROWS 6
+#define INGOT_INT8_DEPTHWISE_BYTES nullptr
 constexpr int kRows = INGOT_INT8_ROWS;
 constexpr int kUnit = 2;
 constexpr bool kWidens = true;
