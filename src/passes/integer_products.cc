@@ -91,10 +91,9 @@ const Node* dequantized(const Graph& graph, ValueId value, int axis) {
 
 Match product_of_dequantized(const Graph& graph, const Node& root) {
   const bool conv = root.op == "Conv";
-  const bool gemm = root.op == "Gemm";
   const bool trans_b = root.attrs.get_int("transB", 0) != 0;
   if (root.attrs.get_int("transA", 0) != 0 || root.attrs.get_float("alpha", 1) != 1 ||
-      root.attrs.get_float("beta", 1) != 1 || (!gemm && trans_b) || root.attrs.has("epilogue"))
+      root.attrs.get_float("beta", 1) != 1 || root.attrs.has("epilogue"))
     return no_match();
   const int channel_axis = conv || trans_b ? 0 : 1;
   const Node* x = dequantized(graph, root.inputs[0], -1);

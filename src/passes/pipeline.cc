@@ -34,8 +34,8 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   if (options.expand_quantized) {
     // While Q and DQ are still nodes, which say what is quantised and how.
     if (options.integer_products) add("integer_products", integer_product_rules());
-    add("quantization",
-        quantization_rules() + constant_folding_rules() + (options.integer_products ? Rules() : float_product_rules()));
+    add("quantization", quantization_rules() + constant_folding_rules() +
+                            (options.integer_products ? Rules() : float_product_rules() + dynamic_quantize_rules()));
   }
   add("widen_half", &widen_half);
   add("common_subexpressions", &merge_common_subexpressions);
@@ -74,8 +74,8 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   add("pointwise", lift_pointwise_rules() + compose_pointwise_rules());
   add("pointwise_common", &merge_common_subexpressions);
   if (options.fuse_epilogues)
-    add("epilogues",
-        epilogue_rules() + compose_pointwise_rules() + (options.integer_products ? integer_epilogue_rules() : Rules()));
+    add("epilogues", epilogue_rules() + compose_pointwise_rules() +
+                         (options.integer_products ? integer_epilogue_rules() : Rules()));
   add("final_tidy", identity_rules() + constant_folding_rules() + reshape_rules());
   add("final_dead_code", &remove_dead_code);
   return passes;

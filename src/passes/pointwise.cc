@@ -74,6 +74,14 @@ bool only_used_by(const Graph& graph, ValueId value, const Node& user) {
          std::all_of(uses.begin(), uses.end(), [&](const ir::Use& use) { return use.node == user.id; });
 }
 
+// Bytes made of the sums of an integer product are that product's to make: it keeps its sums in registers.
+bool quantises_sums(const Graph& graph, const Node& inner) {
+  if (const DType to = dtype_of(graph, inner.outputs[0]); to != DType::u8 && to != DType::i8) return false;
+  return std::any_of(inner.inputs.begin(), inner.inputs.end(), [&](ValueId operand) {
+    return producer(graph, operand, "ConvInteger") != nullptr || producer(graph, operand, "MatMulInteger") != nullptr;
+  });
+}
+
 Match compose(const Graph& graph, const Node& root) {
   const auto expr = expr_of(root);
   if (!expr) return no_match();
@@ -81,6 +89,7 @@ Match compose(const Graph& graph, const Node& root) {
     const Node* inner = producer(graph, root.inputs[i], "Pointwise");
     if (inner == nullptr || !only_used_by(graph, root.inputs[i], root)) continue;
     if (!same_shape(graph, root.inputs[i], root.outputs[0])) continue;
+    if (quantises_sums(graph, *inner)) continue;
     if (!may_compose(dtype_of(graph, root.inputs[i]), dtype_of(graph, root.outputs[0]))) continue;
     if (std::count(root.inputs.begin(), root.inputs.end(), root.inputs[i]) != 1) continue;
     const auto inner_expr = expr_of(*inner);

@@ -259,8 +259,11 @@ Match quantized_product(const Graph& graph, const Node& root) {
 
 Rules quantization_rules() {
   return {{"dequantize", {"DequantizeLinear"}, dequantize},
-          {"quantize", {"QuantizeLinear"}, quantize},
-          {"dynamic_quantize", {"DynamicQuantizeLinear"}, dynamic_quantize}};
+          {"quantize", {"QuantizeLinear"}, quantize}};
+}
+
+Rules dynamic_quantize_rules() {
+  return {{"dynamic_quantize", {"DynamicQuantizeLinear"}, dynamic_quantize}};
 }
 
 Rules float_product_rules() {

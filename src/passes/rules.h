@@ -11,6 +11,7 @@ Rules shape_folding_rules();      // shape_folding.cc
 Rules identity_rules();           // identities.cc
 Rules quantization_rules();       // quantization.cc
 Rules float_product_rules();      // quantization.cc
+Rules dynamic_quantize_rules();   // quantization.cc
 Rules integer_product_rules();    // integer_products.cc
 Rules reshape_rules();            // reshapes.cc
 Rules transpose_rules();          // transposes.cc

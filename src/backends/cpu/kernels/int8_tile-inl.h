@@ -134,23 +134,26 @@ INGOT_INLINE F load_residual(const Int8Stage& stage, std::int64_t at, int left) 
   return load_some<F>(p + at * 4, left);
 }
 
+INGOT_INLINE F round_to_range(const Int8Stage& stage, F v) {
+  // Kept in range first: the addition below rounds half to even what is small against 2^23.
+  const F low = splat(stage.q_low - stage.zero);
+  const F high = splat(stage.q_high - stage.zero);
+  v = v > low ? v : low;
+  v = v < high ? v : high;
+  constexpr float kRound = 12582912.F;  // 1.5 * 2^23
+  return ((v + kRound) - kRound) + stage.zero;
+}
+
 INGOT_INLINE F run_stage(const Int8Stage& stage, F v, std::int64_t row, std::int64_t col, int left) {
   v = v * load<F>(stage.scale + col);
   if (stage.shift != nullptr) v = v + load<F>(stage.shift + col);
   if (stage.residual != nullptr)
     v = v + load_residual(stage, row * stage.residual_stride + col, left) * stage.residual_scale;
-  F low = splat(stage.low);
-  F high = splat(stage.high);
+  const F low = splat(stage.low);
+  const F high = splat(stage.high);
   v = v > low ? v : low;
   v = v < high ? v : high;
-  if (!stage.rounds) return v;
-  // Kept in range first: the addition below rounds half to even what is small against 2^23.
-  low = splat(stage.q_low - stage.zero);
-  high = splat(stage.q_high - stage.zero);
-  v = v > low ? v : low;
-  v = v < high ? v : high;
-  constexpr float kRound = 12582912.F;  // 1.5 * 2^23
-  return ((v + kRound) - kRound) + stage.zero;
+  return stage.rounds ? round_to_range(stage, v) : v;
 }
 
 INGOT_INLINE I final_sum(const Int8Finish& f, int row, int col) {
@@ -266,7 +269,45 @@ void depthwise(const Int8DepthwiseTile& t) {
     depthwise_as<false>(t);
 }
 
-constexpr Int8Kernels kKernels{
-    kName, 2 * kLanes, kRows, kUnit, kWidens, tile, finish, depthwise, INGOT_INT8_DEPTHWISE_BYTES, widen, row_sum};
+void extremes(const float* x, std::int64_t n, float* low, float* high) {
+  constexpr int kVectors = 4;
+  F lows[kVectors], highs[kVectors];
+  for (int v = 0; v < kVectors; ++v) {
+    lows[v] = splat(*low);
+    highs[v] = splat(*high);
+  }
+  std::int64_t i = 0;
+  for (; i + kVectors * kLanes <= n; i += kVectors * kLanes)
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      const F value = load<F>(x + i + v * kLanes);
+      lows[v] = value < lows[v] ? value : lows[v];
+      highs[v] = value > highs[v] ? value : highs[v];
+    }
+  for (int v = 0; v < kVectors; ++v)
+    for (int lane = 0; lane < kLanes; ++lane) {
+      *low = lows[v][lane] < *low ? lows[v][lane] : *low;
+      *high = highs[v][lane] > *high ? highs[v][lane] : *high;
+    }
+  for (; i < n; ++i) {
+    *low = x[i] < *low ? x[i] : *low;
+    *high = x[i] > *high ? x[i] : *high;
+  }
+}
+
+void quantize(const float* x, std::int64_t n, float scale, float zero, std::uint8_t* out) {
+  Int8Stage stage;
+  stage.rounds = true;
+  stage.zero = zero;
+  stage.q_high = 255;
+  for (std::int64_t i = 0; i < n; i += kLanes) {
+    const int left = n - i < kLanes ? static_cast<int>(n - i) : kLanes;
+    const F v = round_to_range(stage, load_some<F>(x + i, left) / scale);
+    store_some(__builtin_convertvector(__builtin_convertvector(v, I), Bytes), out + i, left);
+  }
+}
+
+constexpr Int8Kernels kKernels{kName, 2 * kLanes, kRows,   kUnit,     kWidens,        tile,
+                               finish, depthwise, INGOT_INT8_DEPTHWISE_BYTES, widen, row_sum, extremes, quantize};
 
 #undef INGOT_INLINE
