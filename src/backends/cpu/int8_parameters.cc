@@ -11,14 +11,14 @@ namespace {
 // The blob: a header, then per padded column sums, zeros and bias, then scale and shift of each stage.
 struct StageRecord {
   std::int32_t residual, rounds, has_shift, reserved;
-  float residual_scale, low, high, zero, q_low, q_high;
+  float before, residual_zero, residual_scale, low, high, divisor, zero, q_low, q_high, reserved_float;
 };
 struct Header {
   std::int32_t stages;  // -1: a program instead
   std::int32_t has_zeros, has_bias, wide_weights;
   StageRecord stage[kMaxInt8Stages];
 };
-constexpr std::size_t kHeaderBytes = 192;
+constexpr std::size_t kHeaderBytes = 256;
 static_assert(sizeof(Header) <= kHeaderBytes);
 
 constexpr std::size_t kColumnArrays = 3 + 2 * kMaxInt8Stages;
@@ -64,7 +64,10 @@ std::vector<std::byte> Int8Parameters::write(std::int64_t columns, std::span<con
     record.residual = stage.residual;
     record.rounds = stage.rounds ? 1 : 0;
     record.has_shift = std::any_of(stage.shift.begin(), stage.shift.end(), [](double x) { return x != 0; }) ? 1 : 0;
+    record.before = static_cast<float>(stage.before);
+    record.residual_zero = static_cast<float>(stage.residual_zero);
     record.residual_scale = static_cast<float>(stage.residual_scale);
+    record.divisor = static_cast<float>(stage.divisor);
     record.low = limit_of(stage.low);
     record.high = limit_of(stage.high);
     record.zero = static_cast<float>(stage.zero);
@@ -99,7 +102,10 @@ Result<Int8Parameters> Int8Parameters::read(const Problem& problem, std::int64_t
     Int8Stage stage;
     stage.scale = floats(3 + 2 * s);
     if (record.has_shift != 0) stage.shift = floats(4 + 2 * s);
+    stage.before = record.before;
+    stage.residual_zero = record.residual_zero;
     stage.residual_scale = record.residual_scale;
+    stage.divisor = record.divisor;
     stage.low = record.low;
     stage.high = record.high;
     stage.rounds = record.rounds != 0;

@@ -17,7 +17,8 @@ struct Value {
   enum class Kind : std::uint8_t { other, known, current, residual } kind = Kind::other;
   std::vector<double> known;
   int input = -1;
-  double scale = 1, shift = 0;  // of a residual
+  double zero = 0, scale = 1;  // of a residual: (x - zero) * scale
+  bool scaled = false;
 };
 
 std::vector<double> combine(const std::vector<double>& a, const std::vector<double>& b, auto op) {
@@ -30,9 +31,6 @@ std::vector<double> times(const std::vector<double>& a, const std::vector<double
 }
 std::vector<double> plus(const std::vector<double>& a, const std::vector<double>& b) {
   return combine(a, b, [](double x, double y) { return x + y; });
-}
-std::vector<double> inverse(const std::vector<double>& a) {
-  return combine(a, {1.0}, [](double x, double y) { return y / x; });
 }
 bool all_finite(const std::vector<double>& a) {
   return std::all_of(a.begin(), a.end(), [](double x) { return std::isfinite(x); });
@@ -57,7 +55,9 @@ class Recogniser {
   }
 
  private:
-  enum class Phase : std::uint8_t { integer, linear, limited, rounded, shifted, bounded, byte };
+  enum class Phase : std::uint8_t { integer, linear, rounded, shifted, bounded, byte };
+  // Of a stage, in the order of its operations.
+  enum class Step : std::uint8_t { none, moved, scaled, shifted, added, limited, divided };
 
   Value input_value(std::size_t index) {
     Value value;
@@ -90,6 +90,7 @@ class Recogniser {
   void next_stage() {
     form_.stages.emplace_back();
     phase_ = Phase::linear;
+    step_ = Step::none;
   }
 
   Value current(bool ok) {
@@ -166,23 +167,14 @@ class Recogniser {
     Value value = a_residual ? a : b;
     if (value.kind != Kind::residual || !is_number(number)) return {};
     const double x = number.known[0];
-    switch (instr.op) {
-      case ExprOp::k_add: value.shift += x; return value;
-      case ExprOp::k_sub:
-        if (!a_residual) return {};
-        value.shift -= x;
-        return value;
-      case ExprOp::k_div:
-        if (!a_residual || x == 0) return {};
-        value.scale /= x;
-        value.shift /= x;
-        return value;
-      case ExprOp::k_mul:
-        value.scale *= x;
-        value.shift *= x;
-        return value;
-      default: return {};
+    if (instr.op == ExprOp::k_sub && a_residual && value.zero == 0 && !value.scaled) {
+      value.zero = x;
+      return value;
     }
+    if (instr.op != ExprOp::k_mul || value.scaled) return {};
+    value.scale = x;
+    value.scaled = true;
+    return value;
   }
 
   // current op other, or other op current.
@@ -197,7 +189,7 @@ class Recogniser {
       case ExprOp::k_add: return other.kind == Value::Kind::residual ? add_residual(other) : add_known(other, 1);
       case ExprOp::k_sub: return current_first && other.kind == Value::Kind::known && add_known(other, -1);
       case ExprOp::k_mul: return other.kind == Value::Kind::known && scale(other.known);
-      case ExprOp::k_div: return current_first && other.kind == Value::Kind::known && scale(inverse(other.known));
+      case ExprOp::k_div: return current_first && is_number(other) && divide(other.known[0]);
       case ExprOp::k_max:
         return is_number(other) && limit(other.known[0], std::numeric_limits<double>::infinity());
       case ExprOp::k_min:
@@ -206,22 +198,23 @@ class Recogniser {
     }
   }
 
-  bool open() {
-    if (phase_ == Phase::limited) next_stage();
-    return phase_ == Phase::linear;
+  // Goes to a step of the stage, or of a new one when this stage is beyond it.
+  bool at(Step step, bool again = false) {
+    if (phase_ != Phase::linear) return false;
+    if (step_ > step || (step_ == step && !again)) next_stage();
+    step_ = step;
+    return true;
   }
 
   bool scale(const std::vector<double>& by) {
-    if (!all_finite(by)) return false;
-    if (phase_ == Phase::limited && by.size() == 1 && by[0] > 0) {
-      stage().low *= by[0];
-      stage().high *= by[0];
-    } else if (!open() || (by.size() > 1 && stage().residual >= 0)) {
-      return false;
-    }
-    stage().scale = times(stage().scale, by);
-    stage().shift = times(stage().shift, by);
-    if (stage().residual >= 0) stage().residual_scale *= by[0];
+    if (!all_finite(by) || !at(Step::scaled)) return false;
+    stage().scale = by;
+    return true;
+  }
+
+  bool divide(double by) {
+    if (!std::isfinite(by) || by == 0 || !at(Step::divided)) return false;
+    stage().divisor = by;
     return true;
   }
 
@@ -234,49 +227,48 @@ class Recogniser {
       phase_ = Phase::shifted;
       return true;
     }
-    if (!open()) return false;
-    stage().shift = plus(stage().shift, times(other.known, {sign}));
+    if (other.known.size() == 1 && phase_ == Phase::linear && step_ == Step::none) {
+      step_ = Step::moved;
+      stage().before = -sign * other.known[0];
+      return true;
+    }
+    if (!at(Step::shifted)) return false;
+    stage().shift = times(other.known, {sign});
     return true;
   }
 
   bool add_residual(const Value& other) {
-    if (!open()) return false;
-    if (stage().residual >= 0) next_stage();
+    if (!at(Step::added)) return false;
     stage().residual = other.input;
+    stage().residual_zero = other.zero;
     stage().residual_scale = other.scale;
-    stage().shift = plus(stage().shift, {other.shift});
     return true;
   }
 
   bool limit(double low, double high) {
     if (!(low <= high)) return false;
-    RequantiseStage& at = stage_or_none();
     switch (phase_) {
-      case Phase::linear:
-      case Phase::limited:
-        at.low = std::max(at.low, low);
-        at.high = std::min(std::max(at.high, low), high);
-        phase_ = Phase::limited;
-        return at.low <= at.high;
+      case Phase::linear: {
+        at(Step::limited, true);
+        RequantiseStage& to = stage();
+        to.low = std::max(to.low, low);
+        to.high = std::min(std::max(to.high, low), high);
+        return to.low <= to.high;
+      }
       case Phase::rounded:
       case Phase::shifted:
         if (std::abs(low) > kLargestRounded || std::abs(high) > kLargestRounded || low != std::nearbyint(low) ||
             high != std::nearbyint(high))
           return false;
-        at.q_low = low;
-        at.q_high = high;
+        stage().q_low = low;
+        stage().q_high = high;
         phase_ = Phase::bounded;
         return true;
       default: return false;
     }
   }
-  RequantiseStage& stage_or_none() {
-    static RequantiseStage none;
-    return form_.stages.empty() ? none : stage();
-  }
-
   bool round() {
-    if (phase_ != Phase::linear && phase_ != Phase::limited) return false;
+    if (phase_ != Phase::linear) return false;
     stage().rounds = true;
     phase_ = Phase::rounded;
     return true;
@@ -286,7 +278,7 @@ class Recogniser {
     const DType type = problem_.outputs[0].dtype;
     const bool ends = phase_ == Phase::byte      ? is_byte(type)
                       : phase_ == Phase::integer ? type == DType::i32
-                                                 : type == DType::f32 && phase_ <= Phase::limited;
+                                                 : type == DType::f32 && phase_ == Phase::linear;
     if (!ends || form_.stages.size() > static_cast<std::size_t>(kMaxInt8Stages)) return std::nullopt;
     for (const RequantiseStage& each : form_.stages)
       if (!all_finite(each.scale) || !all_finite(each.shift) || !std::isfinite(each.residual_scale)) return std::nullopt;
@@ -299,6 +291,7 @@ class Recogniser {
   std::vector<Value> inputs_, values_;
   ExprArg current_ = 0;
   Phase phase_ = Phase::integer;
+  Step step_ = Step::none;
   RequantiseForm form_;
 };
 

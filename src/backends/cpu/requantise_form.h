@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // RequantiseForm: the epilogue of an integer product as stages that its kernels run on registers: an integer bias, the
 // change to f32, scales and shifts per column, a residual, limits, rounding to a byte, and once more from there.
-// Products and sums of constants are folded in double precision, so results before rounding may differ from the
-// expression's in the last bits; a single scale stays what it is.
+// Stages do what the expression says, operation by operation, and so agree with it to the last bit.
 #pragma once
 
 #include <limits>
@@ -14,10 +13,12 @@
 namespace ingot::cpu {
 
 struct RequantiseStage {
+  double before = 0;
   std::vector<double> scale{1.0}, shift{0.0};  // one for all columns, or one each
   int residual = -1;                           // index of the problem's input
-  double residual_scale = 1;
+  double residual_zero = 0, residual_scale = 1;
   double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
+  double divisor = 1;
   bool rounds = false;
   double zero = 0, q_low = 0, q_high = 0;
 };

@@ -145,14 +145,17 @@ INGOT_INLINE F round_to_range(const Int8Stage& stage, F v) {
 }
 
 INGOT_INLINE F run_stage(const Int8Stage& stage, F v, std::int64_t row, std::int64_t col, int left) {
-  v = v * load<F>(stage.scale + col);
+  v = (v - stage.before) * load<F>(stage.scale + col);
   if (stage.shift != nullptr) v = v + load<F>(stage.shift + col);
-  if (stage.residual != nullptr)
-    v = v + load_residual(stage, row * stage.residual_stride + col, left) * stage.residual_scale;
+  if (stage.residual != nullptr) {
+    const F residual = load_residual(stage, row * stage.residual_stride + col, left);
+    v = v + (residual - stage.residual_zero) * stage.residual_scale;
+  }
   const F low = splat(stage.low);
   const F high = splat(stage.high);
   v = v > low ? v : low;
   v = v < high ? v : high;
+  if (stage.divisor != 1) v = v / stage.divisor;
   return stage.rounds ? round_to_range(stage, v) : v;
 }
 

@@ -27,17 +27,20 @@ struct Int8Tile {
   bool a_signed = false;           // ignored where the kernels widen
 };
 
-// One step from sums to results: v = v * scale + shift + residual * residual_scale, kept in [low, high], and where
-// `rounds` v = round(v) + zero, kept in [q_low, q_high] (rounding half to even).
+// One step from sums to results, each operation rounded to f32 in this order: v = (v - before) * scale + shift +
+// (residual - residual_zero) * residual_scale, kept in [low, high], divided by `divisor`, and where `rounds`
+// v = round(v) + zero, kept in [q_low, q_high] (rounding half to even).
 // scale and shift have one value per column and may be read up to a panel beyond the last one.
 struct Int8Stage {
+  float before = 0;
   const float* scale = nullptr;
-  const float* shift = nullptr;  // may be null
+  const float* shift = nullptr;    // may be null
   const void* residual = nullptr;  // a matrix of the output's shape, or null
   DType residual_type = DType::undefined;  // f32, u8 or i8
   std::int64_t residual_stride = 0;
-  float residual_scale = 0;
+  float residual_zero = 0, residual_scale = 1;
   float low = 0, high = 0;
+  float divisor = 1;
   bool rounds = false;
   float zero = 0, q_low = 0, q_high = 0;
 };
