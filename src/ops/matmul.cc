@@ -77,8 +77,8 @@ void add_matmul_ops(Table& table) {
   matmul.push_back({"exact", AttrKind::integer});
   table.push_back(make_op("MatMul", "A:N B:N bias?:N", "Y", infer_matmul, matmul, {.epilogue = true}));
   table.push_back(make_op("Gemm", "A:N B:N C?:N", "Y", infer_gemm, gemm));
-  table.push_back(make_op("MatMulInteger", "A:Q B:Q1 a_zero_point?:Q b_zero_point?:Q1", "Y", infer_matmul_integer,
-                          {}, {.epilogue = true}));
+  table.push_back(make_op("MatMulInteger", "A:Q B:Q1 a_zero_point?:Q b_zero_point?:Q1", "Y", infer_matmul_integer, {},
+                          {.epilogue = true}));
   table.push_back(make_op("QLinearMatMul",
                           "a:T a_scale:F a_zero_point:T b:T1 b_scale:F b_zero_point:T1 y_scale:F y_zero_point:T2", "y",
                           infer_qlinear_matmul));

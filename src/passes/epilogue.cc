@@ -69,12 +69,14 @@ Match fuse(const Graph& graph, const Node& root, bool integer) {
 }  // namespace
 
 Rules epilogue_rules() {
-  return {{"fuse_epilogue", {"Pointwise"}, [](const Graph& graph, const Node& root) { return fuse(graph, root, false); }}};
+  return {
+      {"fuse_epilogue", {"Pointwise"}, [](const Graph& graph, const Node& root) { return fuse(graph, root, false); }}};
 }
 
 Rules integer_epilogue_rules() {
-  return {{"fuse_integer_epilogue", {"Pointwise"},
-           [](const Graph& graph, const Node& root) { return fuse(graph, root, true); }}};
+  return {{"fuse_integer_epilogue", {"Pointwise"}, [](const Graph& graph, const Node& root) {
+             return fuse(graph, root, true);
+           }}};
 }
 
 }  // namespace ingot::passes

@@ -51,7 +51,8 @@ TEST(IntegerProducts, ANetworkOfQAndDqFlowsInBytes) {
     const std::int64_t point = type == DType::u8 ? 118 : -9;
     Quantised b;
     const ValueId x = b.through(b.in("x", {1, 8, 6, 6}), 0x1p-6, type, point);
-    const ValueId first = b.op("Relu", {b.op("Conv", {x, b.dequantized_weights({8, 8, 3, 3})}, {{"pads", Ints{1, 1, 1, 1}}})});
+    const ValueId first =
+        b.op("Relu", {b.op("Conv", {x, b.dequantized_weights({8, 8, 3, 3})}, {{"pads", Ints{1, 1, 1, 1}}})});
     const ValueId half = b.through(first, 0x1p-5, type, point);
     const ValueId second = b.op("Conv", {half, b.dequantized_weights({8, 8, 1, 1})});
     const ValueId sum = b.op("Add", {b.through(second, 0x1p-4, type, point), x});

@@ -74,8 +74,8 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   add("pointwise", lift_pointwise_rules() + compose_pointwise_rules());
   add("pointwise_common", &merge_common_subexpressions);
   if (options.fuse_epilogues)
-    add("epilogues", epilogue_rules() + compose_pointwise_rules() +
-                         (options.integer_products ? integer_epilogue_rules() : Rules()));
+    add("epilogues",
+        epilogue_rules() + compose_pointwise_rules() + (options.integer_products ? integer_epilogue_rules() : Rules()));
   add("final_tidy", identity_rules() + constant_folding_rules() + reshape_rules());
   add("final_dead_code", &remove_dead_code);
   return passes;

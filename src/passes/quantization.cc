@@ -258,13 +258,10 @@ Match quantized_product(const Graph& graph, const Node& root) {
 }  // namespace
 
 Rules quantization_rules() {
-  return {{"dequantize", {"DequantizeLinear"}, dequantize},
-          {"quantize", {"QuantizeLinear"}, quantize}};
+  return {{"dequantize", {"DequantizeLinear"}, dequantize}, {"quantize", {"QuantizeLinear"}, quantize}};
 }
 
-Rules dynamic_quantize_rules() {
-  return {{"dynamic_quantize", {"DynamicQuantizeLinear"}, dynamic_quantize}};
-}
+Rules dynamic_quantize_rules() { return {{"dynamic_quantize", {"DynamicQuantizeLinear"}, dynamic_quantize}}; }
 
 Rules float_product_rules() {
   return {{"integer_product", {"ConvInteger", "MatMulInteger"}, integer_product},

@@ -137,7 +137,8 @@ class Int8Tactic final : public Tactic {
     if (problem.has_input(2) && element_count(problem.inputs[2].shape) != 1)
       return Support::no(Refusal::kShape, "several zero points of the first operand");
     const Shape& w = problem.inputs[1].shape;
-    if (!conv_ && (w.size() != 2 || problem.inputs[0].shape.empty())) return Support::no(Refusal::kShape, "B needs rank 2");
+    if (!conv_ && (w.size() != 2 || problem.inputs[0].shape.empty()))
+      return Support::no(Refusal::kShape, "B needs rank 2");
     const Result<ConvShape> shape = shape_of(problem);
     if (!shape.is_ok()) return Support::no(Refusal::kShape, shape.status().message());
     if (problem.has_input(3)) {
@@ -208,13 +209,12 @@ class Int8Tactic final : public Tactic {
     const std::size_t expected = int8_depthwise_supports(shape)
                                      ? int8_depthwise_packed_bytes(shape, *kernels, parameters.wide_weights())
                                      : int8_conv_packed_bytes(shape, *kernels);
-    if (blobs[0].size() != expected)
-      return corrupt("packed weights: {} bytes, expected {}", blobs[0].size(), expected);
+    if (blobs[0].size() != expected) return corrupt("packed weights: {} bytes, expected {}", blobs[0].size(), expected);
     INGOT_ASSIGN_OR_RETURN(std::unique_ptr<const VectorProgram> program, program_of(problem));
     if (program == nullptr && problem.outputs[0].dtype != DType::i32) return corrupt("integer sums of another type");
-    return std::unique_ptr<Kernel>(
-        std::make_unique<Int8Kernel>(problem, *kernels, reinterpret_cast<const std::int8_t*>(blobs[0].data()),
-                                     std::move(parameters), std::move(program)));
+    return std::unique_ptr<Kernel>(std::make_unique<Int8Kernel>(problem, *kernels,
+                                                                reinterpret_cast<const std::int8_t*>(blobs[0].data()),
+                                                                std::move(parameters), std::move(program)));
   }
 
  private:

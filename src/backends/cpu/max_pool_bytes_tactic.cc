@@ -52,8 +52,7 @@ class BytesPoolKernel final : public Kernel {
     auto state = std::make_unique<BytesPoolState>();
     const Shape& out = args.outputs[0].shape;
     WindowSizes& sizes = state->sizes;
-    INGOT_ASSIGN_OR_RETURN(sizes,
-                           window_sizes(attrs_, args.inputs[0].shape, attrs_.get_ints("kernel_shape", {}), out));
+    INGOT_ASSIGN_OR_RETURN(sizes, window_sizes(attrs_, args.inputs[0].shape, attrs_.get_ints("kernel_shape", {}), out));
     if (sizes.channels != sizes.out_channels || args.inputs[0].shape[0] != out[0])
       return invalid_argument("pooling of {} makes no {}", to_string(args.inputs[0].shape), to_string(out));
     if (!last_) {  // each plane is an image of one channel

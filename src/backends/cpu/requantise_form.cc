@@ -143,8 +143,8 @@ class Recogniser {
     // To a byte that holds all that is left.
     const double lowest = instr.type == DType::u8 ? 0 : -128;
     const double highest = instr.type == DType::u8 ? 255 : 127;
-    const bool fits = phase_ == Phase::bounded && is_byte(instr.type) && stage().q_low >= lowest &&
-                      stage().q_high <= highest;
+    const bool fits =
+        phase_ == Phase::bounded && is_byte(instr.type) && stage().q_low >= lowest && stage().q_high <= highest;
     if (fits) phase_ = Phase::byte;
     return current(fits);
   }
@@ -158,7 +158,8 @@ class Recogniser {
         case ExprOp::k_add: return known(plus(a.known, b.known), instr.type);
         case ExprOp::k_sub: return known(plus(a.known, times(b.known, {-1.0})), instr.type);
         case ExprOp::k_mul: return known(times(a.known, b.known), instr.type);
-        case ExprOp::k_div: return known(combine(a.known, b.known, [](double x, double y) { return x / y; }), instr.type);
+        case ExprOp::k_div:
+          return known(combine(a.known, b.known, [](double x, double y) { return x / y; }), instr.type);
         default: return {};
       }
     }
@@ -190,10 +191,8 @@ class Recogniser {
       case ExprOp::k_sub: return current_first && other.kind == Value::Kind::known && add_known(other, -1);
       case ExprOp::k_mul: return other.kind == Value::Kind::known && scale(other.known);
       case ExprOp::k_div: return current_first && is_number(other) && divide(other.known[0]);
-      case ExprOp::k_max:
-        return is_number(other) && limit(other.known[0], std::numeric_limits<double>::infinity());
-      case ExprOp::k_min:
-        return is_number(other) && limit(-std::numeric_limits<double>::infinity(), other.known[0]);
+      case ExprOp::k_max: return is_number(other) && limit(other.known[0], std::numeric_limits<double>::infinity());
+      case ExprOp::k_min: return is_number(other) && limit(-std::numeric_limits<double>::infinity(), other.known[0]);
       default: return false;
     }
   }
@@ -281,7 +280,8 @@ class Recogniser {
                                                  : type == DType::f32 && phase_ == Phase::linear;
     if (!ends || form_.stages.size() > static_cast<std::size_t>(kMaxInt8Stages)) return std::nullopt;
     for (const RequantiseStage& each : form_.stages)
-      if (!all_finite(each.scale) || !all_finite(each.shift) || !std::isfinite(each.residual_scale)) return std::nullopt;
+      if (!all_finite(each.scale) || !all_finite(each.shift) || !std::isfinite(each.residual_scale))
+        return std::nullopt;
     return std::move(form_);
   }
 

@@ -24,8 +24,8 @@ struct RequantiseStage {
 };
 
 struct RequantiseForm {
-  std::vector<double> bias;              // integers, one for all columns or one each; empty: none
-  std::vector<RequantiseStage> stages;   // none: the results are integers
+  std::vector<double> bias;             // integers, one for all columns or one each; empty: none
+  std::vector<RequantiseStage> stages;  // none: the results are integers
 };
 
 // Of a problem whose own result has `columns` columns and whose constants have values. nullopt for any other program.

@@ -44,7 +44,7 @@ class ConvRows final : public RowSourceOf<T> {
   // Where one output pixel's window starts; may lie in the padding.
   struct Window {
     std::int64_t d, h, w;
-    bool inside;         // the whole window lies in the image
+    bool inside;     // the whole window lies in the image
     const T* image;  // first pixel
     const T* start;  // the window's first position; valid when inside
   };

@@ -66,8 +66,7 @@ void int8_conv_pack(const ConvShape& shape, const Int8WeightLayout& weights, con
         for (std::int64_t tap = 0; tap < plan.k.taps; ++tap)
           for (std::int64_t k = 0; k < round_up(plan.k.k_per_tap, unit); ++k) {
             if (k < plan.k.k_per_tap) {
-              const auto value =
-                  static_cast<std::int8_t>(source[channel * weights.channel_stride + position] ^ flip);
+              const auto value = static_cast<std::int8_t>(source[channel * weights.channel_stride + position] ^ flip);
               to[k % unit] = value;
               sum += static_cast<std::uint32_t>(std::int32_t{value});
               if (++channel == channels) {
@@ -84,8 +83,7 @@ void int8_conv_pack(const ConvShape& shape, const Int8WeightLayout& weights, con
   }
 }
 
-std::size_t int8_conv_scratch_bytes(const ConvShape& shape, const Int8Kernels& kernels, bool has_program,
-                                    int threads) {
+std::size_t int8_conv_scratch_bytes(const ConvShape& shape, const Int8Kernels& kernels, bool has_program, int threads) {
   const ConvRowPlan plan = plan_of(shape, kernels);
   return SharedScratch(shape, plan.k).threads +
          static_cast<std::size_t>(threads) *

@@ -152,8 +152,7 @@ class Fixture {
         for (std::int64_t c = 0; c < s.group_in(); ++c) {
           const std::int64_t channel = m / s.group_out() * s.group_in() + c;
           const auto at = static_cast<std::size_t>(((b * s.in[1] + y) * s.in[2] + x) * s.in_channels + channel);
-          const auto weight =
-              static_cast<std::size_t>((m * s.group_in() + c) * s.window() + kh * s.kernel[2] + kw);
+          const auto weight = static_cast<std::size_t>((m * s.group_in() + c) * s.window() + kh * s.kernel[2] + kw);
           sum += (number(x_[at], case_.x_signed) - case_.x_zero) * (number(w_[weight], case_.w_signed) - zero);
         }
       }
@@ -170,14 +169,14 @@ std::vector<Case> cases() {
   std::vector<Case> all;
   // {batch, channels, out channels, size, kernel, stride, padding, groups, dilation}
   const ConvShape shapes[] = {
-      image(1, 3, 33, 9, 3, 2, 1),        image(2, 3, 8, 11, 7, 2, 3),        image(1, 64, 64, 7, 3, 1, 1),
-      image(2, 64, 37, 5, 1, 1, 0),       image(1, 128, 96, 6, 3, 2, 1),      image(1, 65, 5, 4, 3, 1, 1),
-      image(1, 24, 24, 7, 3, 1, 1, 4),    image(1, 128, 64, 5, 3, 1, 2, 2, 2), image(1, 20, 10, 6, 5, 3, 4),
-      image(1, 1, 1, 3, 1, 1, 0),         image(1, 2, 3, 3, 2, 1, 0),         image(1, 32, 16, 9, 3, 1, 2, 1, 2),
-      image(2, 70, 70, 6, 3, 1, 1, 70),   image(1, 16, 16, 9, 5, 2, 2, 16),   image(1, 130, 130, 5, 3, 2, 0, 130),
-      image(1, 5, 5, 3, 1, 1, 0, 5),      int8_matmul_shape(1, 1, 1),         int8_matmul_shape(1, 70, 257),      int8_matmul_shape(13, 33, 0),
-      int8_matmul_shape(37, 65, 4099),    int8_matmul_shape(25, 64, 2048),    int8_matmul_shape(7, 31, 66),
-      int8_matmul_shape(3, 129, 63)};
+      image(1, 3, 33, 9, 3, 2, 1),      image(2, 3, 8, 11, 7, 2, 3),         image(1, 64, 64, 7, 3, 1, 1),
+      image(2, 64, 37, 5, 1, 1, 0),     image(1, 128, 96, 6, 3, 2, 1),       image(1, 65, 5, 4, 3, 1, 1),
+      image(1, 24, 24, 7, 3, 1, 1, 4),  image(1, 128, 64, 5, 3, 1, 2, 2, 2), image(1, 20, 10, 6, 5, 3, 4),
+      image(1, 1, 1, 3, 1, 1, 0),       image(1, 2, 3, 3, 2, 1, 0),          image(1, 32, 16, 9, 3, 1, 2, 1, 2),
+      image(2, 70, 70, 6, 3, 1, 1, 70), image(1, 16, 16, 9, 5, 2, 2, 16),    image(1, 130, 130, 5, 3, 2, 0, 130),
+      image(1, 5, 5, 3, 1, 1, 0, 5),    int8_matmul_shape(1, 1, 1),          int8_matmul_shape(1, 70, 257),
+      int8_matmul_shape(13, 33, 0),     int8_matmul_shape(37, 65, 4099),     int8_matmul_shape(25, 64, 2048),
+      int8_matmul_shape(7, 31, 66),     int8_matmul_shape(3, 129, 63)};
   int turn = 0;
   for (const ConvShape& shape : shapes)
     for (const bool x_signed : {false, true})
@@ -260,11 +259,24 @@ TEST(Int8Conv, Stages) {
           real[i] = static_cast<float>(random() % 512) / 16 - 16;
         }
         Int8Stage stages[2];
-        stages[0] = {.scale = scale.data(), .shift = shift.data(), .low = 0, .high = 1000, .rounds = true, .zero = 3,
-                     .q_low = 0, .q_high = 255};
-        stages[1] = {.scale = ones.data(), .residual_type = residual_type, .residual_stride = 37,
-                     .residual_scale = 0.5F, .low = -1e30F, .high = 1e30F, .rounds = type != DType::f32, .zero = -100,
-                     .q_low = type == DType::u8 ? 0.F : -128.F, .q_high = type == DType::u8 ? 255.F : 127.F};
+        stages[0] = {.scale = scale.data(),
+                     .shift = shift.data(),
+                     .low = 0,
+                     .high = 1000,
+                     .rounds = true,
+                     .zero = 3,
+                     .q_low = 0,
+                     .q_high = 255};
+        stages[1] = {.scale = ones.data(),
+                     .residual_type = residual_type,
+                     .residual_stride = 37,
+                     .residual_scale = 0.5F,
+                     .low = -1e30F,
+                     .high = 1e30F,
+                     .rounds = type != DType::f32,
+                     .zero = -100,
+                     .q_low = type == DType::u8 ? 0.F : -128.F,
+                     .q_high = type == DType::u8 ? 255.F : 127.F};
         if (residual_type != DType::undefined)
           stages[1].residual = residual_type == DType::f32 ? static_cast<const void*>(real.data()) : small.data();
         std::vector<float> got_floats(count + 1, 99.F);

@@ -58,8 +58,7 @@ class TileRows {
     for (int i = 0; i < rows; ++i) {
       std::uint32_t sum = 0;
       for (std::int64_t tap = 0; tap < block_.taps; ++tap)
-        sum += static_cast<std::uint32_t>(
-            kernels_.row_sum(bytes_[tap * kMaxTileRows + i], block_.k, args_.a_signed));
+        sum += static_cast<std::uint32_t>(kernels_.row_sum(bytes_[tap * kMaxTileRows + i], block_.k, args_.a_signed));
       sums_[i] = static_cast<std::int32_t>(sum);
     }
   }

@@ -10,7 +10,7 @@
 namespace ingot::cpu {
 namespace {
 
-constexpr std::int64_t kRows = 8;           // pixels of a tile
+constexpr std::int64_t kRows = 8;                // pixels of a tile
 constexpr std::int64_t kMinTaskWork = 64 << 10;  // products
 
 // Row pointers see whole pixels: every tap is a pixel of all channels.

@@ -310,7 +310,8 @@ void quantize(const float* x, std::int64_t n, float scale, float zero, std::uint
   }
 }
 
-constexpr Int8Kernels kKernels{kName, 2 * kLanes, kRows,   kUnit,     kWidens,        tile,
-                               finish, depthwise, INGOT_INT8_DEPTHWISE_BYTES, widen, row_sum, extremes, quantize};
+constexpr Int8Kernels kKernels{
+    kName, 2 * kLanes, kRows,    kUnit,   kWidens, tile, finish, depthwise, INGOT_INT8_DEPTHWISE_BYTES,
+    widen, row_sum,    extremes, quantize};
 
 #undef INGOT_INLINE

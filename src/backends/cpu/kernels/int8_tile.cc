@@ -23,12 +23,12 @@ bool has_avx_vnni() {
 std::span<const Int8Choice> int8_choices() {
   static const Int8Choice kChoices[] = {
 #if defined(__x86_64__)
-      {&int8_kernels_avx512(), __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
-                                   __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")},
-      {&int8_kernels_avx_vnni(), __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_avx_vnni()},
-      {&int8_kernels_avx2(), __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
+    {&int8_kernels_avx512(), __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
+                                 __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")},
+    {&int8_kernels_avx_vnni(), __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_avx_vnni()},
+    {&int8_kernels_avx2(), __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
 #endif
-      {&int8_kernels_portable(), true},
+    {&int8_kernels_portable(), true},
   };
   return kChoices;
 }

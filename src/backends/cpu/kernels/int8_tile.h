@@ -20,7 +20,7 @@ namespace ingot::cpu {
 struct Int8Tile {
   const void* const* a = nullptr;  // [taps][kMaxTileRows]; bytes, or 16-bit integers where the kernels widen
   std::int64_t taps = 1;
-  std::int64_t k = 0;             // per tap
+  std::int64_t k = 0;              // per tap
   const std::int8_t* b = nullptr;  // the panel
   std::int32_t* sums = nullptr;    // [rows][panel], all columns of the panel
   int rows = 0;                    // 1..Int8Kernels::rows
@@ -34,8 +34,8 @@ struct Int8Tile {
 struct Int8Stage {
   float before = 0;
   const float* scale = nullptr;
-  const float* shift = nullptr;    // may be null
-  const void* residual = nullptr;  // a matrix of the output's shape, or null
+  const float* shift = nullptr;            // may be null
+  const void* residual = nullptr;          // a matrix of the output's shape, or null
   DType residual_type = DType::undefined;  // f32, u8 or i8
   std::int64_t residual_stride = 0;
   float residual_zero = 0, residual_scale = 1;
@@ -49,7 +49,8 @@ inline constexpr int kMaxInt8Stages = 3;
 
 // Sums of a depthwise convolution: each of up to kDepthwisePanel channels with weights of its own.
 struct Int8DepthwiseTile {
-  const std::uint8_t* const* a = nullptr;  // [taps][kMaxTileRows]; each points at the tile's first channel less a_offset
+  const std::uint8_t* const* a =
+      nullptr;  // [taps][kMaxTileRows]; each points at the tile's first channel less a_offset
   std::int64_t a_offset = 0;
   std::int64_t taps = 1;
   const void* weights = nullptr;  // of the panel, as the kernel wants them
@@ -64,22 +65,22 @@ struct Int8Finish {
   const std::int32_t* sums = nullptr;  // [rows][sums_stride]
   std::int64_t sums_stride = 0;
   int rows = 0, cols = 0;
-  const std::int32_t* add = nullptr;         // one per column of the tile, added to its sums
-  const std::int32_t* row_sums = nullptr;    // one per row: sum += row_sums[row] * row_factors[column]; or null
+  const std::int32_t* add = nullptr;       // one per column of the tile, added to its sums
+  const std::int32_t* row_sums = nullptr;  // one per row: sum += row_sums[row] * row_factors[column]; or null
   const std::int32_t* row_factors = nullptr;
-  const Int8Stage* stages = nullptr;         // up to kMaxInt8Stages
-  int stage_count = 0;                       // none: results are integers
-  void* out = nullptr;                       // of the tile's first element
-  std::int64_t out_stride = 0;               // in elements
-  DType out_type = DType::i32;               // i32 without stages; f32; u8 or i8 when the last stage rounds
+  const Int8Stage* stages = nullptr;          // up to kMaxInt8Stages
+  int stage_count = 0;                        // none: results are integers
+  void* out = nullptr;                        // of the tile's first element
+  std::int64_t out_stride = 0;                // in elements
+  DType out_type = DType::i32;                // i32 without stages; f32; u8 or i8 when the last stage rounds
   std::int64_t row_index = 0, col_index = 0;  // of the tile, for residuals and parameters of stages
 };
 
 struct Int8Kernels {
   std::string_view name;
   int panel = 0, rows = 0;
-  int unit = 4;           // of k
-  bool widens = false;    // activations as 16-bit integers
+  int unit = 4;         // of k
+  bool widens = false;  // activations as 16-bit integers
   void (*tile)(const Int8Tile& tile) = nullptr;
   void (*finish)(const Int8Finish& finish) = nullptr;
   // Weights: i32 [taps][kDepthwisePanel], any numbers of at most 9 bits.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Integer tiles for AVX2: vpmaddubsw would saturate, so bytes are widened to 16 bits, whose pairs of products are exact.
+// Integer tiles for AVX2: vpmaddubsw would saturate, so bytes are widened to 16 bits, whose pairs of products are
+// exact.
 #include "backends/cpu/kernels/int8_targets.h"
 
 #if defined(__x86_64__)

@@ -23,8 +23,8 @@ using I = std::int32_t __attribute__((vector_size(64)));
 using U = std::uint32_t __attribute__((vector_size(64)));
 
 inline __attribute__((always_inline)) I dot(I sum, I a, I b) {
-  return reinterpret_cast<I>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum), reinterpret_cast<__m512i>(a),
-                                                 reinterpret_cast<__m512i>(b)));
+  return reinterpret_cast<I>(
+      _mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum), reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
 }
 inline __attribute__((always_inline)) I load_b(const std::int8_t* p) {
   return reinterpret_cast<I>(_mm512_load_si512(p));

@@ -16,8 +16,8 @@ class RowProgram {
  public:
   static constexpr std::size_t kMaxOperands = 16;
 
-  // program: at most kMaxOperands inputs; must outlive this. For run(), x0 and the result are f32. operands: shapes of x1..., each of
-  // which broadcasts to `out`, whose last dimension is the columns.
+  // program: at most kMaxOperands inputs; must outlive this. For run(), x0 and the result are f32. operands: shapes of
+  // x1..., each of which broadcasts to `out`, whose last dimension is the columns.
   RowProgram(const VectorProgram& program, const Shape& out, std::span<const Shape> operands);
 
   // What Epilogue::row_ctx points at.
@@ -33,7 +33,6 @@ class RowProgram {
                std::int64_t col_begin) const;
 
  private:
-
   struct Operand {
     struct Level {
       std::int64_t size = 1, stride = 0;
