@@ -75,11 +75,12 @@ def tolerance(name: str, model: pathlib.Path, expected: dict) -> float:
         return 4 * 2.0**-11 / np.sqrt(3) * np.sqrt(sum(counts[op] for op in ROUNDED))
     if counts["DynamicQuantizeLinear"]:
         return DYNAMIC_NOISE * np.sqrt(counts["DynamicQuantizeLinear"])
-    # An output in steps: rounding in fp32 on the way may end one step further.
+    # An output in steps: rounding on the way may end one step further, and so may the other engine's, to the other side
+    # from what the network gives exactly.
     scales = {value.name: onnx.numpy_helper.to_array(value) for value in graph.initializer if not value.dims}
     steps = {node.output[0]: float(scales[node.input[1]]) for node in graph.node
              if node.op_type == "DequantizeLinear" and node.input[1] in scales}
-    allowed = [1.001 * steps[output] / np.sqrt(np.mean(np.square(expected[output].astype(np.float64))))
+    allowed = [2.002 * steps[output] / np.sqrt(np.mean(np.square(expected[output].astype(np.float64))))
                for output in expected if output in steps]
     return max(allowed, default=float("nan"))
 
