@@ -31,8 +31,7 @@ bool read_bytes(std::string_view& in, std::uint64_t count, std::string& out) {
 
 // Text is more likely a name than a message, though many short names read as both.
 bool looks_like_text(std::string_view bytes) {
-  return !bytes.empty() &&
-         std::all_of(bytes.begin(), bytes.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+  return !bytes.empty() && std::all_of(bytes.begin(), bytes.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
 void collect(WireTree& tree, std::vector<WireTree*>& lists) {

@@ -25,7 +25,7 @@ struct Case {
 };
 
 void check(const Case& t, Parallel& parallel, std::uint32_t seed) {
-  const auto& [m, n, k] = t.shape;
+  const std::int64_t m = t.shape.m, n = t.shape.n, k = t.shape.k;
   SCOPED_TRACE(::testing::Message() << "m " << m << " n " << n << " k " << k << " panel " << t.panel << " threads "
                                     << parallel.threads() << " seed " << seed);
   Random random(seed);

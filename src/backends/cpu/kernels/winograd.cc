@@ -115,7 +115,7 @@ struct Call {
     const std::int64_t end = std::min(shape.out_channels, begin + plan.columns);
     const std::int64_t weights_pitch = round_up(shape.out_channels, panel) * shape.in_channels;
     for (std::int64_t point = 0; point < plan.points; ++point) {
-      const MatrixRows rows(StridedMatrix{v + point * plan.v_pitch, plan.v_ld}, plan.k, false);
+      const MatrixRows rows(StridedMatrix<float>{v + point * plan.v_pitch, plan.v_ld}, plan.k, false);
       // Columns up to the panel's end: the output transform reads whole vectors.
       const CoreArgs args{count,
                           round_up(end, panel),
