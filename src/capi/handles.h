@@ -56,7 +56,7 @@ ingot_status guard(Body&& body) noexcept {
 // `names` lists the pointers for the message: "engine, info".
 template <typename... Pointers>
 Status require(std::string_view names, const Pointers*... pointers) {
-  if ((... || (pointers == nullptr))) return invalid_argument("NULL was given where there must be: {}", names);
+  if ((false || ... || (pointers == nullptr))) return invalid_argument("NULL was given where there must be: {}", names);
   return Status::ok();
 }
 

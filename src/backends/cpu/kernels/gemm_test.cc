@@ -64,8 +64,10 @@ TEST(Gemm, OddShapes) {
   for (const int panel : testing::panels())
     for (const std::int64_t m : {1, 2, 3, 7, 15, 16, 31, 64})
       for (const std::int64_t n : {1, 2, 7, 15, 16, 17, 31, 33, 64, 129})
-        for (const std::int64_t k : {1, 2, 3, 17, 64})
-          check({{m, n, k}, panel, {.bias = true}, seed % 2 == 0, seed % 3 == 0, seed % 5}, serial, seed++);
+        for (const std::int64_t k : {1, 2, 3, 17, 64}) {
+          check({{m, n, k}, panel, {.bias = true}, seed % 2 == 0, seed % 3 == 0, seed % 5}, serial, seed);
+          ++seed;
+        }
 }
 
 TEST(Gemm, Epilogues) {
