@@ -89,8 +89,10 @@ struct Bias {
 Result<Bias> read_bias(const Call& call, const Heads& q, const Heads& k, std::int64_t past) {
   Bias bias;
   bias.causal = call.attrs->get_int("is_causal", 0) != 0;
-  bias.left = call.attrs->get_int("left_window_size", -1);
-  bias.right = call.attrs->get_int("right_window_size", -1);
+  // Beyond any sequence, and small enough to be added to a position.
+  constexpr std::int64_t kFar = std::int64_t{1} << 40;
+  bias.left = std::min(call.attrs->get_int("left_window_size", -1), kFar);
+  bias.right = std::min(call.attrs->get_int("right_window_size", -1), kFar);
   bias.offsets.assign(to_size(q.batch), past);
   bias.valid.assign(to_size(q.batch), k.length);
   if (optional_operand(call, 6) != nullptr) {
@@ -98,6 +100,7 @@ Result<Bias> read_bias(const Call& call, const Heads& q, const Heads& k, std::in
     if (to_signed(bias.valid.size()) != q.batch)
       return invalid_argument("operand 6 (nonpad_kv_seqlen) has {} elements for a batch of {}", bias.valid.size(),
                               q.batch);
+    for (std::int64_t& length : bias.valid) length = std::clamp(length, -kFar, kFar);
     if (optional_operand(call, 4) == nullptr)
       for (std::size_t b = 0; b < bias.valid.size(); ++b) bias.offsets[b] = bias.valid[b] - q.length;
   }

@@ -114,8 +114,8 @@ TEST(Gemm, NanPassesTheClamp) {
 
 void check_batch(const BatchGemmShape& shape, int panel, const EpilogueCase& which, Parallel& parallel,
                  std::uint32_t seed) {
-  const auto [outer, inner] = shape.batch;
-  const auto [m, n, k] = GemmShape{shape.m, shape.n, shape.k};
+  const std::int64_t outer = shape.batch[0], inner = shape.batch[1];
+  const std::int64_t m = shape.m, n = shape.n, k = shape.k;
   SCOPED_TRACE(::testing::Message() << "batch " << outer << "x" << inner << " m " << m << " n " << n << " k " << k
                                     << " panel " << panel << " transposed " << shape.b_transposed << " threads "
                                     << parallel.threads() << " seed " << seed);
