@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+
 #include "ir/text.h"
 #include "plugin/registry.h"
 #include "plugin/test_operators.h"
@@ -22,10 +24,10 @@ std::int32_t offer(void*, const ingot_plugin_operands*, std::size_t index, ingot
 
 // The steps of Relu -> the operator -> Relu, made half, in short: kind and the types of all operands.
 std::string halved(const char* name, decltype(ingot_plugin_operator::combination) combination) {
-  // Libraries live as long as the process.
-  auto* test = new plugin::TestLibrary(name);
-  test->op.combination = combination;
-  const auto library = plugin::Registry::global().add(&test->library);
+  static std::deque<plugin::TestLibrary> libraries;  // they live as long as the process
+  plugin::TestLibrary& test = libraries.emplace_back(name);
+  test.op.combination = combination;
+  const auto library = plugin::Registry::global().add(&test.library);
   EXPECT_TRUE(library.is_ok()) << library.status().to_string();
   auto graph = ir::parse(fmt::format(R"(graph "g" (%x: f32[2, 3]) -> (%y) {{
     %a: f32[2, 3] = Softmax(%x)

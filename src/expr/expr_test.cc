@@ -20,7 +20,7 @@ Expr parsed(std::string_view text) {
 double run(std::string_view text, std::vector<double> inputs = {}) {
   const Expr expr = parsed(text);
   std::vector<Expr::Scalar> scalars;
-  for (std::size_t i = 0; i < inputs.size(); ++i) scalars.push_back({inputs[i], static_cast<std::int64_t>(inputs[i])});
+  for (const double x : inputs) scalars.push_back({x, std::abs(x) < 0x1p63 ? static_cast<std::int64_t>(x) : 0});
   const Expr::Scalar result = expr.evaluate(scalars);
   return is_float(expr.result_type()) ? result.f : static_cast<double>(result.i);
 }
