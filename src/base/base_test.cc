@@ -45,9 +45,6 @@ TEST(Checked, DetectsOverflow) {
   EXPECT_EQ(checked_add<std::int64_t>(1, 2), 3);
   EXPECT_EQ(checked_add<std::int64_t>(max, 1), std::nullopt);
   EXPECT_EQ(checked_mul<std::size_t>(std::size_t{1} << 40, std::size_t{1} << 40), std::nullopt);
-  EXPECT_EQ(checked_align<std::size_t>(65, 64), 128U);
-  EXPECT_EQ(checked_align<std::size_t>(128, 64), 128U);
-  EXPECT_EQ(checked_align(~std::size_t{0}, std::size_t{64}), std::nullopt);
   EXPECT_TRUE((range_fits<std::uint64_t>(4, 4, 8)));
   EXPECT_FALSE((range_fits<std::uint64_t>(4, ~std::uint64_t{0}, 8)));
 }
@@ -57,8 +54,7 @@ TEST(Hash, IsStable) {
   EXPECT_EQ(hex_text(hash_text("")), "2d06800538d394c2");
   EXPECT_EQ(hash_text("conv"), hash_bytes(std::as_bytes(std::span<const char>("conv", 4))));
   EXPECT_NE(hash_text("conv"), hash_text("conv", 1));
-  EXPECT_EQ(parse_hex(hex_text(0x0123456789abcdefU)), 0x0123456789abcdefU);
-  EXPECT_EQ(parse_hex("xyz"), std::nullopt);
+  EXPECT_EQ(hex_text(0x0123456789abcdefU), "0123456789abcdef");
 }
 
 TEST(Text, QuotesRoundTrip) {
@@ -72,10 +68,8 @@ TEST(Text, QuotesRoundTrip) {
     ASSERT_TRUE(back.is_ok()) << quoted;
     EXPECT_EQ(*back, text);
     EXPECT_TRUE(is_valid_utf8(quote(text)));
-    EXPECT_TRUE(is_valid_utf8(json_quote(text)));
   }
   EXPECT_EQ(quote("a\"b\\\n\x01 \xc3\xa9"), "\"a\\\"b\\\\\\n\\x01 \xc3\xa9\"");
-  EXPECT_EQ(json_quote("\xff\x02"), "\"\\ufffd\\u0002\"");
 }
 
 TEST(Text, FloatsRoundTrip) {

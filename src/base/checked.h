@@ -19,14 +19,6 @@ constexpr std::optional<T> checked_mul(T a, T b) {
   return __builtin_mul_overflow(a, b, &out) ? std::nullopt : std::optional<T>(out);
 }
 
-// The least multiple of `alignment` (a power of two) that is not below value >= 0.
-template <std::integral T>
-constexpr std::optional<T> checked_align(T value, T alignment) {
-  const std::optional<T> raised = checked_add(value, static_cast<T>(alignment - 1));
-  return raised ? std::optional<T>(static_cast<T>(*raised & static_cast<T>(~static_cast<T>(alignment - 1))))
-                : std::nullopt;
-}
-
 // True when [offset, offset + length) lies within [0, size).
 template <std::unsigned_integral T>
 constexpr bool range_fits(T offset, T length, T size) {

@@ -28,12 +28,4 @@ std::uint64_t hash_text(std::string_view text, std::uint64_t seed) {
 
 std::string hex_text(std::uint64_t value) { return fmt::format("{:016x}", value); }
 
-std::optional<std::uint64_t> parse_hex(std::string_view text) {
-  std::uint64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, code] = std::from_chars(text.data(), end, value, 16);
-  if (text.empty() || code != std::errc() || stop != end) return std::nullopt;
-  return value;
-}
-
 }  // namespace ingot

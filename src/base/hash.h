@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +15,5 @@ std::uint64_t hash_text(std::string_view text, std::uint64_t seed = 0);
 
 // 16 lower-case hexadecimal digits.
 std::string hex_text(std::uint64_t value);
-std::optional<std::uint64_t> parse_hex(std::string_view text);
 
 }  // namespace ingot

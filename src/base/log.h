@@ -16,7 +16,7 @@
 
 namespace ingot {
 
-// The order and the numbers are part of the C API.
+// The order and the numbers are part of the plugin interface.
 enum class Severity : std::uint8_t { kError = 0, kWarning = 1, kInfo = 2, kVerbose = 3 };
 
 std::string_view to_string(Severity severity);

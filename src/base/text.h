@@ -14,8 +14,6 @@ bool is_valid_utf8(std::string_view text);
 // A double-quoted form that TextScanner::quoted() reads back byte for byte: \" \\ \n \t \r \xHH. UTF-8 stays readable;
 // text that is not UTF-8 is escaped.
 std::string quote(std::string_view text);
-// A JSON string literal with its quotes. Bytes that are not UTF-8 become U+FFFD, since JSON cannot hold them.
-std::string json_quote(std::string_view text);
 
 // Shortest text that reads back as the same double; always with a point, an exponent, or one of inf, -inf, nan.
 std::string float_text(double value);

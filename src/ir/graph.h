@@ -40,7 +40,7 @@ struct Use {
 
 struct Value {
   ValueId id = kNoValue;
-  std::string name;  // unique in the graph, the ONNX name where there is one; see rename_value()
+  std::string name;  // unique in the graph, the ONNX name where there is one
   Type type;
   NodeId producer = kNoNode;  // kNoNode for graph inputs and constants
   int producer_output = 0;
@@ -109,15 +109,11 @@ class Graph {
 
   // --- change -------------------------------------------------------------------------------------------------------
   void set_input(NodeId node, int index, ValueId value);
-  // Appends an operand.
-  void append_input(NodeId node, ValueId value);
   // Every use of `from` (graph outputs included) becomes a use of `to`. When `from` is a graph output and `to` is not a
   // graph input or constant, `to` takes over the name, so that bindings keep their ONNX names.
   void replace_all_uses(ValueId from, ValueId to);
   // The part of replace_all_uses() that concerns graph outputs.
   void replace_outputs(ValueId from, ValueId to);
-  // Gives the value a name, made unique when taken.
-  void rename_value(ValueId id, std::string value_name);
   // Exchanges the names of two values.
   void swap_names(ValueId a, ValueId b);
   // Removes a node whose outputs have no use. Its outputs vanish with it.

@@ -52,12 +52,6 @@ void Graph::set_input(NodeId id, int index, ValueId to) {
   if (to != kNoValue) value(to).uses.push_back({id, index});
 }
 
-void Graph::append_input(NodeId id, ValueId to) {
-  Node& user = node(id);
-  user.inputs.push_back(kNoValue);
-  set_input(id, static_cast<int>(user.inputs.size()) - 1, to);
-}
-
 void Graph::replace_all_uses(ValueId from, ValueId to) {
   if (from == to) return;
   Value& source = value(from);
@@ -84,13 +78,6 @@ void Graph::swap_names(ValueId a, ValueId b) {
   std::swap(value(a).name, value(b).name);
   names().ids[value(a).name] = a;
   names().ids[value(b).name] = b;
-}
-
-void Graph::rename_value(ValueId id, std::string value_name) {
-  if (value(id).name == value_name) return;
-  names().ids.erase(value(id).name);
-  value(id).name = names().unique(std::move(value_name));
-  names().ids.emplace(value(id).name, id);
 }
 
 void Graph::drop_value(ValueId id) {

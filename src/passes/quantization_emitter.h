@@ -13,7 +13,6 @@
 
 namespace ingot::passes {
 
-inline bool is_byte(DType dtype) { return dtype == DType::u8 || dtype == DType::i8; }
 inline bool is_small_integer(DType dtype) { return is_byte(dtype) || dtype == DType::u16 || dtype == DType::i16; }
 
 inline std::pair<double, double> range_of(DType dtype) {

@@ -155,13 +155,6 @@ Result<Expr> Problem::epilogue() const {
   return Expr({outputs.empty() ? DType::f32 : outputs[0].dtype});
 }
 
-double Problem::bytes_moved() const {
-  double bytes = 0;
-  for (const auto* list : {&inputs, &outputs})
-    for (const Operand& operand : *list) bytes += elements(operand) * bits_of(operand.dtype) / 8;
-  return bytes;
-}
-
 double Problem::flops() const {
   if (outputs.empty() || inputs.size() < 2) return 0;
   const double out = elements(outputs[0]);

@@ -50,8 +50,7 @@ struct Problem {
   // The parsed "epilogue" (or, for Pointwise, "expr") attribute; the identity on x0 when there is none.
   [[nodiscard]] Result<Expr> epilogue() const;
 
-  // Bytes of all operands and multiply-adds times two, as far as the kind tells; for reports only.
-  [[nodiscard]] double bytes_moved() const;
+  // Multiply-adds times two, as far as the kind tells; for reports only.
   [[nodiscard]] double flops() const;
 };
 

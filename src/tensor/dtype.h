@@ -56,6 +56,7 @@ std::optional<DType> dtype_from_number(std::int64_t number);
 int bits_of(DType type);  // 0 for strings
 char kind_of(DType type);
 inline bool is_float(DType type) { return kind_of(type) == 'f'; }
+inline bool is_byte(DType type) { return type == DType::u8 || type == DType::i8; }
 inline bool is_integer(DType type) { return kind_of(type) == 'i' || kind_of(type) == 'u'; }
 
 // Bytes of `elements` packed elements; nullopt when that overflows int64 or elements is negative.

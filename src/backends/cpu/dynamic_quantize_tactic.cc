@@ -5,6 +5,7 @@
 
 #include "backends/cpu/kernels/int8_tile.h"
 #include "backends/cpu/kernels/pack.h"
+#include "backends/cpu/operand_checks.h"
 #include "backends/cpu/simple_tactic.h"
 #include "backends/cpu/tactics.h"
 
@@ -24,6 +25,11 @@ class DynamicQuantizeKernel final : public Kernel {
     if (args.outputs[0].present() && args.outputs[0].shape != args.inputs[0].shape)
       return invalid_argument("DynamicQuantizeLinear: {} from {}", to_string(args.outputs[0].shape),
                               to_string(args.inputs[0].shape));
+    // The scale and the zero point.
+    for (std::size_t i = 1; i < args.outputs.size(); ++i)
+      if (args.outputs[i].present())
+        INGOT_RETURN_IF_ERROR(
+            expect_elements("DynamicQuantizeLinear", i == 1 ? "y_scale" : "y_zero_point", args.outputs[i], 1));
     state->elements = element_count(args.inputs[0].shape).value_or(0);
     state->workspace_bytes = static_cast<std::size_t>(ceil_div(state->elements, kChunk)) * 2 * sizeof(float);
     return std::unique_ptr<KernelState>(std::move(state));
@@ -62,7 +68,12 @@ class DynamicQuantizeKernel final : public Kernel {
 };
 
 Support supports(const Problem& problem) {
-  return problem.inputs[0].dtype == DType::f32 ? Support::yes() : Support::no(Refusal::kDType);
+  if (problem.inputs[0].dtype != DType::f32) return Support::no(Refusal::kDType);
+  constexpr DType kOutputs[] = {DType::u8, DType::f32, DType::u8};
+  if (problem.outputs.size() > std::size(kOutputs)) return Support::no(Refusal::kShape, "three outputs at most");
+  for (std::size_t i = 0; i < problem.outputs.size(); ++i)
+    if (problem.outputs[i].present() && problem.outputs[i].dtype != kOutputs[i]) return Support::no(Refusal::kDType);
+  return Support::yes();
 }
 
 }  // namespace

@@ -117,7 +117,7 @@ Result<Int8Parameters> Int8Parameters::read(const Problem& problem, std::int64_t
       if (input < problem.own_inputs() || input >= problem.inputs.size())
         return corrupt("stage {} adds operand {}", s, input);
       stage.residual_type = problem.inputs[input].dtype;
-      if (stage.residual_type != DType::f32 && stage.residual_type != DType::u8 && stage.residual_type != DType::i8)
+      if (stage.residual_type != DType::f32 && !is_byte(stage.residual_type))
         return corrupt("stage {} adds operand {} of type {}", s, input, to_string(stage.residual_type));
     }
     out.residuals_.push_back(record.residual);
@@ -127,7 +127,7 @@ Result<Int8Parameters> Int8Parameters::read(const Problem& problem, std::int64_t
   const bool last_rounds = !out.stages_.empty() && out.stages_.back().rounds;
   const bool fits = out.needs_program_ || (type == DType::i32   ? out.stages_.empty()
                                            : type == DType::f32 ? !out.stages_.empty()
-                                                                : last_rounds);
+                                                                : last_rounds && is_byte(type));
   if (!fits) return corrupt("the stages make no {}", to_string(type));
   return out;
 }

@@ -14,8 +14,6 @@
 namespace ingot::cpu {
 namespace {
 
-bool is_byte(DType type) { return type == DType::u8 || type == DType::i8; }
-
 // The sizes of a ConvInteger or MatMulInteger as a convolution.
 Result<ConvShape> product_shape(bool conv, const Attrs& attrs, const Shape& x, const Shape& w, const Shape& out) {
   if (conv) return conv_shape(attrs, x, w, out);

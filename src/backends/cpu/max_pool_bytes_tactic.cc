@@ -91,7 +91,7 @@ class BytesPoolKernel final : public Kernel {
 
 Support supports(const Problem& problem) {
   const DType type = problem.inputs[0].dtype;
-  if (type != DType::u8 && type != DType::i8) return Support::no(Refusal::kDType);
+  if (!is_byte(type) || problem.outputs[0].dtype != type) return Support::no(Refusal::kDType);
   if (problem.outputs.size() > 1 && problem.outputs[1].present()) return Support::no(Refusal::kAttribute, "Indices");
   if (problem.attrs.has("epilogue")) return Support::no(Refusal::kEpilogue);
   const auto sizes = window_sizes(problem.attrs, problem.inputs[0].shape, problem.attrs.get_ints("kernel_shape", {}),

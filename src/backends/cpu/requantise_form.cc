@@ -78,7 +78,6 @@ class Recogniser {
     }
     return value;
   }
-  static bool is_byte(DType type) { return type == DType::u8 || type == DType::i8; }
 
   [[nodiscard]] const Value& value_of(ExprArg arg) const {
     return arg < 0 ? inputs_[static_cast<std::size_t>(-arg - 1)] : values_[static_cast<std::size_t>(arg)];

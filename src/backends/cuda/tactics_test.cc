@@ -211,7 +211,7 @@ TEST(CudaSources, Compile) {
       const Family& family = generated->family();
       const std::string config = tactic->configs(problem, device)[0];
       // Bytes: as good as none where tiles are tuned; what serves every case may keep a few indices in memory.
-      const int most_spilled = family.id == "cuda.general" ? 128 : config.empty() ? 64 : 16;
+      const int most_spilled = config.empty() ? 64 : 16;
       const Result<std::vector<std::string>> sources = family.sources(problem, config);
       ASSERT_TRUE(sources.is_ok()) << sources.status().to_string();
       for (const std::string& source : *sources)

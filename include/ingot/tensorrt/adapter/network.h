@@ -112,7 +112,8 @@ class ILayer : public INoCopy {
   virtual char const* getMetadata() const = 0;
 };
 
-class IConvolutionLayer : public ILayer {
+// What the two convolutions have in common; clients name only the classes below it.
+class ConvolutionParameters : public ILayer {
  public:
   virtual void setKernelSizeNd(Dims value) = 0;
   virtual Dims getKernelSizeNd() const = 0;
@@ -146,39 +147,9 @@ class IConvolutionLayer : public ILayer {
   virtual Weights getBiasWeights() const = 0;
 };
 
-class IDeconvolutionLayer : public ILayer {
- public:
-  virtual void setKernelSizeNd(Dims value) = 0;
-  virtual Dims getKernelSizeNd() const = 0;
-  virtual void setStrideNd(Dims value) = 0;
-  virtual Dims getStrideNd() const = 0;
-  virtual void setPaddingNd(Dims value) = 0;
-  virtual Dims getPaddingNd() const = 0;
-  virtual void setDilationNd(Dims value) = 0;
-  virtual Dims getDilationNd() const = 0;
-  virtual void setPrePadding(Dims value) = 0;
-  virtual Dims getPrePadding() const = 0;
-  virtual void setPostPadding(Dims value) = 0;
-  virtual Dims getPostPadding() const = 0;
-  virtual void setPaddingMode(PaddingMode value) = 0;
-  virtual PaddingMode getPaddingMode() const = 0;
-  virtual void setKernelSize(DimsHW value) = 0;
-  virtual DimsHW getKernelSize() const = 0;
-  virtual void setStride(DimsHW value) = 0;
-  virtual DimsHW getStride() const = 0;
-  virtual void setPadding(DimsHW value) = 0;
-  virtual DimsHW getPadding() const = 0;
-  virtual void setDilation(DimsHW value) = 0;
-  virtual DimsHW getDilation() const = 0;
-  virtual void setNbOutputMaps(std::int32_t value) = 0;
-  virtual std::int32_t getNbOutputMaps() const = 0;
-  virtual void setNbGroups(std::int32_t value) = 0;
-  virtual std::int32_t getNbGroups() const = 0;
-  virtual void setKernelWeights(Weights value) = 0;
-  virtual Weights getKernelWeights() const = 0;
-  virtual void setBiasWeights(Weights value) = 0;
-  virtual Weights getBiasWeights() const = 0;
-};
+class IConvolutionLayer : public ConvolutionParameters {};
+
+class IDeconvolutionLayer : public ConvolutionParameters {};
 
 class IFullyConnectedLayer : public ILayer {
  public:

@@ -29,12 +29,18 @@ INGOT_KERNEL(pool) {
         if (o[d] * STRIDE(d) - PAD(d) + k * DILATION(d) < IN_SIZE(d) + PAD_END(d)) ++taps;
       padded *= taps;
     }
-    for (i64 kd = 0; kd < KERNEL(0); ++kd)
-      for (i64 kh = 0; kh < KERNEL(1); ++kh)
+#pragma unroll 1
+    for (i64 kd = 0; kd < KERNEL(0); ++kd) {
+      const i64 a = o[0] * STRIDE(0) - PAD(0) + kd * DILATION(0);
+      if (a < 0 || a >= IN_SIZE(0)) continue;
+#pragma unroll 1
+      for (i64 kh = 0; kh < KERNEL(1); ++kh) {
+        const i64 b = o[1] * STRIDE(1) - PAD(1) + kh * DILATION(1);
+        if (b < 0 || b >= IN_SIZE(1)) continue;
+#pragma unroll 1
         for (i64 kw = 0; kw < KERNEL(2); ++kw) {
-          const i64 a = o[0] * STRIDE(0) - PAD(0) + kd * DILATION(0), b = o[1] * STRIDE(1) - PAD(1) + kh * DILATION(1),
-                    e = o[2] * STRIDE(2) - PAD(2) + kw * DILATION(2);
-          if (a < 0 || a >= IN_SIZE(0) || b < 0 || b >= IN_SIZE(1) || e < 0 || e >= IN_SIZE(2)) continue;
+          const i64 e = o[2] * STRIDE(2) - PAD(2) + kw * DILATION(2);
+          if (e < 0 || e >= IN_SIZE(2)) continue;
           const i64 at = (a * IN_SIZE(1) + b) * IN_SIZE(2) + e;
           const A0 v = get<A0>(x, at * step);
           ++count;
@@ -42,15 +48,20 @@ INGOT_KERNEL(pool) {
           if (where >= 0 && !(v > best) && v == v) continue;
           best = v;
           where = at;
-          if (STORAGE_ORDER != 0) where = (e * IN_SIZE(1) + b) * IN_SIZE(0) + a;
 #elif POOL == 1
           best += v;
 #else
           best += P == 2.0 ? v * v : static_cast<A0>(pow(static_cast<double>(v < 0 ? -v : v), P));
 #endif
         }
+      }
+    }
 #if POOL == 0
     if (where < 0) best = static_cast<A0>(LOWEST);
+    if (STORAGE_ORDER != 0 && where >= 0) {  // columns first
+      const i64 e = where % IN_SIZE(2), b = where / IN_SIZE(2) % IN_SIZE(1), a = where / IN_SIZE(2) / IN_SIZE(1);
+      where = (e * IN_SIZE(1) + b) * IN_SIZE(0) + a;
+    }
     if (WANTS_1) static_cast<i64*>(p.out[1])[unit] = where < 0 ? -1 : where + (rest * CHANNELS + c) * plane;
 #elif POOL == 1
     best /= static_cast<A0>(INCLUDE_PAD != 0 ? padded : count);
