@@ -70,6 +70,13 @@ Status infer_attention(InferContext& ctx) {
   if (ctx.present(3) && ctx.shape(3) && !ctx.shape(3)->empty()) {
     SymShape mask = scores;
     mask.back() = ctx.shape(3)->back();
+    if (ctx.attrs().get_int("mask_repeats", 0) != 0) {
+      INGOT_RETURN_IF_ERROR(expect_rank(ctx, 3, 4, 4));
+      const Dim& period = ctx.shape(3)->front();
+      if (period.is_constant() && q.batch.is_constant() && (period == Dim(0) || q.batch.value() % period.value() != 0))
+        return invalid_argument("mask_repeats=1: {} masks for a batch of {}", period.to_string(), q.batch.to_string());
+      mask.front() = period;
+    }
     INGOT_RETURN_IF_ERROR(expect_broadcasts_to(ctx, 3, mask));
   }
   ctx.set_tensor(3, ctx.dtype(0), std::move(scores));
@@ -92,6 +99,7 @@ void add_attention_ops(Table& table) {
                           "Y present_key? present_value? qk_matmul_output?", infer_attention,
                           {{"is_causal", AttrKind::integer},
                            {"bshd", AttrKind::integer},
+                           {"mask_repeats", AttrKind::integer},
                            {"scale", AttrKind::number},
                            {"softcap", AttrKind::number},
                            {"q_num_heads", AttrKind::integer},

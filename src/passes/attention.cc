@@ -19,7 +19,7 @@ const Ints kSwapHeads{0, 2, 1, 3};
 
 struct Mask {
   ValueId value = kNoValue;
-  bool drop_first = false;          // a leading extent of 1 goes away (Swin)
+  bool drop_first = false;          // of Swin: a leading extent of 1 goes away, and the rest may repeat over the batch
   std::optional<double> otherwise;  // value is a condition: 0 where it holds, else this
   bool inverted = false;            // 0 where the condition does not hold
 };
@@ -101,16 +101,20 @@ bool walk_scores(const Graph& graph, ValueId value, Found& found, int depth = 0)
     return false;
   }
   if (node->op != "Reshape") return false;
-  // [W, H, S, S] <- [1, W, H, S, S] + mask <- [W, H, S, S]
+  // [B * W, H, S, S] <- [B, W, H, S, S] + mask of [1, W, ...] <- [B * W, H, S, S]
   const Node* sum = sole_producer(graph, node->inputs[0], "Add");
   if (sum == nullptr) return false;
   for (std::size_t i : {std::size_t{0}, std::size_t{1}}) {
     const Node* view = sole_producer(graph, sum->inputs[i], "Reshape");
     const SymShape* windows = shape_of(graph, sum->inputs[i]);
     const ValueId mask = sum->inputs[1 - i];
-    if (view == nullptr || windows == nullptr || windows->size() != 5 || !((*windows)[0] == Dim(1))) continue;
+    if (view == nullptr || windows == nullptr || windows->size() != 5) continue;
     if (!same_shape(graph, view->inputs[0], value) || !same_shape(graph, sum->inputs[i], node->inputs[0])) continue;
-    if (rank_of(graph, mask) != 5) continue;
+    const SymShape* of_mask = shape_of(graph, mask);
+    if (of_mask == nullptr || of_mask->size() != 5 || !((*of_mask)[0] == Dim(1)) || !((*of_mask)[1] == (*windows)[1]))
+      continue;
+    const SymShape& scores = *shape_of(graph, value);
+    if (!std::equal(windows->begin() + 2, windows->end(), scores.begin() + 1, scores.end())) continue;
     found.masks.push_back({mask, true, std::nullopt, false});
     return walk_scores(graph, view->inputs[0], found, depth + 1);
   }
@@ -183,13 +187,35 @@ bool shapes_fit(const SymShape& q, const SymShape& k, const SymShape& v) {
   return q[q.size() - 1] == k[k.size() - 1] && k[k.size() - 2] == v[v.size() - 2];
 }
 
-// Whether additive() can bring every mask to the scores.
-bool masks_fit(const Graph& graph, const std::vector<Mask>& masks, int rank) {
-  return std::all_of(masks.begin(), masks.end(), [&](const Mask& mask) {
+// The extent of the mask along the batch of scores of rank 4.
+Dim batch_of(const Graph& graph, const Mask& mask) {
+  const SymShape& shape = *shape_of(graph, mask.value);
+  if (mask.drop_first) return shape[1];
+  return shape.size() < 4 ? Dim(1) : shape[0];
+}
+
+// The extent along the batch of masks that repeat over it; nullopt when there are none.
+std::optional<Dim> mask_period(const Graph& graph, const std::vector<Mask>& masks, const SymShape& scores) {
+  for (const Mask& mask : masks) {
+    const Dim batch = batch_of(graph, mask);
+    if (mask.drop_first && !(batch == Dim(1)) && !(batch == scores[0])) return batch;
+  }
+  return std::nullopt;
+}
+
+// Whether additive() can bring every mask to the scores, and all of them to their sum.
+bool masks_fit(const Graph& graph, const std::vector<Mask>& masks, const SymShape& scores) {
+  const bool known = std::all_of(masks.begin(), masks.end(), [&](const Mask& mask) {
     const SymShape* shape = shape_of(graph, mask.value);
     // The operator takes a last dimension of 1 for a mask of the first key alone.
-    return shape != nullptr && static_cast<int>(shape->size()) <= rank + (mask.drop_first ? 1 : 0) && !shape->empty() &&
+    return shape != nullptr && shape->size() <= scores.size() + (mask.drop_first ? 1 : 0) && !shape->empty() &&
            !(shape->back() == Dim(1));
+  });
+  if (!known) return false;
+  const std::optional<Dim> period = mask_period(graph, masks, scores);
+  return !period || std::all_of(masks.begin(), masks.end(), [&](const Mask& mask) {
+    const Dim batch = batch_of(graph, mask);
+    return batch == Dim(1) || batch == *period;
   });
 }
 
@@ -246,6 +272,7 @@ Result<ValueId> mask_operand(ir::Patch& patch, const Graph& graph, const Node& r
     attrs.set("is_causal", std::int64_t{1});
     return kNoValue;
   }
+  if (mask_period(graph, masks, *shape_of(graph, root.outputs[0]))) attrs.set("mask_repeats", std::int64_t{1});
   ValueId sum = kNoValue;
   for (const Mask& one : masks) {
     INGOT_ASSIGN_OR_RETURN(const ValueId summand,
@@ -268,7 +295,9 @@ Match attention(const Graph& graph, const Node& root) {
   if (softmax->attrs.has("epilogue") || rank_of(graph, softmax->inputs[0]) != rank) return no_match();
   Found found;
   found.v = root.inputs[1];
-  if (!walk_scores(graph, softmax->inputs[0], found) || !masks_fit(graph, found.masks, rank)) return no_match();
+  if (!walk_scores(graph, softmax->inputs[0], found) ||
+      !masks_fit(graph, found.masks, *shape_of(graph, root.outputs[0])))
+    return no_match();
   const auto operands = operands_of(graph, found, rank);
   if (!operands) return no_match();
   if (rank == 3)

@@ -308,16 +308,33 @@ TEST(Attention, MaskOfOneColumnStays) {
   EXPECT_EQ(count(*b.graph, "Attention"), 0) << ir::print(*b.graph);
 }
 
-TEST(Attention, ShiftedWindows) {
-  Builder b;  // 4 windows, 2 heads, 3 positions
-  const ValueId q = b.in("q", {4, 2, 3, 5}), k = b.in("k", {4, 2, 5, 3}), v = b.in("v", {4, 2, 3, 5});
-  ValueId s = b.op("Add", {b.op("MatMul", {q, k}), b.weights({1, 2, 3, 3})});
-  s = b.op("Add", {b.op("Reshape", {s, b.ints({1, 4, 2, 3, 3})}), b.weights({1, 4, 1, 3, 3})});
+// 4 windows of each image, 2 heads, 3 positions.
+Builder windows_graph(std::int64_t images, const Shape& bias) {
+  Builder b;
+  const std::int64_t all = images * 4;
+  const ValueId q = b.in("q", {all, 2, 3, 5}), k = b.in("k", {all, 2, 5, 3}), v = b.in("v", {all, 2, 3, 5});
+  ValueId s = b.op("Add", {b.op("MatMul", {q, k}), b.weights(bias)});
+  s = b.op("Add", {b.op("Reshape", {s, b.ints({images, 4, 2, 3, 3})}), b.weights({1, 4, 1, 3, 3})});
   s = b.op("Softmax", {b.op("Reshape", {s, b.ints({-1, 2, 3, 3})})});
   b.out({b.op("MatMul", {s, v})});
-  rewrite(*b.graph, attention_rules() + constant_folding_rules());
-  EXPECT_EQ(count(*b.graph, "Attention"), 1) << ir::print(*b.graph);
-  EXPECT_EQ(count(*b.graph, "Softmax"), 0);
+  return b;
+}
+
+TEST(Attention, ShiftedWindows) {
+  for (const std::int64_t images : {1, 3}) {
+    Builder b = windows_graph(images, {1, 2, 3, 3});
+    rewrite(*b.graph, attention_rules() + constant_folding_rules());
+    EXPECT_EQ(count(*b.graph, "Softmax"), 0);
+    const ir::Node* node = first(*b.graph, "Attention");
+    ASSERT_NE(node, nullptr) << ir::print(*b.graph);
+    EXPECT_EQ(node->attrs.get_int("mask_repeats", 0), images > 1 ? 1 : 0);
+    EXPECT_EQ(*shape_of(*b.graph, node->inputs[3]), symbolic({4, 2, 3, 3}));
+  }
+}
+
+TEST(Attention, MasksOfWindowsAndOfAllStay) {
+  Builder b = windows_graph(3, {12, 1, 3, 3});  // their sum does not repeat
+  EXPECT_EQ(rewrite(*b.graph, attention_rules()), 0) << ir::print(*b.graph);
 }
 
 TEST(Attention, SharedScoresAreNotSwallowed) {

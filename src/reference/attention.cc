@@ -67,6 +67,7 @@ struct Bias {
   bool boolean = false;
   Shape strides;  // of the mask in [batch, heads, queries, keys]
   std::int64_t keys = 0;
+  std::int64_t batches = 1;  // of the mask, where it repeats; else of the operands
   std::vector<double> mask;
   bool causal = false;
   std::int64_t left = -1, right = -1;
@@ -80,7 +81,8 @@ struct Bias {
       return kMinusInfinity;
     if (!present) return 0;
     if (key >= keys) return kMinusInfinity;
-    const double value = mask[to_size(b * strides[0] + h * strides[1] + query * strides[2] + key * strides[3])];
+    const double value =
+        mask[to_size(b % batches * strides[0] + h * strides[1] + query * strides[2] + key * strides[3])];
     if (boolean) return value != 0 ? 0 : kMinusInfinity;
     return value;
   }
@@ -112,7 +114,14 @@ Result<Bias> read_bias(const Call& call, const Heads& q, const Heads& k, std::in
   if (bias.keys > k.length)
     return invalid_argument("operand 3 (attn_mask) of shape {} is for more than {} keys", to_string(mask->shape()),
                             k.length);
-  auto strides = broadcast_strides(mask->shape(), {q.batch, q.heads, q.length, bias.keys});
+  bias.batches = std::max<std::int64_t>(1, q.batch);
+  if (call.attrs->get_int("mask_repeats", 0) != 0) {
+    bias.batches = mask->shape()[0];
+    if (mask->rank() != 4 || bias.batches < 1 || q.batch % bias.batches != 0)
+      return invalid_argument("operand 3 (attn_mask) of shape {} does not repeat in a batch of {}",
+                              to_string(mask->shape()), q.batch);
+  }
+  auto strides = broadcast_strides(mask->shape(), {bias.batches, q.heads, q.length, bias.keys});
   if (!strides.is_ok()) return std::move(strides).status().annotate("operand 3 (attn_mask)");
   bias.strides = std::move(strides).value();
   bias.mask = to_numbers<double>(*mask);

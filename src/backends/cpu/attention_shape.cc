@@ -26,7 +26,7 @@ Result<AttentionShape> attention_shape(const Attrs& attrs, std::span<const Opera
   const std::int64_t q_heads = attrs.get_int("q_num_heads", 0);
   const std::int64_t kv_heads = attrs.get_int("kv_num_heads", 0);
   AttentionShape out;
-  auto& [q, k, v, y, mask_strides, scale] = out;
+  auto& [q, k, v, y, mask_strides, mask_batches, scale] = out;
   INGOT_ASSIGN_OR_RETURN(q, head_view(inputs[0].shape, bshd, q_heads));
   INGOT_ASSIGN_OR_RETURN(k, head_view(inputs[1].shape, bshd, kv_heads));
   INGOT_ASSIGN_OR_RETURN(v, head_view(inputs[2].shape, bshd, kv_heads));
@@ -42,7 +42,14 @@ Result<AttentionShape> attention_shape(const Attrs& attrs, std::span<const Opera
   const Shape& mask = inputs[3].shape;
   if (mask.empty() || mask.size() > 4 || mask.back() != k.length)
     return unsupported("Attention: a mask of shape {} for {} keys", to_string(mask), k.length);
-  const std::int64_t full[] = {q.batches, q.heads, q.length, k.length};
+  mask_batches = std::max<std::int64_t>(1, q.batches);
+  if (attrs.get_int("mask_repeats", 0) != 0) {
+    mask_batches = mask[0];
+    if (mask.size() != 4 || mask_batches < 1 || q.batches % mask_batches != 0)
+      return invalid_argument("Attention: a mask of shape {} does not repeat in a batch of {}", to_string(mask),
+                              q.batches);
+  }
+  const std::int64_t full[] = {mask_batches, q.heads, q.length, k.length};
   std::int64_t stride = 1;
   for (std::size_t i = 1; i <= mask.size(); ++i) {
     const std::int64_t size = mask[mask.size() - i];

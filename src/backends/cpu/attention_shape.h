@@ -20,6 +20,7 @@ Result<HeadView> head_view(const Shape& shape, bool bshd, std::int64_t heads);
 struct AttentionShape {
   HeadView q, k, v, y;
   std::array<std::int64_t, 4> mask_strides{};  // of a batch, head, query and key; 0 where the mask broadcasts
+  std::int64_t mask_batches = 1;               // entry b of the batch reads the mask of b % mask_batches
   double scale = 1;
 };
 // kUnsupported where a mask covers part of the keys only.

@@ -90,8 +90,8 @@ class AttentionKernel final : public Kernel {
 
   void finish_row(const AttentionState& state, const LaunchArgs& args, std::int64_t batch, std::int64_t head,
                   std::int64_t query, float* row) const {
-    const std::int64_t offset =
-        batch * state.shape.mask_strides[0] + head * state.shape.mask_strides[1] + query * state.shape.mask_strides[2];
+    const std::int64_t offset = batch % state.shape.mask_batches * state.shape.mask_strides[0] +
+                                head * state.shape.mask_strides[1] + query * state.shape.mask_strides[2];
     const float* mask = mask_ == DType::f32 ? static_cast<const float*>(args.inputs[3]) + offset : nullptr;
     const std::uint8_t* keep =
         mask_ == DType::boolean ? static_cast<const std::uint8_t*>(args.inputs[3]) + offset : nullptr;

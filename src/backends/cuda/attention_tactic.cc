@@ -74,7 +74,7 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
 Result<LaunchPlan> plan(const PlanArgs& args) {
   const Problem& problem = args.problem;
   INGOT_ASSIGN_OR_RETURN(const cpu::AttentionShape shape, shape_of(problem, args.inputs, args.outputs[0]));
-  const auto& [q, k, v, y, mask_strides, scale] = shape;
+  const auto& [q, k, v, y, mask_strides, mask_batches, scale] = shape;
   AttentionParams p{};
   p.q_batch = q.batch, p.q_head = q.head, p.q_row = q.row;
   p.k_batch = k.batch, p.k_head = k.head, p.k_row = k.row;
@@ -86,6 +86,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   p.keys = static_cast<int>(k.length);
   p.causal = problem.attrs.get_int("is_causal", 0) != 0 ? 1 : 0;
   p.scale = static_cast<float>(scale);
+  p.mask_batches = static_cast<int>(mask_batches);
   p.mask_batch = mask_strides[0], p.mask_head = mask_strides[1], p.mask_row = mask_strides[2],
   p.mask_column = mask_strides[3];
   const bool tiles = tiled(problem, shape);
@@ -110,7 +111,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
 }  // namespace
 
 const Tactic& attention_tactic() {
-  static const CudaTactic tactic({"cuda.attention", 2, {"Attention"}, supports, sources, plan, configs});
+  static const CudaTactic tactic({"cuda.attention", 3, {"Attention"}, supports, sources, plan, configs});
   return tactic;
 }
 

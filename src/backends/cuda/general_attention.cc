@@ -66,6 +66,7 @@ Status plan_attention(GeneralPlan& plan) {
     if (mask.back() == 1) read[3] = 1;  // MASK_KEYS says that there is one only
     plan.set_all("MASK_STRIDE", read);
     plan.set("MASK_KEYS", mask.back());
+    plan.set("MASK_BATCHES", std::max<std::int64_t>(1, attrs.get_int("mask_repeats", 0) != 0 ? mask[0] : q.batches));
   }
   const std::int64_t rows = q.batches * q.heads * q.length;
   plan.workspace = static_cast<std::size_t>(rows * keys) * (plan.in(0).dtype == DType::f64 ? 8 : 4);
@@ -152,7 +153,7 @@ constexpr std::string_view kFile = "general_attention.cu";
 constexpr GeneralOp kOps[] = {
     {"Attention", kFile,
      "HEADS KV_HEADS QUERIES KEYS PAST SIZE V_SIZE Q_BATCH Q_HEAD Q_ROW K_BATCH K_HEAD K_ROW V_BATCH V_HEAD V_ROW "
-     "Y_BATCH Y_HEAD Y_ROW CAUSAL LEFT RIGHT QK_MODE MASK_STRIDE*4 MASK_KEYS",
+     "Y_BATCH Y_HEAD Y_ROW CAUSAL LEFT RIGHT QK_MODE MASK_STRIDE*4 MASK_KEYS MASK_BATCHES",
      "SCALE CAP", plan_attention, false, float_only, attention_definitions},
     {"RotaryEmbedding", kFile, "SIZE HEADS LENGTH BATCH_STRIDE HEAD_STRIDE ROW_STRIDE ROTATED ROWS INTERLEAVED", "",
      plan_rotary, false, float_only, rotary_definitions},

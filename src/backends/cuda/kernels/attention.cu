@@ -44,7 +44,7 @@ extern "C" __global__ void __launch_bounds__(128) attention_rows(const __grid_co
   const T* from_q = static_cast<const T*>(p.q) + batch * p.q_batch + head * p.q_head + q * p.q_row;
   const T* from_k = static_cast<const T*>(p.k) + batch * p.k_batch + kv * p.k_head;
   const T* from_v = static_cast<const T*>(p.v) + batch * p.v_batch + kv * p.v_head;
-  const MASK_T* mask = static_cast<const MASK_T*>(p.mask) + batch * p.mask_batch + head * p.mask_head;
+  const MASK_T* mask = static_cast<const MASK_T*>(p.mask) + batch % p.mask_batches * p.mask_batch + head * p.mask_head;
   float query[kPer], sum[kPerV] = {}, most = -kInfinity, total = 0.0f;
 #pragma unroll
   for (int i = 0; i < kPer; ++i) query[i] = i * 32 + lane < SIZE ? load_value(from_q[i * 32 + lane]) : 0.0f;
@@ -107,7 +107,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) attention_tiles(const __g
   const T* from_q = static_cast<const T*>(p.q) + batch * p.q_batch + head * p.q_head + q0 * p.q_row;
   const T* from_k = static_cast<const T*>(p.k) + batch * p.k_batch + kv * p.k_head;
   const T* from_v = static_cast<const T*>(p.v) + batch * p.v_batch + kv * p.v_head;
-  const MASK_T* mask = static_cast<const MASK_T*>(p.mask) + batch * p.mask_batch + head * p.mask_head;
+  const MASK_T* mask = static_cast<const MASK_T*>(p.mask) + batch % p.mask_batches * p.mask_batch + head * p.mask_head;
   const int visible = p.causal != 0 ? min_int(p.keys, q0 + kQueries) : p.keys;
   const int tiles = (visible + kKeys - 1) / kKeys;
 

@@ -76,7 +76,7 @@ INGOT_INLINE A0 bias_at(const Params& p, i64 b, i64 h, i64 i, i64 j) {
     return never;
 #if HAS_3
   if (j >= MASK_KEYS) return never;
-  const i64 at = b * MASK_STRIDE(0) + h * MASK_STRIDE(1) + i * MASK_STRIDE(2) + j * MASK_STRIDE(3);
+  const i64 at = b % MASK_BATCHES * MASK_STRIDE(0) + h * MASK_STRIDE(1) + i * MASK_STRIDE(2) + j * MASK_STRIDE(3);
 #ifdef BOOLEAN_MASK
   return IN(3)[at] ? 0 : never;
 #else
