@@ -14,6 +14,7 @@
 #include "builder/half.h"
 #include "builder/plan_plugins.h"
 #include "builder/profile.h"
+#include "builder/rehearse_half.h"
 #include "ir/text.h"
 
 namespace ingot::builder {
@@ -155,8 +156,9 @@ Result<std::shared_ptr<ir::Graph>> make_canonical(const ir::Graph& graph, const 
   passes::Options pass_options = options.passes;
   pass_options.channels_last = true;
   const bool on_cpu = backend_of(options).device().kind == "cpu";
-  pass_options.widen_half = on_cpu;
-  pass_options.integer_products = on_cpu;
+  // Half precision on the CPU is a rehearsal of what a GPU does.
+  pass_options.widen_half = on_cpu && options.precision == DType::f32;
+  pass_options.integer_products = on_cpu && options.precision == DType::f32;
   pass_options.expand_quantized = true;
   INGOT_RETURN_IF_ERROR(passes::canonicalise(*canonical, pass_options));
   return canonical;
@@ -177,10 +179,8 @@ Result<BuiltPlan> build(const ir::Graph& graph, const BuildOptions& options) {
     scope.emplace(*gpu);
   }
   if (options.precision != DType::f32) {
-    if (device.kind != "cuda")
-      return unsupported("device '{}' has no kernels for precision {}; use fp32", device.kind,
-                         to_string(options.precision));
     INGOT_RETURN_IF_ERROR(make_half(lowered, options.precision));
+    if (device.kind == "cpu") INGOT_RETURN_IF_ERROR(rehearse_half(lowered, options.precision));
   }
   INGOT_ASSIGN_OR_RETURN(const Choices choices, tune_all(lowered, options));
   INGOT_ASSIGN_OR_RETURN(BuiltPlan built, emit(std::move(lowered), choices, device));

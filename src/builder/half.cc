@@ -6,46 +6,17 @@
 #include <cmath>
 #include <map>
 
-#include "ops/moving.h"
-#include "plugin/operands.h"
+#include "builder/half_tensors.h"
 
 namespace ingot::builder {
 namespace {
 
 using plan::Storage;
 
-// Operators whose float operands may all be half: their sums and statistics are fp32 in every kernel.
-constexpr std::string_view kKinds[] = {"Conv",
-                                       "DeformConv",
-                                       "MatMul",
-                                       "Pointwise",
-                                       "Softmax",
-                                       "LogSoftmax",
-                                       "Attention",
-                                       "LayerNormalization",
-                                       "RMSNormalization",
-                                       "GroupNormalization",
-                                       "InstanceNormalization",
-                                       "MaxPool",
-                                       "AveragePool",
-                                       "GlobalAveragePool",
-                                       "GlobalMaxPool",
-                                       "ReduceMean",
-                                       "ReduceMax",
-                                       "ReduceMin",
-                                       "Resize"};
-
-// The sizes that a half keeps with all its bits: of fp16 the smallest normal and the largest finite number, of bf16 a
-// little within these.
-struct Range {
-  double least, most;
-};
-constexpr Range range_of(DType half) { return half == DType::f16 ? Range{0x1p-14, 65504} : Range{1e-37, 3e38}; }
-
 // Masks of "minus a lot" stay finite.
 TensorPtr convert(const HostTensor& from, DType half) {
   HostTensor to = HostTensor::create(half, from.shape()).value();
-  const double limit = range_of(half).most;
+  const double limit = most_of(half);
   for (std::int64_t i = 0; i < from.elements(); ++i) {
     const double value = from.as_double(i);
     to.set_double(i, std::isfinite(value) ? std::clamp(value, -limit, limit) : value);
@@ -53,41 +24,21 @@ TensorPtr convert(const HostTensor& from, DType half) {
   return share(std::move(to));
 }
 
-// Whether a half keeps what the constant says: nothing that overflows, nothing of which only few bits would be left.
-// Scales of quantised values are as small as 1e-5.
-bool survives(const HostTensor& constant, DType half) {
-  const auto [least, most] = range_of(half);
-  for (std::int64_t i = 0; i < constant.elements(); ++i) {
-    const double size = std::abs(constant.as_double(i));
-    if (size != 0 && !(size >= least && size <= most)) return false;
+// The value as the other type; what a half cannot hold as the largest that it can, infinities apart.
+void add_cast(Expr& expr, ExprArg value, DType to, bool large) {
+  const DType from = expr.type_of(value);
+  if (large) {
+    const ExprArg low = expr.add_const(from, -most_of(to)), high = expr.add_const(from, most_of(to));
+    const ExprArg finite = expr.add(ExprOp::k_clamp, from, std::array<ExprArg, 3>{value, low, high});
+    const ExprArg infinite = expr.add(ExprOp::k_is_inf, DType::boolean, std::array<ExprArg, 1>{value});
+    value = expr.add(ExprOp::k_select, from, std::array<ExprArg, 3>{infinite, value, finite});
   }
-  return true;
+  expr.add(ExprOp::kCast, to, std::array<ExprArg, 1>{value});
 }
 
-// A plugin's operator that offers all of its float operands in half.
-bool plugin_takes(const Problem& problem, DType half) {
-  if (problem.kind.find("::") == std::string::npos) return false;
-  Problem halved = problem;
-  for (auto* operands : {&halved.inputs, &halved.outputs})
-    for (Operand& operand : *operands) {
-      if (operand.dtype != DType::f32) continue;
-      if (operand.value != nullptr && !survives(*operand.value, half)) return false;
-      operand.dtype = half;
-      if (operand.value != nullptr) operand.value = convert(*operand.value, half);
-    }
-  return plugin::takes_types_of(halved, INGOT_PLUGIN_CUDA);
-}
-
-bool convertible(const LoweredStep& step, DType half) {
-  if (step.by_runtime() || step.data_dependent) return false;
-  return ops::only_moves(step.problem.kind) ||
-         std::find(std::begin(kKinds), std::end(kKinds), step.problem.kind) != std::end(kKinds) ||
-         plugin_takes(step.problem, half);
-}
-
-// The same program for operands of these types and a half result, computed as before.
-Expr convert(const Expr& expr, const std::vector<DType>& types, DType half) {
-  if (expr.is_identity() && types[0] == half) return Expr({half});
+// The same program for operands of these types and a result of type `to`, computed as before.
+Expr convert(const Expr& expr, const std::vector<DType>& types, DType half, DType to, bool large) {
+  if (expr.is_identity() && types[0] == to) return Expr({to});
   Expr out;
   std::vector<ExprArg> inputs, instrs;
   for (const DType type : types) inputs.push_back(expr_input(out.add_input(type)));
@@ -102,82 +53,85 @@ Expr convert(const Expr& expr, const std::vector<DType>& types, DType half) {
     instrs.push_back(out.append(instr));
   }
   const ExprArg result = expr.instrs().empty() ? inputs[0] : instrs.back();
-  if (expr.result_type() == DType::f32) out.add(ExprOp::kCast, half, std::array<ExprArg, 1>{result});
+  if (out.type_of(result) != to) add_cast(out, result, to, large);
   return out;
 }
 
+bool is_product(std::string_view kind) { return kind == "Conv" || kind == "MatMul" || kind == "DeformConv"; }
+
 class Converter {
  public:
-  Converter(Lowered& lowered, DType half) : lowered_(lowered), half_(half) {}
+  Converter(LoweredProgram& program, DType half)
+      : program_(program), half_(half), choice_(half_tensors(program, half)) {}
 
   Status run() {
-    find_half_tensors();
     std::vector<LoweredStep> steps;
-    for (LoweredStep& step : lowered_.steps) {
-      if (!convertible(step, half_)) {
+    for (std::size_t at = 0; at < program_.steps.size(); ++at) {
+      LoweredStep& step = program_.steps[at];
+      if (!choice_.steps[at]) {
         steps.push_back(std::move(step));
         continue;
       }
       std::vector<LoweredStep> after;
-      for (std::size_t i = 0; i < step.inputs.size(); ++i) input(step, i, steps);
-      for (std::size_t i = 0; i < step.outputs.size(); ++i) output(step, i, after);
-      INGOT_RETURN_IF_ERROR(convert_expression(step));
+      if (step.problem.kind == "Pointwise") {
+        INGOT_RETURN_IF_ERROR(convert_pointwise(step));
+      } else if (stays_single(step)) {
+        for (std::size_t i = 0; i < step.inputs.size(); ++i) input(step, i, DType::f32, steps);
+      } else {
+        const std::vector<std::int32_t> operands = step.inputs;
+        // Sums are fp32: products give them as they are where fp32 is wanted.
+        if (is_product(step.problem.kind) && !is_half(step.outputs[0]) && !step.problem.attrs.has("epilogue"))
+          step.problem.attrs.set("epilogue", Expr({DType::f32}).to_string());
+        for (std::size_t i = 0; i < step.inputs.size(); ++i) input(step, i, half_, steps);
+        for (std::size_t i = 0; i < step.outputs.size(); ++i) output(step, i, after);
+        INGOT_RETURN_IF_ERROR(convert_epilogue(step, operands));
+      }
       steps.push_back(std::move(step));
       for (LoweredStep& cast : after) steps.push_back(std::move(cast));
     }
-    lowered_.steps = std::move(steps);
-    for (std::size_t id = 0; id < is_half_.size(); ++id)
-      if (is_half_[id]) lowered_.tensors[id].dtype = half_;
+    program_.steps = std::move(steps);
+    for (std::size_t id = 0; id < choice_.half.size(); ++id)
+      if (choice_.half[id]) program_.tensors[id].dtype = half_;
     return Status::ok();
   }
 
  private:
-  std::size_t root_of(std::int32_t id) const {
-    while (lowered_.tensors[static_cast<std::size_t>(id)].storage == Storage::alias)
-      id = lowered_.tensors[static_cast<std::size_t>(id)].alias_of;
-    return static_cast<std::size_t>(id);
+  // Of tensors that were there before.
+  [[nodiscard]] bool is_half(std::int32_t id) const {
+    return static_cast<std::size_t>(id) < choice_.half.size() && choice_.half[static_cast<std::size_t>(id)];
+  }
+  [[nodiscard]] KnownSize size(std::int32_t id) const {
+    return id < 0 ? KnownSize{} : choice_.sizes[static_cast<std::size_t>(id)];
   }
 
-  // Activations that only convertible steps touch, and their views.
-  void find_half_tensors() {
-    const std::size_t count = lowered_.tensors.size();
-    std::vector<bool> root_half(count, false);
-    for (std::size_t id = 0; id < count; ++id)
-      root_half[id] = lowered_.tensors[id].storage == Storage::activation && lowered_.tensors[id].dtype == DType::f32 &&
-                      !lowered_.tensors[id].is_object();
-    const auto exclude = [&](std::int32_t id) {
-      if (id >= 0) root_half[root_of(id)] = false;
-    };
-    for (const LoweredStep& step : lowered_.steps) {
-      if (step.problem.kind == "Resize")
-        for (std::size_t i = 1; i < step.inputs.size(); ++i) exclude(step.inputs[i]);
-      if (convertible(step, half_)) continue;
-      for (const auto* ids : {&step.inputs, &step.outputs})
-        for (const std::int32_t id : *ids) exclude(id);
+  // A step that passes elements on from fp32 to fp32: there is nothing to compute faster, and much to lose.
+  [[nodiscard]] bool stays_single(const LoweredStep& step) const {
+    if (!passes_on(step.problem.kind) || is_half(step.outputs[0])) return false;
+    for (std::size_t i = 0; i < step.problem.own_inputs(); ++i) {
+      const Operand& operand = step.problem.inputs[i];
+      if (operand.dtype == DType::f32 && !operand.constant && !is_half(step.inputs[i])) return true;
     }
-    for (const std::int32_t id : lowered_.outputs) exclude(id);
-    is_half_.resize(count);
-    for (std::size_t id = 0; id < count; ++id)
-      is_half_[id] = root_half[root_of(static_cast<std::int32_t>(id))] && lowered_.tensors[id].dtype == DType::f32;
+    return false;
   }
 
-  std::int32_t add_tensor(std::int32_t like, Storage storage, TensorPtr constant) {
-    plan::Tensor tensor = lowered_.tensors[static_cast<std::size_t>(like)];
-    tensor.name += fmt::format(".{}", to_string(half_));
-    tensor.dtype = half_;
+  std::int32_t add_tensor(std::int32_t like, DType type, Storage storage, TensorPtr constant) {
+    plan::Tensor tensor = program_.tensors[static_cast<std::size_t>(like)];
+    tensor.name += fmt::format(".{}", to_string(type));
+    tensor.dtype = type;
     tensor.storage = storage;
     tensor.alias_of = -1;
-    lowered_.tensors.push_back(std::move(tensor));
-    lowered_.constants.push_back(std::move(constant));
-    return static_cast<std::int32_t>(lowered_.tensors.size()) - 1;
+    program_.tensors.push_back(std::move(tensor));
+    program_.constants.push_back(std::move(constant));
+    return static_cast<std::int32_t>(program_.tensors.size()) - 1;
   }
 
-  static LoweredStep cast_step(const std::string& name, std::int32_t from, std::int32_t to, Operand in, DType type) {
+  static LoweredStep cast_step(const std::string& name, std::int32_t from, std::int32_t to, Operand in, DType type,
+                               bool large) {
     LoweredStep step;
     step.name = name;
     step.problem.kind = "Pointwise";
     Expr expr({in.dtype});
-    expr.add(ExprOp::kCast, type, std::array<ExprArg, 1>{expr_input(0)});
+    add_cast(expr, expr_input(0), type, large);
     step.problem.attrs.set("expr", expr.to_string());
     in.constant = false;
     in.value = nullptr;
@@ -189,62 +143,89 @@ class Converter {
     return step;
   }
 
-  void input(LoweredStep& step, std::size_t i, std::vector<LoweredStep>& before) {
+  // Gives the step its operand as `type`, through a cast step where the tensor is of the other.
+  void input(LoweredStep& step, std::size_t i, DType type, std::vector<LoweredStep>& before) {
     Operand& operand = step.problem.inputs[i];
     const std::int32_t id = step.inputs[i];
     if (id < 0 || operand.dtype != DType::f32) return;
-    if (step.problem.kind == "Resize" && i > 0) return;                      // scales
-    if (step.problem.kind == "Attention" && i == 3 && !is_half(id)) return;  // a mask, whose "minus a lot" is no half
-    // Expressions take operands of any type.
-    const bool of_expression = step.problem.kind == "Pointwise" || i >= step.problem.own_inputs();
-    if (of_expression && operand.constant && operand.value != nullptr && !survives(*operand.value, half_)) return;
-    if (!is_half(id)) {
-      const auto known = halves_.find(id);
-      if (known != halves_.end()) {
-        step.inputs[i] = known->second;
-      } else if (operand.constant && operand.value != nullptr) {
-        step.inputs[i] = add_tensor(id, Storage::constant, convert(*operand.value, half_));
-      } else {
-        step.inputs[i] = add_tensor(id, Storage::activation, nullptr);
-        before.push_back(cast_step(step.name + " (cast)", id, step.inputs[i], operand, half_));
-      }
-      halves_[id] = step.inputs[i];
+    const DType stored = is_half(id) ? half_ : DType::f32;
+    if (type == half_) {
+      if (step.problem.kind == "Resize" && i > 0) return;                      // scales
+      if (step.problem.kind == "Attention" && i == 3 && !is_half(id)) return;  // a mask, whose "minus a lot" is no half
+      // Expressions take operands of any type.
+      const bool of_expression = i >= step.problem.own_inputs();
+      if (of_expression && stored == DType::f32 &&
+          (!operand.constant || operand.value == nullptr || !survives(*operand.value, half_)))
+        return;
     }
-    operand.dtype = half_;
-    if (operand.constant) operand.value = lowered_.constants[static_cast<std::size_t>(step.inputs[i])];
+    if (stored != type) {
+      std::int32_t& copy = copies_.try_emplace(id, -1).first->second;
+      if (copy < 0 && operand.constant && operand.value != nullptr) {
+        copy = add_tensor(id, type, Storage::constant, convert(*operand.value, half_));
+      } else if (copy < 0) {
+        copy = add_tensor(id, type, Storage::activation, nullptr);
+        Operand from = operand;
+        from.dtype = stored;
+        before.push_back(cast_step(step.name + " (cast)", id, copy, from, type, type == half_ && size(id).most > most_of(half_)));
+      }
+      step.inputs[i] = copy;
+    }
+    operand.dtype = type;
+    if (operand.constant) operand.value = program_.constants[static_cast<std::size_t>(step.inputs[i])];
   }
 
   void output(LoweredStep& step, std::size_t i, std::vector<LoweredStep>& after) {
     Operand& operand = step.problem.outputs[i];
     const std::int32_t id = step.outputs[i];
     if (operand.dtype != DType::f32) return;
+    if (i == 0 && id >= 0 && !is_half(id) && step.problem.attrs.has("epilogue")) return;  // its expression widens
     operand.dtype = half_;
     if (id < 0 || is_half(id)) return;
-    step.outputs[i] = add_tensor(id, Storage::activation, nullptr);
-    after.push_back(cast_step(step.name + " (cast)", step.outputs[i], id, operand, DType::f32));
+    step.outputs[i] = add_tensor(id, half_, Storage::activation, nullptr);
+    after.push_back(cast_step(step.name + " (cast)", step.outputs[i], id, operand, DType::f32, false));
   }
 
-  Status convert_expression(LoweredStep& step) const {
-    const std::string_view name = step.problem.kind == "Pointwise" ? "expr" : "epilogue";
-    if (!step.problem.attrs.has(name)) return Status::ok();
-    INGOT_ASSIGN_OR_RETURN(const Expr expr, Expr::parse(step.problem.attrs.get_string(name, "")));
-    const std::size_t first = step.problem.kind == "Pointwise" ? 0 : step.problem.own_inputs();
+  // Expressions take every operand as it is stored and give the result as it will be. Constants become half beside a
+  // half result.
+  Status convert_pointwise(LoweredStep& step) {
+    INGOT_ASSIGN_OR_RETURN(const Expr expr, step.problem.epilogue());
+    Operand& result = step.problem.outputs[0];
+    if (is_half(step.outputs[0])) result.dtype = half_;
+    std::vector<LoweredStep> none;
     std::vector<DType> types;
-    if (first != 0) types.push_back(expr.input_types()[0] == DType::f32 ? half_ : expr.input_types()[0]);
-    for (std::size_t i = first; i < step.problem.inputs.size(); ++i) types.push_back(step.problem.inputs[i].dtype);
-    step.problem.attrs.set(name, convert(expr, types, half_).to_string());
+    for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+      Operand& operand = step.problem.inputs[i];
+      const bool worth = result.dtype == half_ && operand.constant && operand.dtype == DType::f32 &&
+                         operand.value != nullptr && survives(*operand.value, half_);
+      if (worth)
+        input(step, i, half_, none);
+      else if (is_half(step.inputs[i]))
+        operand.dtype = half_;
+      types.push_back(operand.dtype);
+    }
+    step.problem.attrs.set("expr", convert(expr, types, half_, result.dtype, false).to_string());
     return Status::ok();
   }
 
-  // Of tensors that were there before.
-  [[nodiscard]] bool is_half(std::int32_t id) const {
-    return static_cast<std::size_t>(id) < is_half_.size() && is_half_[static_cast<std::size_t>(id)];
+  // `operands`: the step's inputs as they were.
+  Status convert_epilogue(LoweredStep& step, const std::vector<std::int32_t>& operands) const {
+    if (!step.problem.attrs.has("epilogue")) return Status::ok();
+    INGOT_ASSIGN_OR_RETURN(const Expr expr, step.problem.epilogue());
+    std::vector<DType> types = {expr.input_types()[0] == DType::f32 ? half_ : expr.input_types()[0]};
+    std::vector<KnownSize> sizes = {KnownSize::of_type(expr.input_types()[0])};
+    for (std::size_t i = step.problem.own_inputs(); i < step.problem.inputs.size(); ++i) {
+      types.push_back(step.problem.inputs[i].dtype);
+      sizes.push_back(size(operands[i]));
+    }
+    const bool large = size_of(expr, sizes).most > most_of(half_);
+    step.problem.attrs.set("epilogue", convert(expr, types, half_, step.problem.outputs[0].dtype, large).to_string());
+    return Status::ok();
   }
 
-  Lowered& lowered_;
+  LoweredProgram& program_;
   DType half_;
-  std::vector<bool> is_half_;
-  std::map<std::int32_t, std::int32_t> halves_;  // the half copy of a tensor that stays fp32
+  HalfTensors choice_;
+  std::map<std::int32_t, std::int32_t> copies_;  // a tensor in the type that it is not stored in
 };
 
 }  // namespace
