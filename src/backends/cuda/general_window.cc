@@ -69,7 +69,9 @@ Status plan_unpool(GeneralPlan& plan) {
   plan.set_all("POOLED_STRIDE", cpu::dense_strides(pooled));
   plan.set_all("SHAPE", y);
   plan.set_all("SHAPE_STRIDE", cpu::dense_strides(y));
+  plan.workspace = static_cast<std::size_t>(elements_of(plan.out(0))) * 8;
   INGOT_RETURN_IF_ERROR(plan.add("clear", elements_of(plan.out(0))));
+  INGOT_RETURN_IF_ERROR(plan.add("claim", elements_of(plan.in(0))));
   return plan.add("unpool", elements_of(plan.in(0)));
 }
 

@@ -27,6 +27,14 @@ const Format* format_of(DType type) {
   return nullptr;
 }
 
+// The value of an element of a narrow type, given its bits.
+std::string decoded(DType type, std::string_view bits) {
+  if (const Format* format = format_of(type); format != nullptr)
+    return fmt::format("decode_small(SmallFloat{}, {})", format->fields, bits);
+  if (type == DType::f8e8m0) return fmt::format("decode_exponent({})", bits);
+  return kind_of(type) == 'i' ? fmt::format("sign_extend<{}>({})", bits_of(type), bits) : std::string(bits);
+}
+
 }  // namespace
 
 bool loadable(DType type) {
@@ -38,17 +46,9 @@ int elements_per_byte(DType type) { return bits_of(type) >= 8 || bits_of(type) =
 
 std::string define_load(std::string_view name, DType type) {
   const bool wide = is_float(type);
-  std::string body;
-  if (!cuda_type(type).empty()) {
-    body = fmt::format("load_value(static_cast<const {}*>(from)[at])", cuda_type(type));
-  } else if (const Format* format = format_of(type); format != nullptr) {
-    body = fmt::format("decode_small(SmallFloat{}, unpack<{}>(from, at))", format->fields, bits_of(type));
-  } else if (type == DType::f8e8m0) {
-    body = "decode_exponent(unpack<8>(from, at))";
-  } else {
-    body = kind_of(type) == 'i' ? fmt::format("sign_extend<{0}>(unpack<{0}>(from, at))", bits_of(type))
-                                : fmt::format("unpack<{}>(from, at)", bits_of(type));
-  }
+  const std::string body = cuda_type(type).empty()
+                               ? decoded(type, fmt::format("unpack<{}>(from, at)", bits_of(type)))
+                               : fmt::format("load_value(static_cast<const {}*>(from)[at])", cuda_type(type));
   return fmt::format("INGOT_INLINE {0} {1}(const void* from, i64 at) {{ return static_cast<{0}>({2}); }}\n",
                      wide ? "double" : "i64", name, body);
 }
@@ -72,6 +72,16 @@ std::string define_encode(std::string_view name, DType type, const Attrs& attrs)
     body = fmt::format("static_cast<unsigned>(Put<i64, V>::make(value)) & {}u", (1U << bits_of(type)) - 1);
   }
   return fmt::format("template <typename V>\nINGOT_INLINE unsigned {}(V value) {{ return {}; }}\n", name, body);
+}
+
+std::string define_round(DType type) {
+  if (!cuda_type(type).empty() || !loadable(type)) return "";
+  const std::string_view name = to_string(type), wide = is_float(type) ? "float" : "int";
+  const std::string bits = is_float(type) ? fmt::format("encode_{}(value)", name)
+                                          : fmt::format("static_cast<unsigned>(value) & {}u", (1U << bits_of(type)) - 1);
+  return (is_float(type) ? define_encode(fmt::format("encode_{}", name), type, {}) : "") +
+         fmt::format("INGOT_INLINE {0} round_{1}({0} value) {{ return static_cast<{0}>({2}); }}\n", wide, name,
+                     decoded(type, bits));
 }
 
 }  // namespace ingot::cuda

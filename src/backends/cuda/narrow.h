@@ -16,6 +16,9 @@ bool loadable(DType type);
 std::string define_load(std::string_view name, DType type);
 // `unsigned <name>(double or long long value)`: the bits of a narrow type. Attributes: saturate, round_mode.
 std::string define_encode(std::string_view name, DType type, const Attrs& attrs);
+// `float|int round_<type>(float or int value)`: the value as the type holds it, saturating. Empty for other types than
+// the narrow ones.
+std::string define_round(DType type);
 // 1 for types of whole bytes, otherwise how many elements share one.
 int elements_per_byte(DType type);
 

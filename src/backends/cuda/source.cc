@@ -3,9 +3,11 @@
 
 #include <bit>
 #include <cmath>
+#include <set>
 
 #include "backends/cuda/compiler.h"
 #include "backends/cuda/kernels/params.h"
+#include "backends/cuda/narrow.h"
 
 namespace ingot::cuda {
 namespace {
@@ -21,8 +23,15 @@ std::string constant(const ExprInstr& instr) {
   return fmt::format("static_cast<{}>(0x{:x}ULL)", cuda_type(instr.type), static_cast<std::uint64_t>(instr.imm_int));
 }
 
+// Types that kernels hold no elements of, but whose rounding expressions know.
+bool is_narrow(DType type) { return cuda_type(type).empty() && loadable(type); }
+
 std::string cast(DType from, DType to, const std::string& value) {
   const std::string_view type = compute_type(to);
+  if (is_narrow(to)) {
+    const bool truncated = is_integer(to) && is_float(from);
+    return fmt::format("round_{}({}<{}>({}))", to_string(to), truncated ? "float_to_int" : "static_cast", type, value);
+  }
   if (to == DType::boolean) return fmt::format("({} != 0)", value);
   if (is_integer(to)) {
     if (is_float(from)) return fmt::format("float_to_int<{}>({})", type, value);
@@ -88,7 +97,9 @@ std::string_view cuda_type(DType type) {
 }
 
 std::string_view compute_type(DType type) {
-  return type == DType::f16 || type == DType::bf16 ? "float" : cuda_type(type);
+  if (type == DType::f16 || type == DType::bf16) return "float";
+  if (is_narrow(type)) return is_float(type) ? "float" : "int";
+  return cuda_type(type);
 }
 
 Result<std::string> print_expression(const Expr& expr, std::string_view name) {
@@ -99,15 +110,21 @@ Result<std::string> print_expression(const Expr& expr, std::string_view name) {
     parameters.push_back(fmt::format("{} x{}", compute_type(expr.input_types()[i]), i));
   }
   std::string body;
+  std::set<DType> narrow;
   for (std::size_t i = 0; i < expr.instrs().size(); ++i) {
     const ExprInstr& instr = expr.instrs()[i];
-    if (cuda_type(instr.type).empty()) return unsupported("elements of type {}", to_string(instr.type));
+    if (is_narrow(instr.type) && instr.op == ExprOp::kCast)
+      narrow.insert(instr.type);
+    else if (cuda_type(instr.type).empty())
+      return unsupported("arithmetic in {}", to_string(instr.type));
     body += fmt::format("  const {} t{} = {};\n", compute_type(instr.type), i, right_side(expr, instr));
   }
   const std::string result =
       expr.instrs().empty() ? "x0" : fmt::format("t{}", static_cast<std::int64_t>(expr.instrs().size()) - 1);
-  return fmt::format("INGOT_INLINE {} {}({}) {{\n{}  return {};\n}}\n", compute_type(expr.result_type()), name,
-                     fmt::join(parameters, ", "), body, result);
+  std::string functions = narrow.empty() ? "" : include("narrow.cuh");
+  for (const DType type : narrow) functions += define_round(type);
+  return functions + fmt::format("INGOT_INLINE {} {}({}) {{\n{}  return {};\n}}\n",
+                                 compute_type(expr.result_type()), name, fmt::join(parameters, ", "), body, result);
 }
 
 std::string define(std::string_view name, std::string_view value) {

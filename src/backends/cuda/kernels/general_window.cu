@@ -76,20 +76,36 @@ INGOT_KERNEL(pool) {
   }
 }
 #elif defined(UNPOOL)
+// Where an element goes; -1: nowhere.
+INGOT_INLINE i64 unpooled(const ingot_cuda::GeneralParams& p, i64 unit) {
+  const i64 at = static_cast<i64>(IN(1)[unit]);
+  if (at < 0 || at / POOLED_STRIDE(0) >= POOLED(0)) return -1;
+  i64 to = 0;
+  for (int d = 0; d < RANK; ++d) {
+    const i64 place = at / POOLED_STRIDE(d) % POOLED(d);
+    if (place >= SHAPE(d)) return -1;
+    to += place * SHAPE_STRIDE(d);
+  }
+  return to;
+}
+// Of equal indices the last one counts: one more than its unit, 0 where there is none.
+#define LAST static_cast<unsigned long long*>(p.work)
 INGOT_KERNEL(clear) {
-  FOR_UNITS(unit) TO(0)[unit] = U0{};
+  FOR_UNITS(unit) {
+    TO(0)[unit] = U0{};
+    LAST[unit] = 0;
+  }
+}
+INGOT_KERNEL(claim) {
+  FOR_UNITS(unit) {
+    const i64 to = unpooled(p, unit);
+    if (to >= 0) atomicMax(LAST + to, static_cast<unsigned long long>(unit) + 1);
+  }
 }
 INGOT_KERNEL(unpool) {
   FOR_UNITS(unit) {
-    const i64 at = static_cast<i64>(IN(1)[unit]);
-    i64 to = 0;
-    bool inside = at >= 0;
-    for (int d = 0; d < RANK; ++d) {
-      const i64 place = at / POOLED_STRIDE(d) % POOLED(d);
-      inside = inside && place < SHAPE(d);
-      to += place * SHAPE_STRIDE(d);
-    }
-    if (inside && at / POOLED_STRIDE(0) < POOLED(0)) TO(0)[to] = IN(0)[unit];
+    const i64 to = unpooled(p, unit);
+    if (to >= 0 && LAST[to] == static_cast<unsigned long long>(unit) + 1) TO(0)[to] = IN(0)[unit];
   }
 }
 #elif defined(ROI_POOL)

@@ -59,11 +59,11 @@ INGOT_INLINE unsigned encode_exponent(double value, bool saturate, int mode) {
 }
 // Element `at` of packed memory.
 template <int BITS>
-INGOT_INLINE unsigned unpack(const void* from, i64 at) {
+INGOT_INLINE unsigned unpack(const void* from, long long at) {
   const unsigned byte = static_cast<const unsigned char*>(from)[at * BITS / 8];
   return byte >> (at * BITS % 8) & ((1u << BITS) - 1);
 }
 template <int BITS>
-INGOT_INLINE i64 sign_extend(unsigned v) {
-  return static_cast<i64>(static_cast<int>(v << (32 - BITS)) >> (32 - BITS));
+INGOT_INLINE long long sign_extend(unsigned v) {
+  return static_cast<long long>(static_cast<int>(v << (32 - BITS)) >> (32 - BITS));
 }
