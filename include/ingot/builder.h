@@ -38,7 +38,7 @@ typedef struct ingot_build_options {
   const char* const* disabled_tactics;
   size_t disabled_tactic_count;
   const char* device;         /* "cpu", "cuda", "cuda:N"; NULL: the CPU */
-  const char* precision;      /* "fp32"; on CUDA also "fp16" and "bf16"; NULL: fp32 */
+  const char* precision;      /* "fp32", "fp16", "bf16" (on the CPU a rehearsal); NULL: fp32 */
   int64_t allow_cpu_fallback; /* 1: nodes that CUDA has no kernel for run on the CPU; 0: the build fails, naming all */
 } ingot_build_options;
 

@@ -23,7 +23,7 @@ struct BuildOptions {
   std::string timing_cache;                   // file; empty: none
   std::uint64_t workspace_bytes = 0;          // per step; 0: no limit
   std::string device;                         // "cpu", "cuda", "cuda:N"; empty: the CPU
-  std::string precision;                      // "fp32"; on CUDA also "fp16", "bf16"; empty: fp32
+  std::string precision;                      // "fp32", "fp16", "bf16" (on the CPU a rehearsal); empty: fp32
   bool allow_cpu_fallback = false;            // nodes that CUDA has no kernel for run on the CPU
   std::optional<double> time_budget_seconds;  // for tuning; 0: take the first guess everywhere
   // Called on the building thread; must not throw.

@@ -50,7 +50,7 @@ def build(model: str | os.PathLike[str] | bytes, *, shapes: Mapping[str, ShapeRa
     disabled_tactics: tactic ids, or prefixes that end in '*', to leave out.
     progress: called as progress(done, total, what); False stops the build (Cancelled).
     device: "cpu", "cuda" or "cuda:N".
-    precision: of the arithmetic: "fp32"; on CUDA also "fp16" and "bf16".
+    precision: of the arithmetic: "fp32", "fp16" or "bf16"; on the CPU halves are only rehearsed, in fp32.
     allow_cpu_fallback: nodes that CUDA has no kernel for run on the CPU; otherwise the build fails and names them all.
     """
     if not isinstance(model, bytes):

@@ -26,7 +26,7 @@ struct ShapeRange {
 struct BuildOptions {
   const Backend* backend = nullptr;        // null: the CPU
   int cuda_device = 0;                     // of a CUDA backend
-  DType precision = DType::f32;            // f16, bf16: of float steps; needs a CUDA backend
+  DType precision = DType::f32;            // f16, bf16: of float steps; on the CPU a rehearsal in fp32
   int threads = 0;                         // to tune for; <= 0: all available
   std::vector<ShapeRange> shapes;          // for inputs with symbolic dimensions
   std::string timing_cache;                // file; empty: none
