@@ -53,7 +53,10 @@ onnx::ImportOptions fixed_sizes(const Inputs& inputs, const std::vector<builder:
 
 void EngineOptions::add_to(CLI::App& command) {
   command.add_option("--device", device, "Where to run: cpu, cuda or cuda:N")->capture_default_str();
-  command.add_option("--precision", precision, "Arithmetic: fp32, fp16 or bf16; on the CPU halves are only rehearsed, in fp32")->capture_default_str();
+  command
+      .add_option("--precision", precision,
+                  "Arithmetic: fp32, fp16 or bf16; on the CPU halves are only rehearsed, in fp32")
+      ->capture_default_str();
   command
       .add_option(
           "--shapes", shapes,

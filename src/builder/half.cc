@@ -166,7 +166,8 @@ class Converter {
         copy = add_tensor(id, type, Storage::activation, nullptr);
         Operand from = operand;
         from.dtype = stored;
-        before.push_back(cast_step(step.name + " (cast)", id, copy, from, type, type == half_ && size(id).most > most_of(half_)));
+        before.push_back(
+            cast_step(step.name + " (cast)", id, copy, from, type, type == half_ && size(id).most > most_of(half_)));
       }
       step.inputs[i] = copy;
     }

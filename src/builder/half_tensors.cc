@@ -35,14 +35,21 @@ constexpr std::string_view kKinds[] = {"Conv",
                                        "Resize"};
 
 // Operators that pass on elements of their first operand, or values between these.
-constexpr std::string_view kWithinRange[] = {"MaxPool",       "AveragePool", "GlobalAveragePool", "GlobalMaxPool",
-                                             "ReduceMean",    "ReduceMax",   "ReduceMin",         "Resize",
-                                             "GatherElements", "GatherND",   "TopK"};
+constexpr std::string_view kWithinRange[] = {
+    "MaxPool",   "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceMax",
+    "ReduceMin", "Resize",      "GatherElements",    "GatherND",      "TopK"};
 // Operands that decide: coordinates, boxes and scores.
-constexpr std::pair<std::string_view, std::size_t> kDeciding[] = {
-    {"GridSample", 1}, {"RoiAlign", 1},           {"RoiAlign", 2},          {"MaxRoiPool", 1},
-    {"TopK", 0},       {"NonMaxSuppression", 0}, {"NonMaxSuppression", 1}, {"ArgMax", 0},
-    {"ArgMin", 0},     {"Unique", 0},            {"NonZero", 0}};
+constexpr std::pair<std::string_view, std::size_t> kDeciding[] = {{"GridSample", 1},
+                                                                  {"RoiAlign", 1},
+                                                                  {"RoiAlign", 2},
+                                                                  {"MaxRoiPool", 1},
+                                                                  {"TopK", 0},
+                                                                  {"NonMaxSuppression", 0},
+                                                                  {"NonMaxSuppression", 1},
+                                                                  {"ArgMax", 0},
+                                                                  {"ArgMin", 0},
+                                                                  {"Unique", 0},
+                                                                  {"NonZero", 0}};
 
 bool among(std::span<const std::string_view> list, std::string_view kind) {
   return std::find(list.begin(), list.end(), kind) != list.end();
@@ -219,16 +226,14 @@ class Choice {
     deciding_.resize(program_.tensors.size());
     deciding_[root_of(program_, id)] = true;
   }
-  [[nodiscard]] bool deciding(std::int32_t id) const {
-    return !deciding_.empty() && deciding_[root_of(program_, id)];
-  }
+  [[nodiscard]] bool deciding(std::int32_t id) const { return !deciding_.empty() && deciding_[root_of(program_, id)]; }
 
   const LoweredProgram& program_;
   DType half_;
   std::vector<KnownSize> sizes_;  // by root
   std::vector<bool> steps_;
-  std::vector<bool> single_;      // roots that stay fp32
-  std::vector<bool> deciding_;    // roots
+  std::vector<bool> single_;    // roots that stay fp32
+  std::vector<bool> deciding_;  // roots
 };
 
 }  // namespace

@@ -130,10 +130,10 @@ TEST(MakeHalf, KeepsTinyAndHugeFactors) {
     }})",
                               scale, weight));
   };
-  EXPECT_EQ(dequantized("0.02", "3"),
-            "Pointwise(u8->f16) MatMul(f16f16->f16) Softmax(f16->f16) Pointwise(f16->f32) ");
-  const char* const single = "Pointwise(u8->f32) MatMul(f32f32->f32) Pointwise(f32->f16) Softmax(f16->f16) "
-                             "Pointwise(f16->f32) ";
+  EXPECT_EQ(dequantized("0.02", "3"), "Pointwise(u8->f16) MatMul(f16f16->f16) Softmax(f16->f16) Pointwise(f16->f32) ");
+  const char* const single =
+      "Pointwise(u8->f32) MatMul(f32f32->f32) Pointwise(f32->f16) Softmax(f16->f16) "
+      "Pointwise(f16->f32) ";
   EXPECT_EQ(dequantized("1e-8", "3"), single);
   EXPECT_EQ(dequantized("0.02", "1e7"), single);
 }

@@ -77,8 +77,9 @@ std::string define_encode(std::string_view name, DType type, const Attrs& attrs)
 std::string define_round(DType type) {
   if (!cuda_type(type).empty() || !loadable(type)) return "";
   const std::string_view name = to_string(type), wide = is_float(type) ? "float" : "int";
-  const std::string bits = is_float(type) ? fmt::format("encode_{}(value)", name)
-                                          : fmt::format("static_cast<unsigned>(value) & {}u", (1U << bits_of(type)) - 1);
+  const std::string bits = is_float(type)
+                               ? fmt::format("encode_{}(value)", name)
+                               : fmt::format("static_cast<unsigned>(value) & {}u", (1U << bits_of(type)) - 1);
   return (is_float(type) ? define_encode(fmt::format("encode_{}", name), type, {}) : "") +
          fmt::format("INGOT_INLINE {0} round_{1}({0} value) {{ return static_cast<{0}>({2}); }}\n", wide, name,
                      decoded(type, bits));

@@ -123,8 +123,8 @@ Result<std::string> print_expression(const Expr& expr, std::string_view name) {
       expr.instrs().empty() ? "x0" : fmt::format("t{}", static_cast<std::int64_t>(expr.instrs().size()) - 1);
   std::string functions = narrow.empty() ? "" : include("narrow.cuh");
   for (const DType type : narrow) functions += define_round(type);
-  return functions + fmt::format("INGOT_INLINE {} {}({}) {{\n{}  return {};\n}}\n",
-                                 compute_type(expr.result_type()), name, fmt::join(parameters, ", "), body, result);
+  return functions + fmt::format("INGOT_INLINE {} {}({}) {{\n{}  return {};\n}}\n", compute_type(expr.result_type()),
+                                 name, fmt::join(parameters, ", "), body, result);
 }
 
 std::string define(std::string_view name, std::string_view value) {
