@@ -50,12 +50,26 @@ Tensor shared_view(nb::object object, ingot_dtype dtype, const std::string& what
   return array;
 }
 
+void require_place(const auto& array, const std::string& device, const std::string& what) {
+  if (!on_gpu(array)) return;
+  const std::string place = "cuda:" + std::to_string(array.device_id());
+  if (place != device)
+    raise(INGOT_INVALID_ARGUMENT, what + ": the array lies on " + place + ", the engine runs on " + device);
+}
+
 }  // namespace
 
 std::string type_text(const nb::handle& object) { return nb::cast<std::string>(object.type().attr("__name__")); }
 
 bool on_gpu(const Array& array) { return array.device_type() == nb::device::cuda::value; }
 bool on_gpu(const ConstArray& array) { return array.device_type() == nb::device::cuda::value; }
+
+void check_place(const Array& array, const std::string& device, const std::string& what) {
+  require_place(array, device, what);
+}
+void check_place(const ConstArray& array, const std::string& device, const std::string& what) {
+  require_place(array, device, what);
+}
 
 std::vector<std::int64_t> shape_of(const Array& array) { return sizes_of(array); }
 std::vector<std::int64_t> shape_of(const ConstArray& array) { return sizes_of(array); }

@@ -16,11 +16,14 @@ using ConstArray = nb::ndarray<nb::ro>;
 std::string type_text(const nb::handle& object);
 bool on_gpu(const Array& array);
 bool on_gpu(const ConstArray& array);
+// A GPU's memory serves only an engine on that GPU (`device`: "cuda:0"); memory of the CPU serves all.
+void check_place(const ConstArray& array, const std::string& device, const std::string& what);
+void check_place(const Array& array, const std::string& device, const std::string& what);
 std::vector<std::int64_t> shape_of(const Array& array);
 std::vector<std::int64_t> shape_of(const ConstArray& array);
 
-// The tensor behind a Python object, without copying; `what` is "input 'x'". Fails unless it is a C-contiguous CPU
-// array of that element type.
+// The tensor behind a Python object, without copying; `what` is "input 'x'". Fails unless it is a C-contiguous array of
+// that element type in CPU memory or on a GPU.
 Array writable_view(nb::object object, ingot_dtype dtype, const std::string& what);
 ConstArray view(nb::object object, ingot_dtype dtype, const std::string& what);
 

@@ -23,6 +23,7 @@ class Context {
  public:
   Context(const ingot::Engine& engine, int threads, std::uintptr_t cuda_stream)
       : engine_(engine),
+        device_(engine.device()),
         context_(
             engine.create_context({.threads = threads, .cuda_stream = reinterpret_cast<void*>(cuda_stream)}).value()) {
     for (std::size_t i = 0; i < engine.input_count(); ++i) inputs_.push_back(*engine.input(i));
@@ -120,6 +121,7 @@ class Context {
       }
       feeds[i].array = view(given[name_of(info)], info.dtype, what);
       const ConstArray& array = feeds[i].array;
+      check_place(array, device_, what);
       const void* data = array.data();
       if (type.packed()) {
         if (on_gpu(array)) raise(INGOT_UNSUPPORTED, what + ": elements of less than a byte come from host memory");
@@ -170,6 +172,7 @@ class Context {
     const std::string what = "output '" + std::string(info.name) + "'";
     result = given[name_of(info)];
     Array array = writable_view(result, info.dtype, what);
+    check_place(array, device_, what);
     if (shape_of(array) != shape)
       raise(INGOT_INVALID_ARGUMENT,
             what + " has shape " + list_text(shape) + ", given was " + list_text(shape_of(array)));
@@ -177,6 +180,7 @@ class Context {
   }
 
   ingot::Engine engine_;
+  std::string device_;
   ingot::Context context_;
   std::vector<ingot::TensorInfo> inputs_, outputs_;
   std::vector<bool> by_data_;

@@ -140,6 +140,7 @@ NB_MODULE(_core, module) {
            })
       .def("steps", &steps)
       .def("weight_bytes", &Engine::weight_bytes)
+      .def("device", &Engine::device)
       .def("serialise", [](const Engine& engine) {
         const std::span<const std::byte> bytes = engine.serialise();
         return nb::bytes(bytes.data(), bytes.size());

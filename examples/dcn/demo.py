@@ -20,8 +20,8 @@ TOLERANCE = 1e-4  # largest error, relative to the outputs' root mean square
 
 
 class Demo:
-    def __init__(self, ingot: Cli, plugin: pathlib.Path, work: pathlib.Path):
-        self.ingot, self.work = ingot, work
+    def __init__(self, ingot: Cli, plugin: pathlib.Path, work: pathlib.Path, device: str):
+        self.ingot, self.work, self.device = ingot, work, device
         self.routes = {"plugin": ["--plugins", plugin], "built in": []}
 
     def run(self, model: pathlib.Path, route: str, feeds: dict, shapes: str) -> tuple:
@@ -30,7 +30,7 @@ class Demo:
         plan, inputs, outputs = (self.work / f"{name}{suffix}" for suffix in (".plan", "-in.npz", "-out.npz"))
         np.savez(inputs, **feeds)
         self.ingot("build", model, "-o", plan, "--shapes", shapes, "--timing-cache", self.work / "timing.cache",
-                   "--quiet", *self.routes[route])
+                   "--quiet", "--device", self.device, *self.routes[route])
         self.ingot("run", plan, "--inputs", inputs, "--output", outputs, *self.routes[route])
         with np.load(outputs) as data:
             return dict(data), plan
@@ -70,10 +70,11 @@ def main() -> int:
     parser.add_argument("--ingot", type=pathlib.Path, default=pathlib.Path("build/release/bin/ingot"))
     parser.add_argument("--plugin", type=pathlib.Path, default=pathlib.Path("build/dcn/plugin/libdcnv2_plugin.so"))
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("build/dcn"), help="folder to write to")
+    parser.add_argument("--device", default="cpu", help="cuda: with a plugin that was built with -DINGOT_DCN_CUDA=ON")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     ingot = Cli(options.ingot.resolve())
-    demo = Demo(ingot, options.plugin.resolve(), options.work)
+    demo = Demo(ingot, options.plugin.resolve(), options.work, options.device)
 
     print("1. What the library brings.")
     ingot("plugin", "list", options.plugin.resolve())

@@ -134,6 +134,8 @@ typedef struct ingot_step_info {
 INGOT_API size_t ingot_engine_step_count(const ingot_engine* engine);
 INGOT_API ingot_status ingot_engine_step(const ingot_engine* engine, size_t index, ingot_step_info* info);
 INGOT_API size_t ingot_engine_weight_bytes(const ingot_engine* engine);
+/* Where it runs: "cpu", "cuda:0", ...; lives as long as the engine. */
+INGOT_API const char* ingot_engine_device(const ingot_engine* engine);
 
 /* ---- context ------------------------------------------------------------------------------------------------------
  */

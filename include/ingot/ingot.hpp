@@ -445,6 +445,8 @@ class Engine {
     return info;
   }
   [[nodiscard]] std::size_t weight_bytes() const { return ingot_engine_weight_bytes(engine_.get()); }
+  // Where it runs: "cpu", "cuda:0", ...
+  [[nodiscard]] std::string device() const { return ingot_engine_device(engine_.get()); }
 
   Result<Context> create_context(const ContextOptions& options = {}) const {
     ingot_context_options raw{};

@@ -91,6 +91,11 @@ class Engine:
     def weight_bytes(self) -> int:
         return self._core.weight_bytes()
 
+    @property
+    def device(self) -> str:
+        """Where it runs: "cpu", "cuda:0", ..."""
+        return self._core.device()
+
     def create_context(self, threads: int = 0, cuda_stream: int = 0) -> Context:
         """`threads` <= 0: all processors that the process may use. cuda_stream: the address of a stream that an engine
         on a GPU works on (of PyTorch: torch.cuda.current_stream().cuda_stream); a run whose inputs and outputs all lie

@@ -32,6 +32,7 @@ TEST(Api, DescribesTheEngine) {
   EXPECT_EQ(digits().find_input("scores").status().code(), INGOT_NOT_FOUND);
   EXPECT_EQ(digits().input(1).status().code(), INGOT_INVALID_ARGUMENT);
   EXPECT_GT(digits().weight_bytes(), 0U);
+  EXPECT_EQ(digits().device(), "cpu");
   ASSERT_GT(digits().step_count(), 0U);
   EXPECT_STRNE(digits().step(0).value().tactic, "");
   EXPECT_EQ(digits().step(digits().step_count()).status().code(), INGOT_INVALID_ARGUMENT);

@@ -26,6 +26,8 @@ void fill(ingot_engine::Info& out, const ingot::plan::Tensor& tensor) {
 }  // namespace
 
 ingot_engine::ingot_engine(std::shared_ptr<const ingot::Engine> loaded) : engine(std::move(loaded)) {
+  const ingot::cuda::Device* gpu = engine->cuda_device();
+  device = gpu != nullptr ? fmt::format("cuda:{}", gpu->ordinal()) : "cpu";
   const ingot::plan::Plan& plan = engine->plan();
   for (std::size_t i = 0; i < engine->input_count(); ++i) {
     Info& info = inputs.emplace_back();
@@ -183,5 +185,6 @@ ingot_status ingot_engine_step(const ingot_engine* engine, size_t index, ingot_s
 size_t ingot_engine_weight_bytes(const ingot_engine* engine) {
   return engine != nullptr ? engine->engine->weight_bytes() : 0;
 }
+const char* ingot_engine_device(const ingot_engine* engine) { return engine != nullptr ? engine->device.c_str() : ""; }
 
 }  // extern "C"

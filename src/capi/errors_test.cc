@@ -36,6 +36,7 @@ TEST(Errors, NullArguments) {
   EXPECT_EQ(ingot_engine_output_count(nullptr), 0U);
   EXPECT_EQ(ingot_engine_step_count(nullptr), 0U);
   EXPECT_EQ(ingot_engine_weight_bytes(nullptr), 0U);
+  EXPECT_STREQ(ingot_engine_device(nullptr), "");
   ingot_engine_serialise(nullptr, &data, &index);
   ingot_engine_serialise(nullptr, nullptr, nullptr);
   ingot_engine_destroy(nullptr);

@@ -23,6 +23,7 @@ struct ingot_engine {
   explicit ingot_engine(std::shared_ptr<const ingot::Engine> loaded);
 
   std::shared_ptr<const ingot::Engine> engine;
+  std::string device;
   struct Info {
     ingot_tensor_info info{};
     std::vector<std::int64_t> dims, min, opt, max;
