@@ -30,15 +30,17 @@ std::int64_t known_elements(const Graph& graph, ValueId value) {
   return constant == nullptr ? 0 : constant->elements();
 }
 
-// Whether integer kernels take it: bytes, constant weights, one zero point for x.
+// Whether integer kernels take it: bytes, weights of known sizes, one zero point for x.
 bool fits(const Graph& graph, const Product& product) {
-  const HostTensor* w = graph.constant(product.w);
-  if (w == nullptr || !is_byte(w->dtype()) || !is_byte(dtype_of(graph, product.x)) || w->elements() == 0) return false;
-  if (product.conv ? w->rank() < 3 || w->rank() > 5 : w->rank() != 2 || rank_of(graph, product.x) < 1) return false;
+  const SymShape* w = shape_of(graph, product.w);
+  if (w == nullptr || !is_byte(dtype_of(graph, product.w)) || !is_byte(dtype_of(graph, product.x))) return false;
+  const std::optional<Shape> sizes = concrete(*w);
+  if (!sizes || element_count(*sizes).value_or(0) == 0) return false;
+  const std::size_t rank = sizes->size();
+  if (product.conv ? rank < 3 || rank > 5 : rank != 2 || rank_of(graph, product.x) < 1) return false;
   if (product.x_zero != kNoValue && !is_single(graph, product.x_zero)) return false;
-  const std::int64_t columns = w->shape()[product.conv ? 0 : 1];
-  const std::int64_t zeros = product.w_zero == kNoValue ? 1 : known_elements(graph, product.w_zero);
-  return zeros == 1 || zeros == columns;
+  if (product.w_zero == kNoValue || is_single(graph, product.w_zero)) return true;
+  return known_elements(graph, product.w_zero) == (*sizes)[product.conv ? 0 : 1];
 }
 
 Result<ValueId> emit_sums(Emitter& emit, const Product& product, const Attrs& attrs) {

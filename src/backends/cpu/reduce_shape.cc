@@ -55,4 +55,33 @@ Support reduce_support(const Problem& problem) {
   return extents.is_ok() ? Support::yes() : Support::no(Refusal::kShape, extents.status().message());
 }
 
+Result<ReduceLayout> reduce_layout(const Shape& shape, const std::vector<bool>& reduced) {
+  if (shape.size() != reduced.size())
+    return invalid_argument("rank {} expected, got {}", reduced.size(), to_string(shape));
+  ReduceLayout layout;
+  bool begun = false;
+  bool last = false;  // whether the group that was begun last goes
+  std::int64_t stride = 1;
+  for (std::size_t i = shape.size(); i-- > 0; stride *= shape[i]) {
+    if (shape[i] == 1) continue;
+    if (reduced[i]) layout.length *= shape[i];
+    std::vector<ReduceLayout::Group>& groups = reduced[i] ? layout.reduced : layout.kept;
+    if (!begun) {
+      layout.run_reduced = reduced[i];
+      layout.run = shape[i];
+    } else if (last != reduced[i]) {
+      groups.insert(groups.begin(), {shape[i], stride});
+    } else if (groups.empty()) {
+      layout.run *= shape[i];
+    } else {
+      groups.front().size *= shape[i];
+    }
+    begun = true;
+    last = reduced[i];
+  }
+  for (const ReduceLayout::Group& group : layout.kept) layout.units *= group.size;
+  for (const ReduceLayout::Group& group : layout.reduced) layout.rows *= group.size;
+  return layout;
+}
+
 }  // namespace ingot::cpu

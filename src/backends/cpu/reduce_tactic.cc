@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cpu.reduce: f32 reductions over adjacent dimensions, global pooling included.
+// cpu.reduce: f32 reductions over any dimensions, global pooling included.
 #include <cmath>
 
 #include "backends/cpu/epilogue_form.h"
@@ -40,7 +40,7 @@ const Reduction* find_reduction(std::string_view kind) {
 }
 
 struct ReduceState final : KernelState {
-  ReduceExtents extents;
+  ReduceLayout layout;
   std::int64_t columns = 1;
   std::optional<RowProgram> epilogue;
 };
@@ -52,10 +52,10 @@ class ReduceKernel final : public Kernel {
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     auto state = std::make_unique<ReduceState>();
-    INGOT_ASSIGN_OR_RETURN(state->extents, reduce_extents(args.inputs[0].shape, reduced_));
+    INGOT_ASSIGN_OR_RETURN(state->layout, reduce_layout(args.inputs[0].shape, reduced_));
     const Shape& out = args.outputs[0].shape;
-    INGOT_RETURN_IF_ERROR(
-        expect_elements(reduction_.kind, "the output", args.outputs[0], state->extents.outer * state->extents.inner));
+    INGOT_RETURN_IF_ERROR(expect_elements(reduction_.kind, "the output", args.outputs[0],
+                                          state->layout.units * (state->layout.run_reduced ? 1 : state->layout.run)));
     INGOT_RETURN_IF_ERROR(form_.check(reduction_.kind, args.inputs, out));
     state->columns = out.empty() ? 1 : out.back();
     state->epilogue = form_.bind_rows(args.inputs, out);
@@ -64,25 +64,25 @@ class ReduceKernel final : public Kernel {
 
   Status launch(const LaunchArgs& args) const override {
     const auto& state = static_cast<const ReduceState&>(*args.state);
-    // Clang 14 lets no lambda capture a structured binding.
-    const std::int64_t outer = state.extents.outer, length = state.extents.length, inner = state.extents.inner;
+    const ReduceLayout& layout = state.layout;
+    const std::int64_t width = layout.run_reduced ? 1 : layout.run;  // of the output of a unit
     const auto* x = static_cast<const float*>(args.inputs[0]);
     auto* y = static_cast<float*>(args.outputs[0]);
-    const std::int64_t chunks = inner == 1 ? 1 : ceil_div(inner, kChunk);
-    const TaskSplit split(outer * chunks, outer * length * inner, args.parallel->threads());
+    const std::int64_t chunks = ceil_div(width, kChunk);
+    const TaskSplit split(layout.units * chunks, layout.units * layout.length * width, args.parallel->threads());
     args.parallel->run(split.tasks(), [&](std::int64_t task, int) {
       for (std::int64_t unit = split.begin(task); unit < split.end(task); ++unit) {
         const std::int64_t o = unit / chunks;
         const std::int64_t column = unit % chunks * kChunk;
-        const std::int64_t count = std::min(kChunk, inner - column);
-        float* to = y + o * inner + column;
-        const float* from = x + o * length * inner + column;
-        if (inner == 1)
-          *to = combine_row(reduction_.how, from, length);
+        const std::int64_t count = std::min(kChunk, width - column);
+        float* to = y + o * width + column;
+        const float* from = x + ReduceLayout::offset(layout.kept, o) + column;
+        if (layout.run_reduced)
+          *to = reduce_runs(layout, from);
         else
-          reduce_columns(from, length, inner, count, to);
-        finish(to, count, length);
-        form_.apply_rows(state.epilogue, args.inputs, y, state.columns, o * inner + column, o * inner + column + count);
+          reduce_columns(layout, from, count, to);
+        finish(to, count, layout.length);
+        form_.apply_rows(state.epilogue, args.inputs, y, state.columns, o * width + column, o * width + column + count);
       }
     });
     return Status::ok();
@@ -93,15 +93,31 @@ class ReduceKernel final : public Kernel {
   static constexpr std::int64_t kChunk = 128;
   static constexpr std::int64_t kTable = 64;
 
-  void reduce_columns(const float* from, std::int64_t length, std::int64_t stride, std::int64_t count,
-                      float* to) const {
-    if (length == 0) std::fill_n(to, count, combine_start(reduction_.how));
+  void reduce_columns(const ReduceLayout& layout, const float* from, std::int64_t count, float* to) const {
+    if (layout.rows == 0) std::fill_n(to, count, combine_start(reduction_.how));
     const float* table[kTable];
-    for (std::int64_t done = 0; done < length; done += kTable) {
-      const std::int64_t rows = std::min(kTable, length - done);
-      for (std::int64_t r = 0; r < rows; ++r) table[r] = from + (done + r) * stride;
+    for (std::int64_t done = 0; done < layout.rows; done += kTable) {
+      const std::int64_t rows = std::min(kTable, layout.rows - done);
+      for (std::int64_t r = 0; r < rows; ++r) table[r] = from + ReduceLayout::offset(layout.reduced, done + r);
       combine_rows(reduction_.how, table, rows, count, done != 0, to);
     }
+  }
+
+  [[nodiscard]] float reduce_runs(const ReduceLayout& layout, const float* from) const {
+    if (layout.rows == 1) return combine_row(reduction_.how, from, layout.run);
+    // What runs give is combined as it stands: squares and magnitudes are taken once.
+    const Combine how =
+        reduction_.how == Combine::sum_squares || reduction_.how == Combine::sum_abs ? Combine::sum : reduction_.how;
+    float parts[kTable];
+    float result = combine_start(how);
+    for (std::int64_t done = 0; done < layout.rows; done += kTable - 1) {
+      const std::int64_t rows = std::min(kTable - 1, layout.rows - done);
+      for (std::int64_t r = 0; r < rows; ++r)
+        parts[r] = combine_row(reduction_.how, from + ReduceLayout::offset(layout.reduced, done + r), layout.run);
+      parts[rows] = result;
+      result = combine_row(how, parts, rows + 1);
+    }
+    return result;
   }
 
   void finish(float* to, std::int64_t count, std::int64_t length) const {
@@ -119,7 +135,8 @@ class ReduceKernel final : public Kernel {
 
 Support supports(const Problem& problem) {
   if (problem.inputs[0].dtype != DType::f32) return Support::no(Refusal::kDType);
-  if (Support support = reduce_support(problem); !support.ok()) return support;
+  if (const auto reduced = reduced_axes(problem, problem.inputs); !reduced.is_ok())
+    return Support::no(Refusal::kConstant, reduced.status().message());
   const Result<EpilogueForm> form = EpilogueForm::make(problem);
   return form.is_ok() ? Support::yes() : Support::no(Refusal::kEpilogue, form.status().message());
 }

@@ -107,7 +107,8 @@ class ProgramCompiler {
     step.arity = arity_of_instr(instr);
     for (int k = 0; k < step.arity; ++k) step.args[k] = ref(instr.args[k]);
     if (instr.op == ExprOp::kCast) {
-      step.op = find_cast(class_of_type(type_of(instr.args[0])), cls);
+      const VecClass from = class_of_type(type_of(instr.args[0]));
+      step.op = cls == VecClass::i32 && instr.type != DType::i32 ? find_wrapping_cast(from) : find_cast(from, cls);
     } else {
       step.op = specialised(instr, step);
       if (step.op == nullptr) step.op = find_op(instr.op, class_of_type(type_of(instr.args[step.arity - 1])));

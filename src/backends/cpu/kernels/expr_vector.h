@@ -18,7 +18,7 @@ namespace ingot::cpu {
 class VectorProgram {
  public:
   static constexpr std::size_t kScratchBytes = 24 << 10;
-  static constexpr std::int64_t kMaxBlock = 1024;
+  static constexpr std::int64_t kMaxBlock = 512;
 
   // nullopt when a type or an operation has no block operation, or there are too many live values.
   static std::optional<VectorProgram> compile(const Expr& expr);

@@ -76,6 +76,22 @@ T remainder(T a, T b) {
     return std::fmod(a, b);
 }
 
+// Integer powers wrap; those with a negative exponent are 1 / a power, cut.
+template <typename T>
+T power(T a, T b) {
+  if constexpr (std::is_integral_v<T>) {
+    if (b < 0) return a == 1 ? 1 : a == -1 ? (b % 2 == 0 ? 1 : -1) : 0;
+    T result = 1;
+    for (; b != 0; b >>= 1) {
+      if ((b & 1) != 0) result = wrap(result, a, [](auto x, auto y) { return x * y; });
+      a = wrap(a, a, [](auto x, auto y) { return x * y; });
+    }
+    return result;
+  } else {
+    return std::pow(a, b);
+  }
+}
+
 // The sign of the divisor, as Python's %.
 template <typename T>
 T modulo(T a, T b) {
@@ -128,7 +144,7 @@ BlockOp common_op(ExprOp op) {
     INGOT_ROW(div, 2, T, [](T a, T b) { return divide(a, b); })
     INGOT_ROW(mod, 2, T, [](T a, T b) { return modulo(a, b); })
     INGOT_ROW(fmod, 2, T, [](T a, T b) { return remainder(a, b); })
-    INGOT_ROW(pow, 2, T, [](T a, T b) { return static_cast<T>(std::pow(a, b)); })
+    INGOT_ROW(pow, 2, T, [](T a, T b) { return power(a, b); })
     INGOT_ROW(min, 2, T, [](T a, T b) { return minimum(a, b); })
     INGOT_ROW(max, 2, T, [](T a, T b) { return maximum(a, b); })
     INGOT_ROW(prelu, 2, T, [](T a, T b) { return a < 0 ? wrap(a, b, [](auto x, auto y) { return x * y; }) : a; })
@@ -243,14 +259,21 @@ template <typename Narrow, typename Wide>
 constexpr BlockOp narrow_op() {
   return &block<Narrow, Wide, 1, [](Wide x) { return static_cast<Narrow>(x); }>;
 }
-template <typename Narrow>
+template <typename Narrow, typename Wide>
 constexpr BlockOp wrap_op() {
-  return &block<std::int64_t, std::int64_t, 1, [](std::int64_t x) -> std::int64_t { return static_cast<Narrow>(x); }>;
+  return &block<Wide, Wide, 1, [](Wide x) -> Wide { return static_cast<Narrow>(x); }>;
+}
+// The low bits of an integer of 64 bits.
+template <typename From>
+constexpr BlockOp wrapping_cast() {
+  return &block<std::int32_t, From, 1, [](From x) { return static_cast<std::int32_t>(convert<std::int64_t>(x)); }>;
 }
 
-// X(type, C++ type): integers that live in the i64 class.
-#define INGOT_NARROW_INTEGERS(X) \
-  X(i8, std::int8_t) X(i16, std::int16_t) X(u8, std::uint8_t) X(u16, std::uint16_t) X(u32, std::uint32_t)
+// X(type, C++ type, type of its class): integers that live in a wider class.
+#define INGOT_NARROW_INTEGERS(X)     \
+  X(i8, std::int8_t, std::int32_t)   \
+  X(i16, std::int16_t, std::int32_t) \
+  X(u8, std::uint8_t, std::int32_t) X(u16, std::uint16_t, std::int32_t) X(u32, std::uint32_t, std::int64_t)
 
 }  // namespace
 
@@ -260,11 +283,13 @@ VecClass class_of_type(DType type) {
     case DType::f16:
     case DType::bf16: return VecClass::f32;
     case DType::f64: return VecClass::f64;
+    case DType::i8:
+    case DType::u8:
+    case DType::i16:
+    case DType::u16:
     case DType::i32: return VecClass::i32;
     case DType::boolean: return VecClass::b8;
-#define X(name, type_name) case DType::name:
-      INGOT_NARROW_INTEGERS(X)
-#undef X
+    case DType::u32:
     case DType::i64: return VecClass::i64;
     default: return VecClass::none;
   }
@@ -295,6 +320,7 @@ BlockOp find_op(ExprOp op, VecClass operands) {
 }
 
 BlockOp find_cast(VecClass from, VecClass to) {
+  if (const BlockOp fast = find_i32_op(from, to); fast != nullptr) return fast;
   switch (from) {
     case VecClass::f32: return cast_from<float>(to);
     case VecClass::f64: return cast_from<double>(to);
@@ -306,12 +332,21 @@ BlockOp find_cast(VecClass from, VecClass to) {
   return nullptr;
 }
 
+BlockOp find_wrapping_cast(VecClass from) {
+  switch (from) {
+    case VecClass::f32: return find_i32_wrapping_cast();
+    case VecClass::f64: return wrapping_cast<double>();
+    case VecClass::i64: return wrapping_cast<std::int64_t>();
+    default: return find_cast(from, VecClass::i32);
+  }
+}
+
 BlockOp find_rounding(DType type) {
   switch (type) {
     case DType::f16:
     case DType::bf16: return find_half_ops(type).round;
-#define X(name, type_name) \
-  case DType::name: return wrap_op<type_name>();
+#define X(name, type_name, wide_name) \
+  case DType::name: return wrap_op<type_name, wide_name>();
       INGOT_NARROW_INTEGERS(X)
 #undef X
     default: return nullptr;
@@ -319,11 +354,12 @@ BlockOp find_rounding(DType type) {
 }
 
 BlockOp find_load(DType type) {
+  if (is_byte(type)) return find_byte_ops(type).load;
   switch (type) {
     case DType::f16:
     case DType::bf16: return find_half_ops(type).load;
-#define X(name, type_name) \
-  case DType::name: return narrow_op<std::int64_t, type_name>();
+#define X(name, type_name, wide_name) \
+  case DType::name: return narrow_op<wide_name, type_name>();
       INGOT_NARROW_INTEGERS(X)
 #undef X
     default: return nullptr;
@@ -331,11 +367,12 @@ BlockOp find_load(DType type) {
 }
 
 BlockOp find_store(DType type) {
+  if (is_byte(type)) return find_byte_ops(type).store;
   switch (type) {
     case DType::f16:
     case DType::bf16: return find_half_ops(type).store;
-#define X(name, type_name) \
-  case DType::name: return narrow_op<type_name, std::int64_t>();
+#define X(name, type_name, wide_name) \
+  case DType::name: return narrow_op<type_name, wide_name>();
       INGOT_NARROW_INTEGERS(X)
 #undef X
     default: return nullptr;

@@ -33,6 +33,8 @@ std::size_t bytes_of_class(VecClass cls);
 // nullptr where there is no such operation. `operands`: the class of the numeric operands (select: of the last two).
 BlockOp find_op(ExprOp op, VecClass operands);
 BlockOp find_cast(VecClass from, VecClass to);
+// To the i32 class for a narrower type: the low bits of the integer, where a cast to i32 itself would saturate.
+BlockOp find_wrapping_cast(VecClass from);
 // Rounds or wraps register values to a narrower type; nullptr when the class holds the type exactly.
 BlockOp find_rounding(DType type);
 // Between memory and registers; nullptr when the memory form is the register form.
@@ -46,5 +48,13 @@ struct HalfOps {
   BlockOp load = nullptr, store = nullptr, round = nullptr;
 };
 HalfOps find_half_ops(DType type);
+
+// Bytes in memory as the i32 class; storing takes the low bits. And casts that have vector code.
+struct ByteOps {
+  BlockOp load = nullptr, store = nullptr;
+};
+ByteOps find_byte_ops(DType type);
+BlockOp find_i32_op(VecClass from, VecClass to);
+BlockOp find_i32_wrapping_cast();  // from f32
 
 }  // namespace ingot::cpu
