@@ -96,11 +96,17 @@ class Segmentation(nn.Module):
 
 
 def settle(module: nn.Module) -> nn.Module:
-    """Random batch statistics, so that folding them is not a no-op."""
+    """Random batch statistics, so that folding them is not a no-op; and random numbers where an untrained network has
+    zeros or next to nothing (the head of a vision transformer, factors of residual branches), so that errors show."""
     for one in module.modules():
         if isinstance(one, nn.BatchNorm2d):
             nn.init.uniform_(one.running_var, 0.5, 1.5)
             nn.init.normal_(one.running_mean, 0, 0.1)
+    for name, parameter in module.named_parameters():
+        if name.endswith("layer_scale"):
+            nn.init.uniform_(parameter, 0.1, 1)
+        elif parameter.dim() > 1 and not parameter.any():
+            nn.init.normal_(parameter, 0, parameter.shape[-1] ** -0.5)
     return module.eval().requires_grad_(False)
 
 

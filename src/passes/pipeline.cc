@@ -45,7 +45,7 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   add("common_subexpressions_again", &merge_common_subexpressions);
   add("control_flow_last", &decide_control_flow);
   add("tidy_again", tidy_rules() + einsum_rules() + matmul_rules());
-  add("rolls", roll_rules() + tidy_rules());
+  add("slices", roll_rules() + strided_slice_rules() + tidy_rules());
 
   // Before anything merges Mul and Add into other nodes: the patterns are made of these.
   add("norms", layer_norm_rules() + rms_norm_rules() + group_norm_rules() + tidy_rules());
@@ -73,6 +73,8 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   // Composition before epilogues, so that one epilogue takes the whole chain.
   add("pointwise", lift_pointwise_rules() + compose_pointwise_rules());
   add("pointwise_common", &merge_common_subexpressions);
+  // Elementwise chains are single nodes now, and epilogues do not hide them yet.
+  add("row_orders", &order_rows);
   if (options.fuse_epilogues)
     add("epilogues",
         epilogue_rules() + compose_pointwise_rules() + (options.integer_products ? integer_epilogue_rules() : Rules()));

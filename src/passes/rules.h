@@ -23,6 +23,7 @@ Rules weight_folding_rules();     // weight_folding.cc
 Rules alpha_rules();              // weight_folding.cc
 Rules pad_folding_rules();        // pad_folding.cc
 Rules roll_rules();               // rolls.cc
+Rules strided_slice_rules();      // strided_slices.cc
 Rules layer_norm_rules();         // layer_norm.cc
 Rules rms_norm_rules();           // rms_norm.cc
 Rules group_norm_rules();         // group_norm.cc
@@ -39,6 +40,7 @@ Rules epilogue_rules();           // epilogue.cc
 Rules integer_epilogue_rules();   // epilogue.cc
 
 Status merge_common_subexpressions(ir::Graph& graph, Session& session);  // common_subexpressions.cc
+Status order_rows(ir::Graph& graph, Session& session);                   // row_orders.cc
 Status remove_dead_code(ir::Graph& graph, Session& session);             // common_subexpressions.cc
 Status widen_half(ir::Graph& graph, Session& session);                   // widen_half.cc
 Status refine_types(ir::Graph& graph, Session& session);                 // shape_folding.cc

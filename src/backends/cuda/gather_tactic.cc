@@ -55,7 +55,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
 }  // namespace
 
 const Tactic& gather_tactic() {
-  static const CudaTactic tactic({"cuda.gather", 1, {"Gather"}, supports, sources, plan});
+  static const CudaTactic tactic({"cuda.gather", 2, {"Gather"}, supports, sources, plan});
   return tactic;
 }
 
