@@ -71,12 +71,13 @@ Status PlainKernel::write(void* to, std::span<const std::byte> bytes) const {
 Status PlainKernel::store(const LaunchArgs& args, const Operand& expected, std::size_t i,
                           const HostTensor& result) const {
   void* to = args.outputs[i];
-  if (to == nullptr) {
-    if (!expected.present() || args.allocator == nullptr) return Status::ok();
-    INGOT_ASSIGN_OR_RETURN(to, args.allocator->allocate(i, result.shape()));
-  } else if (result.shape() != expected.shape || result.dtype() != expected.dtype) {
+  if (to == nullptr && (!expected.present() || args.allocator == nullptr)) return Status::ok();
+  // A shape that the data decide comes as it is; of the type a plan may only claim.
+  if (result.dtype() != expected.dtype || (to != nullptr && result.shape() != expected.shape))
     return internal("output {}: computed {}{}, planned {}{}", i, to_string(result.dtype()), to_string(result.shape()),
                     to_string(expected.dtype), to_string(expected.shape));
+  if (to == nullptr) {
+    INGOT_ASSIGN_OR_RETURN(to, args.allocator->allocate(i, result.shape()));
   }
   return write(to, result.bytes());
 }
