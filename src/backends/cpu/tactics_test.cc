@@ -203,6 +203,31 @@ TEST(Backend, TableEndsWithPlain) {
     EXPECT_EQ(backend().find(tactic->id()), tactic) << "two tactics named " << tactic->id();
 }
 
+// Memory for an output whose shape the data decide is of the planned type: what is computed must be too.
+TEST(PlainTactic, RefusesToStoreAnotherType) {
+  const ProblemCase made("NonZero(f32[3]) -> (i64[1,3])");
+  ASSERT_TRUE(made.status().is_ok());
+  Problem problem = made.problem();
+  problem.outputs[0].dtype = DType::u8;
+  const Result<LoadedKernel> loaded = load(*backend().tactics().back(), problem, "", backend().device());
+  ASSERT_TRUE(loaded.is_ok()) << loaded.status().to_string();
+  const Result<std::unique_ptr<KernelState>> state =
+      loaded->kernel->configure({.inputs = problem.inputs, .outputs = problem.outputs, .symbols = nullptr});
+  ASSERT_TRUE(state.is_ok()) << state.status().to_string();
+  const float x[] = {1, 0, 2};
+  const void* const inputs[] = {x};
+  void* const outputs[] = {nullptr};
+  NoAllocator allocator;
+  LaunchArgs args;
+  args.inputs = inputs;
+  args.outputs = outputs;
+  args.state = state->get();
+  args.allocator = &allocator;
+  const Status status = loaded->kernel->launch(args);
+  EXPECT_EQ(status.code(), StatusCode::kInternal) << status.to_string();
+  EXPECT_NE(status.message().find("planned u8"), std::string::npos) << status.to_string();
+}
+
 TEST(Backend, KnowsTheDevice) {
   const DeviceInfo device = backend().device();
   EXPECT_EQ(device.kind, "cpu");
