@@ -24,23 +24,27 @@ const Backend& backend_of(const BuildOptions& options) {
   return options.backend != nullptr ? *options.backend : cpu::backend();
 }
 
-// Compiles the kernels of all candidates at once, so that tuning finds them in the cache. Failures are met again there.
-void compile_ahead(const LoweredProgram& program, const TuneOptions& options) {
-  const DeviceInfo device = options.backend->device();
-  std::vector<std::function<void()>> jobs;
+// A part of the time budget, the rest of which is for timing.
+constexpr double kToCompile = 0.6;
+
+// Code for the candidates that nobody has timed yet.
+void make_code(const Lowered& lowered, const TuneOptions& options, const TimingCache& cache,
+               std::chrono::steady_clock::time_point deadline, CodeAtHand& code) {
   std::map<std::string, bool> seen;
-  for (const LoweredStep& step : program.steps) {
-    if (step.by_runtime() || !seen.emplace(step.problem.to_string(), true).second) continue;
-    for (const Tactic* tactic : options.backend->tactics()) {
-      if (!tactic->supports(step.problem, device).ok()) continue;
-      for (std::string& config : tactic->configs(step.problem, device))
-        jobs.emplace_back([&step, tactic, config = std::move(config), &device] {
-          (void)tactic->prepare(step.problem, config, device).is_ok();
-        });
+  std::vector<CodeRequest> requests;
+  const auto add = [&](const LoweredProgram& program) {
+    for (const LoweredStep& step : program.steps) {
+      if (step.by_runtime() || !seen.emplace(step.problem.to_string(), true).second) continue;
+      CodeRequest& request = requests.emplace_back();
+      request.problem = &step.problem;
+      for (Trial& trial : candidates_of(step.problem, step.data_dependent, options))
+        if (trial.refusal.empty() && !cache.find(timing_key(step.problem, trial, options)))
+          request.candidates.emplace_back(trial.tactic, std::move(trial.config));
     }
-  }
-  options.parallel->run(static_cast<std::int64_t>(jobs.size()),
-                        [&](std::int64_t job, int) { jobs[static_cast<std::size_t>(job)](); });
+  };
+  add(lowered);
+  for (const LoweredProgram& program : lowered.programs) add(program);
+  code.make(requests, options.backend->device(), *options.parallel, deadline);
 }
 
 Result<Choices> tune_all(const Lowered& lowered, const BuildOptions& options) {
@@ -55,19 +59,24 @@ Result<Choices> tune_all(const Lowered& lowered, const BuildOptions& options) {
   tune_options.workspace_limit = options.workspace_limit;
   tune_options.disabled = options.disabled_tactics;
   tune_options.allow_cpu_fallback = options.allow_cpu_fallback;
-  tune_options.deadline =
-      std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-                                             std::chrono::duration<double>(std::max(0.0, options.time_budget_seconds)));
+  const auto after = [start = std::chrono::steady_clock::now()](double seconds) {
+    return start + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                       std::chrono::duration<double>(std::max(0.0, seconds)));
+  };
+  tune_options.deadline = after(options.time_budget_seconds);
+  CodeAtHand code;
+  if (tune_options.backend->device().kind == "cuda") {
+    make_code(lowered, tune_options, cache, after(options.time_budget_seconds * kToCompile), code);
+    tune_options.code = &code;
+  }
   // Equal problems are one decision: a network repeats its blocks.
   std::map<std::string, Choice> decided;
   std::size_t total = lowered.steps.size();
   for (const LoweredProgram& program : lowered.programs) total += program.steps.size();
   std::size_t done = 0;
-  const bool cuda = tune_options.backend->device().kind == "cuda";
   std::string missing;  // every node without a tactic, not the first one only
   const auto tune_program = [&](const LoweredProgram& program) -> Result<std::vector<Choice>> {
     std::vector<Choice> choices;
-    if (cuda) compile_ahead(program, tune_options);
     for (const LoweredStep& step : program.steps) {
       ++done;
       if (step.by_runtime()) {

@@ -36,7 +36,8 @@ Result<TimingCache> TimingCache::load(const std::string& path) {
     if (fields.size() != 5)
       return corrupt("timing cache '{}', line {}: {} fields instead of 5", path, number, fields.size());
     const auto [end, error] = std::from_chars(fields[4].data(), fields[4].data() + fields[4].size(), microseconds);
-    if (error != std::errc() || *end != '\0' || !std::isfinite(microseconds) || microseconds < 0)
+    if (error != std::errc() || *end != '\0' || !std::isfinite(microseconds) ||
+        (microseconds < 0 && microseconds != kNoCode))
       return corrupt("timing cache '{}', line {}: '{}' is not a time", path, number, fields[4]);
     cache.entries_[{fields[0], fields[1], fields[2], fields[3]}] = microseconds;
   }

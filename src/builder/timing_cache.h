@@ -26,7 +26,9 @@ class TimingCache {
     std::string config;
     friend auto operator<=>(const Key&, const Key&) = default;
   };
-  // Microseconds; 0 records "not timed: the time budget had ended", so that the same cache gives the same choice.
+  // Microseconds. 0 records "not timed: the time budget had ended", kNoCode that it had ended even before there was
+  // machine code to time, so that the same cache gives the same choice.
+  static constexpr double kNoCode = -1;
   [[nodiscard]] std::optional<double> find(const Key& key) const;
   void insert(Key key, double microseconds);
   [[nodiscard]] std::size_t size() const { return entries_.size(); }

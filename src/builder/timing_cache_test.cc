@@ -25,12 +25,14 @@ TEST(TimingCache, RoundTripsExactly) {
   TimingCache cache;
   cache.insert({"cpu avx2", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", "f4"}, 12.345);
   cache.insert({"cpu avx2", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", ""}, 0);
+  cache.insert({"cuda", "Conv(f32[1]) -> (f32[1])", "cuda.gemm@1", ""}, TimingCache::kNoCode);
   const std::string path = temporary("cache.txt");
   ASSERT_TRUE(cache.save(path).is_ok());
   const TimingCache loaded = TimingCache::load(path).value();
   EXPECT_EQ(loaded.find({"cpu avx2", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", "f4"}), 12.345);
   EXPECT_EQ(loaded.find({"cpu avx2", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", ""}), 0.0);
   EXPECT_EQ(loaded.find({"cpu sse", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", ""}), std::nullopt);
+  EXPECT_EQ(loaded.find({"cuda", "Conv(f32[1]) -> (f32[1])", "cuda.gemm@1", ""}), TimingCache::kNoCode);
   const std::string again = temporary("again.txt");
   ASSERT_TRUE(loaded.save(again).is_ok());
   EXPECT_EQ(read_text(path), read_text(again));
@@ -38,7 +40,7 @@ TEST(TimingCache, RoundTripsExactly) {
 
 TEST(TimingCache, DamageIsReportedWithItsLine) {
   const std::string path = temporary("bad.txt");
-  for (const char* text : {"", "hello\n", "ingot timing cache 1\na\tb\n", "ingot timing cache 1\na\tb\tc\td\t-1\n",
+  for (const char* text : {"", "hello\n", "ingot timing cache 1\na\tb\n", "ingot timing cache 1\na\tb\tc\td\t-2\n",
                            "ingot timing cache 1\na\tb\tc\td\t1x\n", "ingot timing cache 1\na\tb\tc\td\tnan\n"}) {
     std::ofstream(path) << text;
     EXPECT_EQ(TimingCache::load(path).status().code(), StatusCode::kCorrupt) << text;

@@ -27,9 +27,10 @@ double handicapped(const Tactic& tactic, double microseconds) {
   return tactic.may_allocate() ? microseconds * kClearly : microseconds;
 }
 
-// All tactics that know the kind, with their configs or refusals; the plain one only when nothing else is left.
-std::vector<Trial> enumerate(const Problem& problem, bool data_dependent, const TuneOptions& options,
-                             const DeviceInfo& device) {
+}  // namespace
+
+std::vector<Trial> candidates_of(const Problem& problem, bool data_dependent, const TuneOptions& options) {
+  const DeviceInfo device = options.backend->device();
   std::vector<Trial> trials;
   bool any = false;
   for (const Tactic* tactic : options.backend->tactics()) {
@@ -53,24 +54,28 @@ std::vector<Trial> enumerate(const Problem& problem, bool data_dependent, const 
   return trials;
 }
 
-}  // namespace
+TimingCache::Key timing_key(const Problem& problem, const Trial& trial, const TuneOptions& options) {
+  return {fmt::format("{} threads={}", options.backend->device().fingerprint(), options.parallel->threads()),
+          problem.to_string(), fmt::format("{}@{}", trial.tactic->id(), trial.tactic->version()), trial.config};
+}
 
 Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptions& options, TimingCache& cache) {
   const DeviceInfo device = options.backend->device();
-  const std::string device_key = fmt::format("{} threads={}", device.fingerprint(), options.parallel->threads());
-  const std::string text = problem.to_string();
   Choice choice;
-  choice.trials = enumerate(problem, data_dependent, options, device);
+  choice.trials = candidates_of(problem, data_dependent, options);
   const auto candidates =
       std::count_if(choice.trials.begin(), choice.trials.end(), [](const Trial& t) { return t.refusal.empty(); });
 
   for (Trial& trial : choice.trials) {
     if (!trial.refusal.empty()) continue;
     if (candidates > 1) {
-      TimingCache::Key key{device_key, text, fmt::format("{}@{}", trial.tactic->id(), trial.tactic->version()),
-                           trial.config};
+      TimingCache::Key key = timing_key(problem, trial, options);
+      const bool at_hand = options.code == nullptr || options.code->has(problem, *trial.tactic, trial.config);
       if (const std::optional<double> known = cache.find(key)) {
         trial.microseconds = *known;
+      } else if (!at_hand) {
+        trial.microseconds = TimingCache::kNoCode;
+        cache.insert(std::move(key), trial.microseconds);
       } else if (std::chrono::steady_clock::now() < options.deadline) {
         const Result<double> time =
             device.kind == "cuda"
@@ -87,9 +92,10 @@ Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptio
         cache.insert(std::move(key), 0);
       }
     }
-    const bool first = choice.tactic == nullptr;
+    // A guess is better than one whose code there was no time to make.
+    const bool first = choice.tactic == nullptr || (choice.microseconds < 0 && trial.microseconds >= 0);
     const bool faster =
-        trial.microseconds > 0 && (choice.microseconds == 0 || handicapped(*trial.tactic, trial.microseconds) <
+        trial.microseconds > 0 && (choice.microseconds <= 0 || handicapped(*trial.tactic, trial.microseconds) <
                                                                    handicapped(*choice.tactic, choice.microseconds));
     if (first || faster) {
       choice.tactic = trial.tactic;
@@ -97,12 +103,16 @@ Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptio
       choice.microseconds = trial.microseconds;
     }
   }
-  if (choice.tactic != nullptr) return choice;
+  if (choice.tactic != nullptr) {
+    choice.microseconds = std::max(choice.microseconds, 0.0);
+    for (Trial& trial : choice.trials) trial.microseconds = std::max(trial.microseconds, 0.0);
+    return choice;
+  }
   std::string reasons;
   for (const Trial& trial : choice.trials)
     reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", trial.tactic->id(), trial.refusal);
   return unsupported("no tactic on device '{}' can do this ({}). Problem: {}", device.kind,
-                     reasons.empty() ? "none knows the operator" : reasons, text);
+                     reasons.empty() ? "none knows the operator" : reasons, problem.to_string());
 }
 
 }  // namespace ingot::builder

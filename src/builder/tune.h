@@ -9,6 +9,7 @@
 
 #include "base/parallel.h"
 #include "base/status.h"
+#include "builder/code_at_hand.h"
 #include "builder/timing_cache.h"
 #include "tactics/tactic.h"
 
@@ -20,6 +21,7 @@ struct TuneOptions {
   std::size_t workspace_limit = SIZE_MAX;  // bytes
   std::vector<std::string> disabled;       // tactic ids, or prefixes that end in '*'
   bool allow_cpu_fallback = false;         // tactics that leave the device
+  const CodeAtHand* code = nullptr;        // null: no candidate needs any
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
 
@@ -37,7 +39,13 @@ struct Choice {
   std::vector<Trial> trials;  // all candidates and refusals of tactics for this kind, in table order
 };
 
-// data_dependent: the shape of an output only the data decide, which Tactic::decides_shapes() tells of.
+// All tactics that know the kind, with their configs or refusals, in table order; the plain one only when nothing else
+// is left. data_dependent: the shape of an output only the data decide, which Tactic::decides_shapes() tells of.
+std::vector<Trial> candidates_of(const Problem& problem, bool data_dependent, const TuneOptions& options);
+
+// The cache's key for a candidate.
+TimingCache::Key timing_key(const Problem& problem, const Trial& trial, const TuneOptions& options);
+
 // Fails only when no tactic supports the problem; the error lists every refusal.
 Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptions& options, TimingCache& cache);
 

@@ -128,9 +128,22 @@ std::vector<std::string> CudaTactic::configs(const Problem& problem, const Devic
   return family_.configs == nullptr ? std::vector<std::string>{""} : family_.configs(problem);
 }
 
-Result<Packed> CudaTactic::prepare(const Problem& problem, const std::string& config, const DeviceInfo& device) const {
+Result<std::vector<std::vector<std::byte>>> CudaTactic::compile(const Problem& problem, const std::string& config,
+                                                                const DeviceInfo& device) const {
   INGOT_ASSIGN_OR_RETURN(const std::string arch, arch_of(device));
   INGOT_ASSIGN_OR_RETURN(const std::vector<std::string> sources, family_.sources(problem, config));
+  std::vector<std::vector<std::byte>> cubins;
+  for (const std::string& source : sources) {
+    INGOT_ASSIGN_OR_RETURN(Compiled compiled, cuda::compile(std::string(family_.id), source, arch));
+    if (compiled.spill_bytes > kSpillLimit && !config.empty())
+      return resource_exhausted("{} '{}' spills {} bytes of registers", family_.id, config, compiled.spill_bytes);
+    cubins.push_back(std::move(compiled.cubin));
+  }
+  return cubins;
+}
+
+Result<Packed> CudaTactic::prepare(const Problem& problem, const std::string& config, const DeviceInfo& device) const {
+  INGOT_ASSIGN_OR_RETURN(std::vector<std::vector<std::byte>> cubins, compile(problem, config, device));
   Packed packed;
   if (family_.pack_for != nullptr) {
     INGOT_ASSIGN_OR_RETURN(packed, family_.pack_for(problem, config));
@@ -140,13 +153,8 @@ Result<Packed> CudaTactic::prepare(const Problem& problem, const std::string& co
     INGOT_ASSIGN_OR_RETURN(packed, Tactic::prepare(problem, config, device));
   }
   std::vector<std::vector<std::byte>> blobs;
-  blobs.push_back({static_cast<std::byte>(sources.size())});
-  for (const std::string& source : sources) {
-    INGOT_ASSIGN_OR_RETURN(Compiled compiled, compile(std::string(family_.id), source, arch));
-    if (compiled.spill_bytes > kSpillLimit && !config.empty())
-      return resource_exhausted("{} '{}' spills {} bytes of registers", family_.id, config, compiled.spill_bytes);
-    blobs.push_back(std::move(compiled.cubin));
-  }
+  blobs.push_back({static_cast<std::byte>(cubins.size())});
+  for (auto& cubin : cubins) blobs.push_back(std::move(cubin));
   for (auto& blob : packed.blobs) blobs.push_back(std::move(blob));
   packed.blobs = std::move(blobs);
   return packed;

@@ -102,6 +102,9 @@ class CudaTactic final : public Tactic {
   Result<Packed> prepare(const Problem& problem, const std::string& config, const DeviceInfo& device) const override;
   Result<std::unique_ptr<Kernel>> load(const Problem& problem, const std::string& config,
                                        std::span<const std::span<const std::byte>> blobs) const override;
+  // The machine code alone, as prepare() makes it; from the compiler's cache where it was made before.
+  Result<std::vector<std::vector<std::byte>>> compile(const Problem& problem, const std::string& config,
+                                                      const DeviceInfo& device) const;
   [[nodiscard]] bool decides_shapes() const override { return family_.shapes != nullptr || family_.run_of != nullptr; }
   [[nodiscard]] const Family& family() const { return family_; }
 

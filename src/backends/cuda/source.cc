@@ -109,6 +109,7 @@ Result<std::string> print_expression(const Expr& expr, std::string_view name) {
       return unsupported("elements of type {}", to_string(expr.input_types()[i]));
     parameters.push_back(fmt::format("{} x{}", compute_type(expr.input_types()[i]), i));
   }
+  if (cuda_type(expr.result_type()).empty()) return unsupported("elements of type {}", to_string(expr.result_type()));
   std::string body;
   std::set<DType> narrow;
   for (std::size_t i = 0; i < expr.instrs().size(); ++i) {
