@@ -64,7 +64,12 @@ testing_tools::Tolerance tolerance(const Problem& problem, DType type) {
   double type_epsilon = 0x1p-24;
   if (type == DType::f16) epsilon = 4e-3, type_epsilon = 0x1p-12;
   if (type == DType::bf16) epsilon = 3e-2, type_epsilon = 0x1p-9;
-  return {epsilon, 8 * type_epsilon + 0x1p-22 * std::sqrt(length)};
+  double of_rms = 8 * type_epsilon + 0x1p-22 * std::sqrt(length);
+  // Samples made in pairs of halves: each term of the sum is rounded up to five times, by up to 2^-11 of it (a corner's
+  // weight, then four sums). That is a random walk over terms whose squares add up to those of the result; where they
+  // cancel, the error is still a part of the rms. Six deviations.
+  if (problem.kind == "DeformConv" && type == DType::f16) of_rms += 6 * std::sqrt(5.0 / 3) * 0x1p-11;
+  return {epsilon, of_rms};
 }
 
 // Operands, outputs (with guards) and workspace of a case on the device.
