@@ -96,7 +96,8 @@ void CodeAtHand::make(const std::vector<CodeRequest>& requests, const DeviceInfo
         if (state_->of(candidate) == State::Code::kWanted) open.push_back(&candidate);
       if (open.empty()) continue;
       const auto good = open.begin() + static_cast<std::ptrdiff_t>(std::min(open.size(), kGoodGuesses));
-      const auto shared = std::find_if(open.begin(), good, [&](const Candidate* c) { return planned.contains(c->sources); });
+      const auto shared =
+          std::find_if(open.begin(), good, [&](const Candidate* c) { return planned.contains(c->sources); });
       const Candidate* chosen = shared == good ? open.front() : *shared;
       planned.emplace(chosen->sources, true);
       jobs.push_back({0, chosen});

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Machine code of CUDA candidates, made by all threads before they are timed: compiling takes far longer than timing, so
-// it is what a time budget must rule. First one candidate of every problem, since without it there is no plan: one of
-// the first guesses whose source another problem needs too, where there is one. Then the others by rank (the second
-// guess of every problem before anybody's third) until the deadline. A candidate whose code is not at hand is not timed.
+// Machine code of CUDA candidates, made by all threads before they are timed: compiling takes far longer than timing,
+// so it is what a time budget must rule. First one candidate of every problem, since without it there is no plan: one
+// of the first guesses whose source another problem needs too, where there is one. Then the others by rank (the second
+// guess of every problem before anybody's third) until the deadline. A candidate whose code is not at hand is not
+// timed.
 #pragma once
 
 #include <chrono>
