@@ -211,6 +211,9 @@ def movement():
         yield made(f"Unique-{name}", [op("Unique", "x", "y,i,v,n", axis=-1)],
                    {"x": values(r, dtype, 2, 9, special=False)}, "y,i,v,n")
         yield made(f"Compress-{name}", [op("Compress", "x,c", "y", axis=-1)], {"x": x, "c": np.array([1, 0, 1], bool)})
+        yield made(f"Compress-{name}-0", [op("Compress", "x,c", "y", axis=0)], {"x": x, "c": np.array([0, 1], bool)})
+        yield made(f"Compress-{name}-none", [op("Compress", "x,c", "y", axis=1)], {"x": x, "c": np.zeros(2, bool)})
+        yield made(f"Compress-{name}-flat", [op("Compress", "x,c", "y")], {"x": x, "c": r.random(x.size - 1) < 0.5})
         yield made(f"OneHot-{name}", [op("OneHot", "i,d,v", "y", axis=0)],
                    {"i": i64(0, -1, 3, 9), "d": np.array(4, np.int64), "v": values(r, dtype, 2)}, weights=("d",))
         yield made(f"ReverseSequence-{name}", [op("ReverseSequence", "x,l", "y", batch_axis=0, time_axis=1)],

@@ -21,10 +21,16 @@ struct Layer {
   Cell cell = Cell::rnn;
   std::int64_t gates = 1, directions = 1, input = 0, hidden = 0;
   bool reverse = false, relu = false;
+  bool reset_first = false;  // of a GRU: the last gate's product is that of what the reset gate leaves
 
   [[nodiscard]] std::int64_t rows() const { return gates * hidden; }
   [[nodiscard]] std::size_t w_bytes(int panel) const { return packed_b_bytes(input, rows(), panel); }
-  [[nodiscard]] std::size_t r_bytes(int panel) const { return packed_b_bytes(hidden, rows(), panel); }
+  // The rows of R that take the hidden state itself, and the rest.
+  [[nodiscard]] std::int64_t first_rows() const { return reset_first ? 2 * hidden : rows(); }
+  [[nodiscard]] std::size_t first_bytes(int panel) const { return packed_b_bytes(hidden, first_rows(), panel); }
+  [[nodiscard]] std::size_t r_bytes(int panel) const {
+    return first_bytes(panel) + (reset_first ? packed_b_bytes(hidden, hidden, panel) : 0);
+  }
   // Of each direction: the bias of the input's product, which takes most of the hidden state's, then what is left of
   // it.
   [[nodiscard]] std::int64_t bias_floats() const { return 2 * round_up(rows(), 16); }
@@ -71,8 +77,7 @@ Result<Layer> layer_of(const Problem& problem) {
   if (attrs.get_int("layout", 0) != 0) return unsupported("layout 1");
   if (attrs.get_float("clip", 0) != 0) return unsupported("clip");
   if (attrs.get_int("input_forget", 0) != 0) return unsupported("input_forget");
-  if (layer.cell == Cell::gru && attrs.get_int("linear_before_reset", 0) == 0)
-    return unsupported("reset before the product");
+  layer.reset_first = layer.cell == Cell::gru && attrs.get_int("linear_before_reset", 0) == 0;
   if (!has_known_activations(attrs, layer)) return unsupported("other activations than the default");
   return layer;
 }
@@ -115,7 +120,7 @@ class RecurrentKernel final : public Kernel {
     const GemmShape all{state->steps * state->batch, layer_.rows(), layer_.input};
     const GemmShape one{state->batch, layer_.rows(), layer_.hidden};
     state->workspace_bytes =
-        state->projected + state->gates + 2 * state->states +
+        state->projected + state->gates + 3 * state->states +
         std::max(gemm_scratch_bytes(all, panel_, args.threads), gemm_scratch_bytes(one, panel_, args.threads));
     return std::unique_ptr<KernelState>(std::move(state));
   }
@@ -144,6 +149,7 @@ class RecurrentKernel final : public Kernel {
     float* gates = take(state.gates);
     float* h = take(state.states);
     float* c = take(state.states);
+    float* kept = take(state.states);
     begin(args.inputs, has_h_, kInitialH, direction * units, units, h);
     if (layer_.cell == Cell::lstm) begin(args.inputs, has_c_, kInitialC, direction * units, units, c);
 
@@ -165,13 +171,31 @@ class RecurrentKernel final : public Kernel {
         sum.residual = from_x;
         sum.residual_stride = rows;
       }
-      gemm({batch, rows, layer_.hidden}, h, layer_.hidden, r, panel_, product, rows, sum, memory, *args.parallel);
-      for (std::int64_t b = 0; b < batch; ++b)
-        advance(from_x + b * rows, product + b * rows, h + b * layer_.hidden, c + b * layer_.hidden);
+      if (layer_.reset_first) {
+        reset_step(batch, from_x, r, gates, h, kept, memory, *args.parallel);
+      } else {
+        gemm({batch, rows, layer_.hidden}, h, layer_.hidden, r, panel_, product, rows, sum, memory, *args.parallel);
+        for (std::int64_t b = 0; b < batch; ++b)
+          advance(from_x + b * rows, product + b * rows, h + b * layer_.hidden, c + b * layer_.hidden);
+      }
       if (y != nullptr) std::copy_n(h, units, y + (t * layer_.directions + direction) * units);
     }
     finish(args.outputs, 1, direction * units, units, h);
     finish(args.outputs, 2, direction * units, units, c);
+  }
+
+  void reset_step(std::int64_t batch, const float* from_x, const float* r, float* gates, float* h, float* kept,
+                  std::byte* scratch, Parallel& parallel) const {
+    const std::int64_t n = layer_.hidden;
+    float* product = gates + batch * 2 * n;
+    const Epilogue plain;
+    gemm({batch, 2 * n, n}, h, n, r, panel_, gates, 2 * n, plain, scratch, parallel);
+    for (std::int64_t b = 0; b < batch; ++b)
+      gru_cell_gates(n, from_x + b * 3 * n, gates + b * 2 * n, h + b * n, kept + b * n);
+    gemm({batch, n, n}, kept, n, r + layer_.first_bytes(panel_) / sizeof(float), panel_, product, n, plain, scratch,
+         parallel);
+    for (std::int64_t b = 0; b < batch; ++b)
+      gru_cell_update(n, from_x + b * 3 * n, gates + b * 2 * n, product + b * n, h + b * n);
   }
 
   void advance(const float* from_x, const float* product, float* h, float* c) const {
@@ -243,7 +267,11 @@ class RecurrentTactic final : public Tactic {
     for (std::int64_t d = 0; d < layer.directions; ++d) {
       pack_b(layer.input, rows, w->data<float>() + d * rows * layer.input, layer.input, true, choice.panel, to);
       to += layer.w_bytes(choice.panel) / sizeof(float);
-      pack_b(layer.hidden, rows, r->data<float>() + d * rows * layer.hidden, layer.hidden, true, choice.panel, to);
+      const float* from = r->data<float>() + d * rows * layer.hidden;
+      pack_b(layer.hidden, layer.first_rows(), from, layer.hidden, true, choice.panel, to);
+      if (layer.reset_first)
+        pack_b(layer.hidden, layer.hidden, from + layer.first_rows() * layer.hidden, layer.hidden, true, choice.panel,
+               to + layer.first_bytes(choice.panel) / sizeof(float));
       to += layer.r_bytes(choice.panel) / sizeof(float);
       if (b != nullptr) pack_bias(layer, b->data<float>() + d * 2 * rows, to);
       to += layer.bias_floats();
@@ -260,10 +288,11 @@ class RecurrentTactic final : public Tactic {
   }
 
  private:
-  // b: the bias of the input's product, then of the hidden state's. Only a GRU's last gate needs them apart.
+  // b: the bias of the input's product, then of the hidden state's. Only the last gate of a GRU that resets after the
+  // product needs them apart.
   static void pack_bias(const Layer& layer, const float* b, float* to) {
     const std::int64_t rows = layer.rows();
-    const std::int64_t together = layer.cell == Cell::gru ? 2 * layer.hidden : rows;
+    const std::int64_t together = layer.cell == Cell::gru && !layer.reset_first ? 2 * layer.hidden : rows;
     for (std::int64_t i = 0; i < rows; ++i) {
       to[i] = i < together ? b[i] + b[rows + i] : b[i];
       to[layer.bias_floats() / 2 + i] = i < together ? 0.0F : b[rows + i];

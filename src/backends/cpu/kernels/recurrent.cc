@@ -56,6 +56,23 @@ void gru(std::int64_t n, const float* from_x, const float* from_h, float* h) {
   });
 }
 
+void gru_gates(std::int64_t n, const float* from_x, float* from_h, const float* h, float* kept) {
+  for_each_vector(n, [=](auto load, auto store, std::int64_t i) {
+    const D d;
+    const auto gate = [&](std::int64_t at) { return sigmoid_f32(d, hn::Add(load(from_x + at), load(from_h + at))); };
+    store(hn::Mul(gate(n + i), load(h + i)), kept + i);
+    store(gate(i), from_h + i);
+  });
+}
+
+void gru_update(std::int64_t n, const float* from_x, const float* update, const float* from_kept, float* h) {
+  for_each_vector(n, [=](auto load, auto store, std::int64_t i) {
+    const D d;
+    const V fresh = tanh_f32(d, hn::Add(load(from_x + 2 * n + i), load(from_kept + i)));
+    store(hn::MulAdd(load(update + i), hn::Sub(load(h + i), fresh), fresh), h + i);
+  });
+}
+
 void rnn(std::int64_t n, const float* gate, bool relu, float* h) {
   for_each_vector(n, [=](auto load, auto store, std::int64_t i) {
     const D d;
@@ -74,11 +91,19 @@ namespace ingot::cpu {
 
 HWY_EXPORT(lstm);
 HWY_EXPORT(gru);
+HWY_EXPORT(gru_gates);
+HWY_EXPORT(gru_update);
 HWY_EXPORT(rnn);
 
 void lstm_cell(std::int64_t n, const float* gates, float* c, float* h) { HWY_DYNAMIC_DISPATCH(lstm)(n, gates, c, h); }
 void gru_cell(std::int64_t n, const float* from_x, const float* from_h, float* h) {
   HWY_DYNAMIC_DISPATCH(gru)(n, from_x, from_h, h);
+}
+void gru_cell_gates(std::int64_t n, const float* from_x, float* from_h, const float* h, float* kept) {
+  HWY_DYNAMIC_DISPATCH(gru_gates)(n, from_x, from_h, h, kept);
+}
+void gru_cell_update(std::int64_t n, const float* from_x, const float* update, const float* from_kept, float* h) {
+  HWY_DYNAMIC_DISPATCH(gru_update)(n, from_x, update, from_kept, h);
 }
 void rnn_cell(std::int64_t n, const float* gate, bool relu, float* h) { HWY_DYNAMIC_DISPATCH(rnn)(n, gate, relu, h); }
 

@@ -31,6 +31,9 @@ constexpr std::int64_t kMaxLanes = static_cast<std::int64_t>(kSplatBytes / sizeo
 // Element functions. keep_nan: x where it is NaN (Min and Max lose a NaN first operand), else y.
 HWY_INLINE V keep_nan(V x, V y) { return hn::IfThenElse(hn::IsNaN(x), x, y); }
 
+// y where x is in [-1, 1], NaN elsewhere.
+HWY_INLINE V in_domain(D d, V x, V y) { return hn::IfThenElse(hn::Le(hn::Abs(x), hn::Set(d, 1.0F)), y, hn::NaN(d)); }
+
 #define INGOT_ELEMENT(name, arity, type, expression)                                             \
   struct name {                                                                                  \
     static constexpr int kArity = arity;                                                         \
@@ -53,6 +56,9 @@ INGOT_ELEMENT(ReciprocalF, 1, V, hn::Div(hn::Set(d, 1.0F), a))
 INGOT_ELEMENT(SqrtF, 1, V, hn::Sqrt(a))
 INGOT_ELEMENT(RsqrtF, 1, V, hn::Div(hn::Set(d, 1.0F), hn::Sqrt(a)))
 INGOT_ELEMENT(ExpF, 1, V, exp_f32(d, a))
+INGOT_ELEMENT(AsinF, 1, V, in_domain(d, a, hn::Asin(d, a)))
+INGOT_ELEMENT(AcosF, 1, V, in_domain(d, a, hn::Acos(d, a)))
+INGOT_ELEMENT(AtanF, 1, V, keep_nan(a, hn::Atan(d, a)))
 INGOT_ELEMENT(TanhF, 1, V, tanh_f32(d, a))
 INGOT_ELEMENT(ErfF, 1, V, erf_f32(d, a))
 INGOT_ELEMENT(SigmoidF, 1, V, sigmoid_f32(d, a))
@@ -191,6 +197,9 @@ BlockOp find(ExprOp op) {
     INGOT_ROW(sqrt, SqrtF)
     INGOT_ROW(rsqrt, RsqrtF)
     INGOT_ROW(exp, ExpF)
+    INGOT_ROW(asin, AsinF)
+    INGOT_ROW(acos, AcosF)
+    INGOT_ROW(atan, AtanF)
     INGOT_ROW(tanh, TanhF)
     INGOT_ROW(erf, ErfF)
     INGOT_ROW(sigmoid, SigmoidF)
