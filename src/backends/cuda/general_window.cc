@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Windows and regions of images that the tuned kernels do not take.
 #include <algorithm>
+#include <numeric>
 
 #include "backends/cpu/axes.h"
 #include "backends/cpu/window_attrs.h"
@@ -120,6 +121,73 @@ Status plan_grid(GeneralPlan& plan) {
   return plan.add("grid_sample", elements_of(plan.out(0)));
 }
 
+// ---- DCNv3 ----
+// Channels that a thread takes at once: those of one group that fill up to 16 bytes.
+std::int64_t points_vector(const Problem& problem) {
+  const std::int64_t groups = std::max<std::int64_t>(problem.attrs.get_int("group", 1), 1);
+  const std::int64_t channels = problem.inputs[0].shape.back() / groups;
+  return std::gcd(std::max<std::int64_t>(channels, 1), 128 / bits_of(problem.inputs[0].dtype));
+}
+
+Support points_support(const Problem& problem) {
+  if (problem.inputs[0].shape.size() != 4) return Support::no(Refusal::kShape, "rank");
+  for (const Operand& input : problem.inputs)
+    if (input.present() && (!is_float(input.dtype) || input.dtype != problem.inputs[0].dtype))
+      return Support::no(Refusal::kDType);
+  return Support::yes();
+}
+
+std::string points_definitions(const Problem& problem) { return define("VECTOR", points_vector(problem)); }
+
+Status plan_points(GeneralPlan& plan) {
+  const Shape& x = plan.shape(0);
+  const Shape& y = plan.out(0).shape;
+  const Attrs& attrs = plan.attrs();
+  const Ints kernel = attrs.get_ints("kernel_shape", {}), strides = attrs.get_ints("strides", {1, 1});
+  const Ints dilations = attrs.get_ints("dilations", {1, 1}), pads = attrs.get_ints("pads", {0, 0, 0, 0});
+  const std::int64_t groups = attrs.get_int("group", 1);
+  const bool center = attrs.get_int("remove_center", 0) != 0;
+  if (kernel.size() != 2 || strides.size() != 2 || dilations.size() != 2 || pads.size() != 4 || x.size() != 4 ||
+      y.size() != 4 || groups < 1 || x[3] % groups != 0 || x[3] / groups % points_vector(plan.problem()) != 0)
+    return invalid_argument("DCNv3: X of shape {} in {} groups", to_string(x), groups);
+  const std::int64_t points = kernel[0] * kernel[1] - (center ? 1 : 0);
+  const Shape& offset = plan.shape(1);
+  const Shape leading{x[0], y[1], y[2]};
+  const auto fits = [&](const Shape& shape, std::int64_t least, bool exactly) {
+    return shape.size() == 4 && std::equal(leading.begin(), leading.end(), shape.begin()) &&
+           (exactly ? shape[3] == least : shape[3] >= least);
+  };
+  const bool has_mask = plan.has(2);
+  if (!fits(offset, groups * points * (has_mask ? 2 : 3), has_mask) ||
+      (has_mask && !fits(plan.shape(2), groups * points, true)))
+    return invalid_argument("DCNv3: offsets of shape {} for {} points in each of {} groups", to_string(offset), points,
+                            groups);
+  plan.set("IN_H", x[1]);
+  plan.set("IN_W", x[2]);
+  plan.set("CHANNELS", x[3]);
+  plan.set("OUT_H", y[1]);
+  plan.set("OUT_W", y[2]);
+  plan.set("GROUPS", groups);
+  plan.set("PER_GROUP", x[3] / groups);
+  plan.set("POINTS", points);
+  plan.set("OFFSET_PITCH", offset[3]);
+  plan.set("CHUNKS", x[3] / points_vector(plan.problem()));
+  plan.set("REMOVE_CENTER", center ? 1 : 0);
+  for (const std::size_t d : {0, 1}) {
+    const std::string side = d == 0 ? "H" : "W";
+    plan.set("KERNEL_" + side, kernel[d]);
+    plan.set("STRIDE_" + side, strides[d]);
+    plan.set("DILATION_" + side, dilations[d]);
+    plan.set("PAD_" + side, pads[d]);
+    plan.set("MIDDLE_" + side, dilations[d] * (kernel[d] - 1) / 2);
+  }
+  plan.number("SCALE", attrs.get_float("offset_scale", 1));
+  return plan.add("deform_points", elements_of(plan.out(0)) / points_vector(plan.problem()));
+}
+constexpr std::string_view kPointsSizes =
+    "IN_H IN_W CHANNELS OUT_H OUT_W GROUPS PER_GROUP POINTS OFFSET_PITCH CHUNKS REMOVE_CENTER KERNEL_H KERNEL_W "
+    "STRIDE_H STRIDE_W DILATION_H DILATION_W PAD_H PAD_W MIDDLE_H MIDDLE_W";
+
 // ---- Col2Im ----
 std::string col2im_definitions(const Problem&) { return define("COL2IM", 1); }
 
@@ -181,6 +249,7 @@ constexpr GeneralOp kOps[] = {
     {"RoiAlign", kWindowFile, kRegionSizes, "SCALE", plan_regions, false, float_only, roi_align_definitions},
     {"GridSample", kWindowFile, "IN_SIZE*3 RANK CHANNELS OUT_PLANE MODE PADDING ALIGN", "", plan_grid, false,
      float_only, grid_definitions},
+    {"DCNv3", "general_points.cu", kPointsSizes, "SCALE", plan_points, false, points_support, points_definitions},
     {"Col2Im", kWindowFile, "RANK TAPS IMAGE*8 BLOCK*8 COARSE*8 STRIDE*8 DILATION*8 PAD*8", "", plan_col2im, false,
      float_only, col2im_definitions, host({1, 2}), shapes_by_reference},
     {"LRN", kWindowFile, "CHANNELS PLANE SIZE", "ALPHA BETA BIAS", plan_lrn, false, float_only, lrn_definitions},
