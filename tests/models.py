@@ -4,8 +4,9 @@
 
 The error of an output is max|a - b| / rms(b), b being ONNX Runtime's, or where that does not know an operator, the
 engine's own reference's; detections are compared by label and nearness, not by place. Graphs with symbolic dimensions
-run at three shapes from one plan. The exit code is the number of failures among the required graphs: the ones named by --only, else
-those of the list in model_folder.py; the others are reported only.
+run at three shapes from one plan. The exit code is the number of failures among the required graphs: the ones named by
+--only, else those of the list in model_folder.py; the others are reported only. On a GPU: `models.py --device cuda
+--precision fp16`; on the CPU halves are only rehearsed.
 
 Needs: numpy, onnx, onnxruntime.
 """
@@ -82,17 +83,20 @@ def verify(row: Row, options) -> None:
     """The same against `ingot verify --reference builtin`."""
     shapes = model_folder.shapes_of(row.model)
     model = model_folder.filled(row.model, options.models, options.cache)
-    done = ingot_cli.run("verify", model, "--reference", "builtin", "--tolerance", options.threshold, "--json",
+    allowed = np.nan_to_num(model_folder.tolerance(row.model, model, {}, options.precision))
+    threshold = max(options.threshold, allowed)
+    done = ingot_cli.run("verify", model, "--reference", "builtin", "--tolerance", threshold, "--json",
                          *ingot_cli.shape_options([s for s in shapes if s]), *options.build_option,
                          program=options.ingot, timeout=options.timeout)
     try:
-        outputs = json.loads(done.stdout)["outputs"]
+        outputs = [output for output in json.loads(done.stdout)["outputs"]
+                   if not allowed or output["name"] not in model_folder.PEAKS.get(row.model, ())]
     except (ValueError, KeyError):
         row.why = done.reason
         return
     row.built = row.ran = True
     row.error = max(output["relative_error"] for output in outputs)
-    row.passed = done.ok and all(output["passed"] for output in outputs)
+    row.passed = (done.ok or bool(allowed)) and all(output["passed"] for output in outputs)
     row.why = "" if row.passed else done.reason
 
 
@@ -133,7 +137,7 @@ def check(row: Row, options, work: pathlib.Path) -> None:
             return
         if expected:
             error, where = compare(row.model, output, expected[index])
-            allowed = model_folder.tolerance(row.model, model, expected[index])
+            allowed = model_folder.tolerance(row.model, model, expected[index], options.precision)
             threshold = options.threshold if np.isnan(allowed) else max(allowed, threshold if index else 0.0)
             if error > row.error or not np.isfinite(error):
                 row.error = error
@@ -165,6 +169,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--small", action="store_true", help="only a few quick graphs that must pass")
     parser.add_argument("--threshold", type=float, default=1e-4)
     parser.add_argument("--timeout", type=float, default=900, help="seconds for each command")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--precision", default="fp32", choices=model_folder.PRECISIONS,
+                        help="fp16 and bf16 are judged by what their roundings may add up to")
     parser.add_argument("--build-option", action="append", default=[], metavar="OPTION", help="passed to `ingot build`")
     parser.add_argument("--no-bench", dest="bench", action="store_false", help="do not measure the latency")
     parser.add_argument("--keep", action="store_true", help="keep plans and outputs in the cache folder")
@@ -176,6 +183,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     options = parse()
+    options.build_option = ["--device", options.device, "--precision", options.precision, *options.build_option]
     present = model_folder.names(options.models)
     if not present:
         sys.exit(f"error: no ONNX files in {options.models}")
