@@ -246,12 +246,37 @@ std::optional<Operands> operands_of(const Graph& graph, const Found& found, int 
   return shapes_fit(shape_as(graph, q), shape_as(graph, k), shape_as(graph, v)) ? std::optional(out) : std::nullopt;
 }
 
-// Whether [B, S, H, D] saves transposes: three of the four operands lie so.
+// A permutation of [B, S, H, D] that leaves heads and what they hold in place.
+bool keeps_heads(const Ints& perm) { return perm[2] == 2 && perm[3] == 3; }
+
+// Whether [B, S, H, D] saves transposes, or leaves only such as move whole positions: three of the four operands.
 bool prefers_bshd(const Graph& graph, const Node& root, const Operands& operands) {
   const Node* user = sole_user(graph, root.outputs[0]);
-  int gain = user != nullptr && user->op == "Transpose" && perm_of(graph, *user) == kSwapHeads ? 1 : 0;
-  for (const Source& source : operands.sources) gain += source.perm == kSwapHeads ? 1 : 0;
+  int gain = user != nullptr && user->op == "Transpose" && keeps_heads(compose_perms(kSwapHeads, perm_of(graph, *user)))
+                 ? 1
+                 : 0;
+  for (const Source& source : operands.sources) gain += keeps_heads(compose_perms(source.perm, kSwapHeads)) ? 1 : 0;
   return gain >= 3;
+}
+
+// [S, B * H, D] -> [B * H, S, D] -> [B, H, S, D]: the operands of PyTorch's module. Its heads are parted first.
+Match part_heads_first(const Graph& graph, const Node& root) {
+  const Node* user = sole_user(graph, root.outputs[0]);
+  const Node* turned = sole_producer(graph, root.inputs[0], "Transpose");
+  const SymShape* result = shape_of(graph, root.outputs[0]);
+  const SymShape* source = turned != nullptr ? shape_of(graph, turned->inputs[0]) : nullptr;
+  if (user == nullptr || source == nullptr || result == nullptr || source->size() != 3 || result->size() != 4 ||
+      perm_of(graph, *turned) != Ints{1, 0, 2})
+    return no_match();
+  const SymShape& r = *result;
+  const SymShape wanted{(*source)[0], r[0], r[1], r[3]};
+  if (!(r[0] * r[1] == (*source)[1]) || !(r[2] == (*source)[0]) || !(r[3] == (*source)[2]) ||
+      !is_reshape_target(graph, wanted))
+    return no_match();
+  ir::Patch patch = new_patch(graph, "part_heads_first");
+  INGOT_ASSIGN_OR_RETURN(ValueId y, reshape(patch, turned->inputs[0], wanted, root.id));
+  INGOT_ASSIGN_OR_RETURN(y, transpose(patch, y, {1, 2, 0, 3}, root.id));
+  return replace(std::move(patch), root.outputs[0], y);
 }
 
 // The operand of the new node: [B, H, S, D], [B, S, H, D] when `bshd`; of rank 3 with a single head.
@@ -326,6 +351,8 @@ Match attention(const Graph& graph, const Node& root) {
 
 }  // namespace
 
-Rules attention_rules() { return {{"attention", {"MatMul"}, attention}}; }
+Rules attention_rules() {
+  return {{"part_heads_first", {"Reshape"}, part_heads_first}, {"attention", {"MatMul"}, attention}};
+}
 
 }  // namespace ingot::passes

@@ -73,7 +73,8 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   // Composition before epilogues, so that one epilogue takes the whole chain.
   add("pointwise", lift_pointwise_rules() + compose_pointwise_rules());
   add("pointwise_common", &merge_common_subexpressions);
-  // Elementwise chains are single nodes now, and epilogues do not hide them yet.
+  // Products have their weights and biases; elementwise chains are single nodes, and epilogues do not hide them yet.
+  if (options.fuse_attention) add("attention_rows", attention_rows_rules());
   add("row_orders", &order_rows);
   if (options.fuse_epilogues)
     add("epilogues",

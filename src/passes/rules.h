@@ -29,6 +29,7 @@ Rules rms_norm_rules();           // rms_norm.cc
 Rules group_norm_rules();         // group_norm.cc
 Rules deform_conv_rules();        // deform_conv.cc
 Rules attention_rules();          // attention.cc
+Rules attention_rows_rules();     // attention_rows.cc
 Rules conv_transpose_rules();     // conv_transpose.cc
 Rules channels_last_rules();      // channels_last.cc
 Rules integer_layout_rules();     // channels_last.cc
