@@ -3,9 +3,85 @@
 
 #include <algorithm>
 
+#include "backends/cpu/kernels/simd_targets.h"
 #include "backends/cpu/kernels/task_split.h"
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/transpose.cc"
+// foreach_target.h has to come first.
+// clang-format off
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace ingot::cpu::HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr std::int64_t kRows = HWY_MAX_BYTES / static_cast<std::int64_t>(sizeof(std::uint32_t));
+using D = hn::FixedTag<std::uint32_t, HWY_MAX_BYTES / sizeof(std::uint32_t)>;
+using V = hn::Vec<D>;
+
+// Four columns of the rows at `in`, `in + step`, ...: as many as a vector has blocks of four elements.
+HWY_INLINE V load_rows(const std::uint32_t* in, [[maybe_unused]] std::int64_t step) {
+  const hn::FixedTag<std::uint32_t, 4> d4;
+#if HWY_MAX_BYTES == 64
+  const hn::Half<D> half;
+  return hn::Combine(D(), hn::Combine(half, hn::LoadU(d4, in + 3 * step), hn::LoadU(d4, in + 2 * step)),
+                     hn::Combine(half, hn::LoadU(d4, in + step), hn::LoadU(d4, in)));
+#elif HWY_MAX_BYTES == 32
+  return hn::Combine(D(), hn::LoadU(d4, in + step), hn::LoadU(d4, in));
+#else
+  return hn::LoadU(d4, in);
+#endif
+}
+
+// kRows rows by four columns. Each store is of whole vectors, with AVX-512 of whole cache lines: where strides are
+// powers of two, lines that are written in parts would be driven out of the cache between them.
+HWY_INLINE void transpose_strip(const std::uint32_t* in, std::int64_t in_stride, std::uint32_t* out,
+                                std::int64_t out_stride) {
+  const D d;
+  const hn::RepartitionToWide<D> wide;
+  const V a = load_rows(in, 4 * in_stride);
+  const V b = load_rows(in + in_stride, 4 * in_stride);
+  const V c = load_rows(in + 2 * in_stride, 4 * in_stride);
+  const V e = load_rows(in + 3 * in_stride, 4 * in_stride);
+  const auto ab_low = hn::BitCast(wide, hn::InterleaveLower(d, a, b));
+  const auto ab_high = hn::BitCast(wide, hn::InterleaveUpper(d, a, b));
+  const auto ce_low = hn::BitCast(wide, hn::InterleaveLower(d, c, e));
+  const auto ce_high = hn::BitCast(wide, hn::InterleaveUpper(d, c, e));
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(wide, ab_low, ce_low)), d, out);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(wide, ab_low, ce_low)), d, out + out_stride);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(wide, ab_high, ce_high)), d, out + 2 * out_stride);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(wide, ab_high, ce_high)), d, out + 3 * out_stride);
+}
+
+}  // namespace
+
+void transpose_words(const std::uint32_t* in, std::int64_t in_stride, std::int64_t rows, std::int64_t cols,
+                     std::uint32_t* out, std::int64_t out_stride) {
+  std::int64_t r = 0;
+  for (; r + kRows <= rows; r += kRows) {
+    std::int64_t c = 0;
+    for (; c + 4 <= cols; c += 4)
+      transpose_strip(in + r * in_stride + c, in_stride, out + c * out_stride + r, out_stride);
+    for (; c < cols; ++c)
+      for (std::int64_t i = 0; i < kRows; ++i) out[c * out_stride + r + i] = in[(r + i) * in_stride + c];
+  }
+  for (; r < rows; ++r)
+    for (std::int64_t c = 0; c < cols; ++c) out[c * out_stride + r] = in[r * in_stride + c];
+}
+
+}  // namespace ingot::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace ingot::cpu {
+
+HWY_EXPORT(transpose_words);
+
 namespace {
 
 // Small squares so that both sides' cache lines are used whole while they are there; the fixed size lets the compiler
@@ -41,7 +117,11 @@ void transpose_block(const std::byte* in, std::int64_t in_stride, std::size_t el
   switch (element_bytes) {
     case 1: return run(std::uint8_t{});
     case 2: return run(std::uint16_t{});
-    case 4: return run(std::uint32_t{});
+    case 4:
+      HWY_DYNAMIC_DISPATCH(transpose_words)
+      (reinterpret_cast<const std::uint32_t*>(in), in_stride, rows, cols, reinterpret_cast<std::uint32_t*>(out),
+       out_stride);
+      return;
     default: return run(std::uint64_t{});
   }
 }
@@ -67,3 +147,4 @@ void transpose_matrices(const void* in, std::size_t element_bytes, std::int64_t 
 }
 
 }  // namespace ingot::cpu
+#endif
