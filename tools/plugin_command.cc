@@ -2,6 +2,9 @@
 #include <cstdio>
 #include <random>
 
+#include "backends/cuda/cuda_backend.h"
+#include "backends/cuda/plugin_run.h"
+#include "builder/build.h"
 #include "commands.h"
 #include "plugin/check.h"
 #include "plugin/registry.h"
@@ -12,7 +15,7 @@ namespace {
 
 struct Arguments {
   std::vector<std::string> libraries;
-  std::string library, op, attrs, inputs, name, folder;
+  std::string library, op, attrs, inputs, name, folder, device = "cpu";
   int cases = 50, outputs = 0;
   std::int64_t seed = -1;
   CLI::App *list = nullptr, *check = nullptr, *create = nullptr;
@@ -65,6 +68,16 @@ Status check(const Arguments& arguments) {
   }
   INGOT_ASSIGN_OR_RETURN(options.inputs, plugin::parse_operand_patterns(arguments.inputs));
   options.outputs = arguments.outputs;
+  INGOT_ASSIGN_OR_RETURN(const int ordinal, builder::cuda_ordinal(arguments.device));
+  if (ordinal >= 0) {
+    INGOT_ASSIGN_OR_RETURN(cuda::Device * device, cuda::Device::get(ordinal));
+    INGOT_ASSIGN_OR_RETURN(const Backend* backend, cuda::backend(ordinal));
+    options.device = INGOT_PLUGIN_CUDA;
+    options.run = [device, info = backend->device()](const plugin::Operator& op, const Problem& problem, auto inputs,
+                                                     plugin::KernelOptions kernel, std::byte fill) {
+      return cuda::run_plugin(*device, info, op, problem, inputs, std::move(kernel), fill);
+    };
+  }
   std::printf("%s, seed %u\n", library->describe().c_str(), options.seed);
   int failed = 0, checked = 0;
   for (const auto& op : library->operators) {
@@ -105,6 +118,8 @@ Command add_plugin(CLI::App& app) {
   arguments->check->add_option("--inputs", arguments->inputs,
                                "Types and shapes of the inputs: \"f32[n, c, 8], f32[c]\", letters being random sizes");
   arguments->check->add_option("--outputs", arguments->outputs, "Number of outputs; the fewest possible otherwise");
+  arguments->check->add_option("--device", arguments->device, "Where its kernels run: cpu, cuda or cuda:N")
+      ->capture_default_str();
   arguments->check->add_option("--cases", arguments->cases, "Random cases per operator")->capture_default_str();
   arguments->check->add_option("--seed", arguments->seed,
                                "Of the random data; a fresh one otherwise, which is printed");

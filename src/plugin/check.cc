@@ -51,8 +51,8 @@ class Checker {
 
   CheckReport run() {
     report_.has_reference = op_.api.reference != nullptr;
-    if ((op_.api.devices & INGOT_PLUGIN_CPU) == 0) {
-      report_.note = "it has no kernel for the CPU";
+    if ((op_.api.devices & options_.device) == 0) {
+      report_.note = fmt::format("it has no kernel for {}", options_.device == INGOT_PLUGIN_CPU ? "the CPU" : "CUDA");
       return report_;
     }
     constexpr int kAttempts = 40;  // for each case: most operators accept few ranks and types
@@ -154,12 +154,12 @@ class Checker {
       expected = std::move(*results);
     }
     const Result<Values> values = Values::read(op_, attrs_);
-    const auto combinations = usable_combinations(op_, *values, drawn.problem, INGOT_PLUGIN_CPU);
+    const auto combinations = usable_combinations(op_, *values, drawn.problem, options_.device);
     if (!combinations.is_ok()) return;  // the builder would refuse these types with the same words
     for (const Combination& combination : *combinations) {
       KernelOptions options;
       options.combination = combination;
-      const auto tactics = tactics_of(op_, drawn.problem, combination);
+      const auto tactics = tactics_of(op_, drawn.problem, combination, options_.device);
       if (!tactics.is_ok()) return fail(drawn, options, tactics.status().message());
       for (const ingot_plugin_tactic& tactic : *tactics) {
         options.tactic = tactic.id;
@@ -171,7 +171,8 @@ class Checker {
   void try_kernel(const Case& drawn, const KernelOptions& options, std::vector<HostTensor>& expected) {
     std::vector<std::vector<HostTensor>> results;
     for (const std::byte fill : kFills) {
-      auto once = run_problem(op_, drawn.problem, drawn.pointers, options, fill);
+      auto once = options_.run ? options_.run(op_, drawn.problem, drawn.pointers, options, fill)
+                               : run_problem(op_, drawn.problem, drawn.pointers, options, fill);
       ++report_.runs;
       // The builder would pass such a candidate over with the same words.
       if (once.status().code() == StatusCode::kUnsupported) return;

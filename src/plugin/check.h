@@ -4,10 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
+#include "plugin/kernel.h"
 #include "plugin/operator.h"
 #include "tactics/problem.h"
 #include "tensor/dim.h"
@@ -28,6 +31,12 @@ struct CheckOptions {
   Attrs attrs;                         // over what the schema's defaults and ranges suggest
   std::vector<OperandPattern> inputs;  // empty: random ones, as the operator declares their number
   int outputs = 0;                     // 0: the fewest that the operator declares
+  // Where kernels run, and how they do; without it on the CPU. As run_problem().
+  std::int32_t device = INGOT_PLUGIN_CPU;
+  std::function<Result<std::vector<HostTensor>>(const Operator& op, const Problem& problem,
+                                                std::span<const HostTensor* const> inputs, KernelOptions options,
+                                                std::byte fill)>
+      run;
 };
 
 struct CheckReport {
