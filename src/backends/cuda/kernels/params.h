@@ -168,8 +168,9 @@ struct AttentionParams {
   void* y;
   long long q_batch, q_head, q_row, k_batch, k_head, k_row, v_batch, v_head, v_row, y_batch, y_head, y_row;
   long long mask_batch, mask_head, mask_row, mask_column;
-  int heads, heads_per_kv, queries, keys;
   int mask_batches;  // entry b of the batch reads the mask of b % mask_batches
+  int mask_pairs;    // attention_tiles: two keys' values at once, every row begins at an even element
+  int heads_per_kv, queries, keys;
   int causal;
   float scale;
 };

@@ -13,10 +13,16 @@ INGOT_INLINE void load_matrices_transposed(unsigned (&r)[4], unsigned address) {
                : "r"(address));
 }
 
+// For each type the product, and two numbers rounded into one register of an operand.
 template <typename X>
 struct Mma;
 template <>
 struct Mma<f16> {
+  static INGOT_INLINE unsigned pack(float low, float high) {
+    unsigned r;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
+    return r;
+  }
   static INGOT_INLINE void run(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
     asm volatile(
         "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
@@ -26,6 +32,11 @@ struct Mma<f16> {
 };
 template <>
 struct Mma<bf16> {
+  static INGOT_INLINE unsigned pack(float low, float high) {
+    unsigned r;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
+    return r;
+  }
   static INGOT_INLINE void run(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
     asm volatile(
         "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
