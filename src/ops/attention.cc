@@ -13,8 +13,23 @@ struct Heads {
 Result<Heads> heads_of(const InferContext& ctx, std::size_t input, std::string_view count_attribute) {
   const SymShape& shape = *ctx.shape(input);
   const std::size_t heads_axis = ctx.attrs().get_int("bshd", 0) != 0 ? 2 : 1;
-  if (shape.size() == 4) return Heads{shape[0], shape[heads_axis], shape[3 - heads_axis], shape[3]};
   const std::int64_t heads = ctx.attrs().get_int(count_attribute, 0);
+  if (ctx.attrs().has("columns") && input < 3) {
+    const Ints columns = ctx.attrs().get_ints("columns", {}), sizes = ctx.attrs().get_ints("head_sizes", {});
+    if (shape.size() != 3 || heads < 1 || columns.size() != 3 || sizes.size() != 2)
+      return invalid_argument(
+          "columns needs operands of rank 3, three columns, two head_sizes, q_num_heads and "
+          "kv_num_heads; {} has shape {}",
+          ctx.input_name(input), to_string(shape));
+    const std::int64_t size = sizes[input == 2 ? 1 : 0], first = columns[input];
+    const Dim& width = shape[2];
+    if (size < 1 || first < 0 ||
+        (width.is_constant() && (size > width.value() / heads || first > width.value() - heads * size)))
+      return invalid_argument("{} has shape {}, which does not hold {} heads of {} from column {}",
+                              ctx.input_name(input), to_string(shape), heads, size, first);
+    return Heads{shape[0], Dim(heads), shape[1], Dim(size)};
+  }
+  if (shape.size() == 4) return Heads{shape[0], shape[heads_axis], shape[3 - heads_axis], shape[3]};
   if (heads < 1)
     return invalid_argument("{} has shape {}, so attribute {} is needed", ctx.input_name(input), to_string(shape),
                             count_attribute);
@@ -56,6 +71,8 @@ Status infer_attention(InferContext& ctx) {
     total = total + (ctx.shape(4) ? (*ctx.shape(4))[2] : ctx.unknown_dim());
   }
   const bool packed = ctx.shape(0)->size() == 3;
+  if (ctx.attrs().has("columns") && (ctx.present(4) || ctx.present(6)))
+    return invalid_argument("columns is for Q, K and V without a cache");
   SymShape y{q.batch, q.heads, q.sequence, v.size};
   if (packed) y = {q.batch, q.sequence, q.heads * v.size};
   if (ctx.attrs().get_int("bshd", 0) != 0) {
@@ -99,6 +116,8 @@ void add_attention_ops(Table& table) {
                           "Y present_key? present_value? qk_matmul_output?", infer_attention,
                           {{"is_causal", AttrKind::integer},
                            {"bshd", AttrKind::integer},
+                           {"columns", AttrKind::integers},
+                           {"head_sizes", AttrKind::integers},
                            {"mask_repeats", AttrKind::integer},
                            {"scale", AttrKind::number},
                            {"softcap", AttrKind::number},

@@ -337,6 +337,48 @@ TEST(Attention, MasksOfWindowsAndOfAllStay) {
   EXPECT_EQ(rewrite(*b.graph, attention_rules()), 0) << ir::print(*b.graph);
 }
 
+enum class Parting { gather, split, slice };
+
+// Q, K and V of 2 heads of 8 from the columns of one product, Q behind the others.
+Builder packed_attention(Parting parting) {
+  Builder b;
+  const ValueId all = b.op("MatMul", {b.in("x", {2, 5, 6}), b.weights({6, 48})});
+  std::vector<ValueId> parts;
+  const Ints heads{2, 5, 2, 8};
+  if (parting == Parting::split) parts = b.ops("Split", {all}, Attrs{{"axis", std::int64_t{-1}}}, 3);
+  const ValueId apart = b.op("Reshape", {all, b.ints({2, 5, 3, 16})});
+  for (std::int64_t i = 0; i < 3; ++i) {
+    if (parting == Parting::gather) parts.push_back(b.op("Gather", {apart, b.index(i)}, {{"axis", std::int64_t{2}}}));
+    if (parting == Parting::slice)
+      parts.push_back(b.op("Slice", {all, b.ints({i * 16}), b.ints({i * 16 + 16}), b.ints({2})}));
+  }
+  for (ValueId& part : parts) part = b.op("Reshape", {part, b.ints(heads)});
+  b.out({b.op("Attention", {parts[1], parts[2], parts[0]}, {{"bshd", std::int64_t{1}}})});
+  return b;
+}
+
+TEST(Attention, ReadsColumnsInPlace) {
+  for (const Parting parting : {Parting::gather, Parting::split, Parting::slice}) {
+    Builder b = packed_attention(parting);
+    EXPECT_EQ(rewrite(*b.graph, attention_columns_rules() + reshape_rules() + identity_rules()) > 0, true);
+    const ir::Node* node = first(*b.graph, "Attention");
+    ASSERT_NE(node, nullptr);
+    EXPECT_EQ(node->attrs.get_ints("columns", {}), (Ints{16, 32, 0})) << ir::print(*b.graph);
+    EXPECT_EQ(node->inputs[0], node->inputs[2]);
+    for (const char* op : {"Gather", "Slice", "Split"}) EXPECT_EQ(count(*b.graph, op), 0) << ir::print(*b.graph);
+  }
+}
+
+TEST(Attention, RowsAreNotColumns) {
+  Builder b;  // the parts lie behind one another, each whole
+  const ValueId all = b.in("x", {3, 2, 5, 16});
+  std::vector<ValueId> parts;
+  for (std::int64_t i = 0; i < 3; ++i)
+    parts.push_back(b.op("Reshape", {b.op("Gather", {all, b.index(i)}), b.ints({2, 5, 2, 8})}));
+  b.out({b.op("Attention", parts, {{"bshd", std::int64_t{1}}})});
+  EXPECT_EQ(rewrite(*b.graph, attention_columns_rules()), 0) << ir::print(*b.graph);
+}
+
 TEST(Attention, SharedScoresAreNotSwallowed) {
   Builder b;
   const ValueId q = b.in("q", {1, 2, 4, 3}), k = b.in("k", {1, 2, 3, 4}), v = b.in("v", {1, 2, 4, 3});

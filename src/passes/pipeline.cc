@@ -79,6 +79,8 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   if (options.fuse_epilogues)
     add("epilogues",
         epilogue_rules() + compose_pointwise_rules() + (options.integer_products ? integer_epilogue_rules() : Rules()));
+  // Last, when products are merged and transposes have moved: what parts their results only moves columns.
+  if (options.fuse_attention) add("attention_columns", attention_columns_rules() + reshape_rules() + identity_rules());
   add("final_tidy", identity_rules() + constant_folding_rules() + reshape_rules());
   add("final_dead_code", &remove_dead_code);
   return passes;

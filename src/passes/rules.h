@@ -30,6 +30,7 @@ Rules group_norm_rules();         // group_norm.cc
 Rules deform_conv_rules();        // deform_conv.cc
 Rules attention_rules();          // attention.cc
 Rules attention_rows_rules();     // attention_rows.cc
+Rules attention_columns_rules();  // attention_columns.cc
 Rules conv_transpose_rules();     // conv_transpose.cc
 Rules channels_last_rules();      // channels_last.cc
 Rules integer_layout_rules();     // channels_last.cc

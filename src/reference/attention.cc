@@ -24,6 +24,25 @@ struct Heads {
   [[nodiscard]] Shape shape() const { return {batch, heads, length, size}; }
 };
 
+// The heads of operand `index` (Q, K, V) from columns of a wider tensor.
+Result<Heads> read_columns(const Call& call, std::size_t index, const HostTensor& operand, std::int64_t heads) {
+  const Shape& shape = operand.shape();
+  const Ints columns = call.attrs->get_ints("columns", {}), sizes = call.attrs->get_ints("head_sizes", {});
+  if (shape.size() != 3 || columns.size() != 3 || sizes.size() != 2 || heads < 1 || index > 2)
+    return invalid_argument("operand {} of shape {} has no columns of {} heads", index, to_string(shape), heads);
+  const std::int64_t first = columns[index], size = sizes[index == 2 ? 1 : 0];
+  if (size < 1 || size > shape[2] / heads || first < 0 || first > shape[2] - heads * size)
+    return invalid_argument("operand {} of shape {} does not hold {} heads of {} from column {}", index,
+                            to_string(shape), heads, size, first);
+  Heads out{shape[0], heads, shape[1], size, {}};
+  for (std::int64_t b = 0; b < shape[0]; ++b)
+    for (std::int64_t h = 0; h < heads; ++h)
+      for (std::int64_t s = 0; s < shape[1]; ++s)
+        for (std::int64_t e = 0; e < size; ++e)
+          out.values.push_back(operand.as_double((b * shape[1] + s) * shape[2] + first + h * size + e));
+  return out;
+}
+
 Result<Heads> read_heads(const Call& call, std::size_t index, std::string_view name, std::string_view heads_attribute) {
   INGOT_ASSIGN_OR_RETURN(const HostTensor* operand, numeric_operand(call, index, name, 3));
   const Shape& shape = operand->shape();
@@ -34,6 +53,7 @@ Result<Heads> read_heads(const Call& call, std::size_t index, std::string_view n
   }
   if (shape.size() == 4) return Heads{shape[0], shape[1], shape[2], shape[3], to_numbers<double>(*operand)};
   const std::int64_t heads = call.attrs->get_int(heads_attribute, 0);
+  if (call.attrs->has("columns")) return read_columns(call, index, *operand, heads);
   if (shape.size() != 3 || heads < 1 || shape[2] % heads != 0)
     return invalid_argument("operand {} ({}) of shape {} does not split into {} of {} heads", index, name,
                             to_string(shape), heads_attribute, heads);

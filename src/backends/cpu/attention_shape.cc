@@ -19,18 +19,28 @@ Result<HeadView> head_view(const Shape& shape, bool bshd, std::int64_t heads) {
   return view;
 }
 
+Result<HeadView> attention_operand(const Attrs& attrs, std::size_t operand, const Shape& shape) {
+  const std::int64_t heads = attrs.get_int(operand == 0 ? "q_num_heads" : "kv_num_heads", 0);
+  if (!attrs.has("columns")) return head_view(shape, attrs.get_int("bshd", 0) != 0, heads);
+  const Ints columns = attrs.get_ints("columns", {}), sizes = attrs.get_ints("head_sizes", {});
+  if (columns.size() != 3 || sizes.size() != 2 || shape.size() != 3 || heads < 1)
+    return invalid_argument("Attention: no columns of {} heads in {}", heads, to_string(shape));
+  const std::int64_t size = sizes[operand == 2 ? 1 : 0], first = columns[operand];
+  if (size < 1 || size > shape[2] / heads || first < 0 || first > shape[2] - heads * size)
+    return invalid_argument("Attention: {} heads of {} from column {} are not within {}", heads, size, first,
+                            to_string(shape));
+  return HeadView{shape[0], heads, shape[1], size, shape[1] * shape[2], size, shape[2], first};
+}
+
 bool has_mask(std::span<const Operand> inputs) { return inputs.size() > 3 && inputs[3].present(); }
 
 Result<AttentionShape> attention_shape(const Attrs& attrs, std::span<const Operand> inputs, const Operand& output) {
-  const bool bshd = attrs.get_int("bshd", 0) != 0;
-  const std::int64_t q_heads = attrs.get_int("q_num_heads", 0);
-  const std::int64_t kv_heads = attrs.get_int("kv_num_heads", 0);
   AttentionShape out;
   auto& [q, k, v, y, mask_strides, mask_batches, scale] = out;
-  INGOT_ASSIGN_OR_RETURN(q, head_view(inputs[0].shape, bshd, q_heads));
-  INGOT_ASSIGN_OR_RETURN(k, head_view(inputs[1].shape, bshd, kv_heads));
-  INGOT_ASSIGN_OR_RETURN(v, head_view(inputs[2].shape, bshd, kv_heads));
-  INGOT_ASSIGN_OR_RETURN(y, head_view(output.shape, bshd, q_heads));
+  INGOT_ASSIGN_OR_RETURN(q, attention_operand(attrs, 0, inputs[0].shape));
+  INGOT_ASSIGN_OR_RETURN(k, attention_operand(attrs, 1, inputs[1].shape));
+  INGOT_ASSIGN_OR_RETURN(v, attention_operand(attrs, 2, inputs[2].shape));
+  INGOT_ASSIGN_OR_RETURN(y, head_view(output.shape, attrs.get_int("bshd", 0) != 0, attrs.get_int("q_num_heads", 0)));
   if (k.heads < 1 || q.heads % k.heads != 0 || v.heads != k.heads || v.length != k.length || q.size != k.size ||
       k.batches != q.batches || v.batches != q.batches || y.batches != q.batches || y.heads != q.heads ||
       y.length != q.length || y.size != v.size)

@@ -9,13 +9,16 @@
 
 namespace ingot::cpu {
 
-// Q, K, V or Y as heads in place: element (b, h, s, e) at b * batch + h * head + s * row + e.
+// Q, K, V or Y as heads in place: element (b, h, s, e) at first + b * batch + h * head + s * row + e.
 struct HeadView {
   std::int64_t batches = 0, heads = 0, length = 0, size = 0;
   std::int64_t batch = 0, head = 0, row = 0;
+  std::int64_t first = 0;
 };
 // Of [batch, heads, length, size]; with `bshd` of [batch, length, heads, size]; of [batch, length, heads * size].
 Result<HeadView> head_view(const Shape& shape, bool bshd, std::int64_t heads);
+// Operand 0 to 2 (Q, K, V) of an Attention with these attributes.
+Result<HeadView> attention_operand(const Attrs& attrs, std::size_t operand, const Shape& shape);
 
 struct AttentionShape {
   HeadView q, k, v, y;

@@ -68,7 +68,7 @@ class AttentionKernel final : public Kernel {
   void run_block(const AttentionState& state, const LaunchArgs& args, std::int64_t batch, std::int64_t head,
                  std::int64_t part, std::byte* memory) const {
     const auto data = [&](std::size_t input, const HeadView& view, std::int64_t h) {
-      return static_cast<const float*>(args.inputs[input]) + batch * view.batch + h * view.head;
+      return static_cast<const float*>(args.inputs[input]) + view.first + batch * view.batch + h * view.head;
     };
     const std::int64_t first = part * state.block;
     const std::int64_t rows = std::min(state.block, state.shape.q.length - first);

@@ -16,7 +16,7 @@ namespace {
 using cpu::AttentionShape;
 using ingot_cuda::AttentionParams;
 
-constexpr std::int64_t kMostSize = 256;  // elements of a row that the registers of a warp hold
+constexpr std::int64_t kMostSize = 256;         // elements of a row that the registers of a warp hold
 constexpr std::int64_t kMostShared = 99 << 10;  // of a block, on every device from sm_80
 constexpr std::string_view kRowsConfig = "rows";
 
@@ -32,9 +32,9 @@ struct Tiles {
 
 // In the order of trust.
 constexpr Tiles kTiles[] = {
-    {64, 64, 1, 1, 2},  {64, 64, 1, 1, 1},  {128, 64, 2, 1, 1}, {128, 32, 2, 1, 2}, {128, 64, 2, 1, 2},
-    {64, 32, 2, 1, 2},  {128, 64, 1, 1, 1}, {64, 32, 1, 1, 2},  {16, 32, 1, 4, 1},  {16, 64, 1, 4, 1},
-    {32, 32, 1, 4, 1},  {32, 64, 1, 2, 1},  {32, 64, 1, 4, 1},  {64, 32, 1, 2, 2},  {64, 64, 1, 2, 1},
+    {64, 64, 1, 1, 2}, {64, 64, 1, 1, 1},  {128, 64, 2, 1, 1}, {128, 32, 2, 1, 2}, {128, 64, 2, 1, 2},
+    {64, 32, 2, 1, 2}, {128, 64, 1, 1, 1}, {64, 32, 1, 1, 2},  {16, 32, 1, 4, 1},  {16, 64, 1, 4, 1},
+    {32, 32, 1, 4, 1}, {32, 64, 1, 2, 1},  {32, 64, 1, 4, 1},  {64, 32, 1, 2, 2},  {64, 64, 1, 2, 1},
 };
 
 std::int64_t round_up(std::int64_t value, std::int64_t to) { return (value + to - 1) / to * to; }
@@ -52,7 +52,7 @@ Result<AttentionShape> shape_of(const Problem& problem, std::span<const Operand>
 bool tiled(const Problem& problem, const AttentionShape& shape) {
   if (bits_of(problem.inputs[0].dtype) != 16) return false;
   for (const cpu::HeadView* view : {&shape.q, &shape.k, &shape.v, &shape.y})
-    for (const std::int64_t elements : {view->size, view->batch, view->head, view->row})
+    for (const std::int64_t elements : {view->size, view->batch, view->head, view->row, view->first})
       if (elements % 8 != 0) return false;
   return true;
 }
@@ -157,7 +157,8 @@ AttentionParams params_of(const Problem& problem, const AttentionShape& shape) {
   p.mask_batch = mask_strides[0], p.mask_head = mask_strides[1], p.mask_row = mask_strides[2],
   p.mask_column = mask_strides[3];
   p.mask_batches = static_cast<int>(mask_batches);
-  const bool odd = std::any_of(mask_strides.begin(), mask_strides.begin() + 3, [](std::int64_t s) { return s % 2 != 0; });
+  const bool odd =
+      std::any_of(mask_strides.begin(), mask_strides.begin() + 3, [](std::int64_t s) { return s % 2 != 0; });
   p.mask_pairs = cpu::has_mask(problem.inputs) && !odd && k.length % 2 == 0 ? 1 : 0;
   return p;
 }
@@ -174,8 +175,13 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   launch.grid = {static_cast<unsigned>((shape.q.length + queries - 1) / queries), static_cast<unsigned>(shape.q.heads),
                  static_cast<unsigned>(shape.q.batches)};
   if (tiles != nullptr) launch.shared_bytes = static_cast<unsigned>(shared_bytes(*tiles, shape));
-  launch.point(offsetof(AttentionParams, q), Place::kInput, 0).point(offsetof(AttentionParams, k), Place::kInput, 1);
-  launch.point(offsetof(AttentionParams, v), Place::kInput, 2).point(offsetof(AttentionParams, y), Place::kOutput, 0);
+  const auto bytes = [&](const cpu::HeadView& view) {
+    return static_cast<std::size_t>(view.first * bits_of(problem.inputs[0].dtype) / 8);
+  };
+  launch.point(offsetof(AttentionParams, q), Place::kInput, 0, bytes(shape.q));
+  launch.point(offsetof(AttentionParams, k), Place::kInput, 1, bytes(shape.k));
+  launch.point(offsetof(AttentionParams, v), Place::kInput, 2, bytes(shape.v));
+  launch.point(offsetof(AttentionParams, y), Place::kOutput, 0);
   if (cpu::has_mask(problem.inputs)) launch.point(offsetof(AttentionParams, mask), Place::kInput, 3);
   LaunchPlan out;
   out.launches.push_back(std::move(launch));

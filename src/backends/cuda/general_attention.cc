@@ -25,9 +25,9 @@ std::string attention_definitions(const Problem& problem) {
 
 Status plan_attention(GeneralPlan& plan) {
   const Attrs& attrs = plan.attrs();
-  INGOT_ASSIGN_OR_RETURN(const cpu::HeadView q, heads_of(attrs, plan.shape(0), "q_num_heads"));
-  INGOT_ASSIGN_OR_RETURN(const cpu::HeadView k, heads_of(attrs, plan.shape(1), "kv_num_heads"));
-  INGOT_ASSIGN_OR_RETURN(const cpu::HeadView v, heads_of(attrs, plan.shape(2), "kv_num_heads"));
+  INGOT_ASSIGN_OR_RETURN(const cpu::HeadView q, cpu::attention_operand(attrs, 0, plan.shape(0)));
+  INGOT_ASSIGN_OR_RETURN(const cpu::HeadView k, cpu::attention_operand(attrs, 1, plan.shape(1)));
+  INGOT_ASSIGN_OR_RETURN(const cpu::HeadView v, cpu::attention_operand(attrs, 2, plan.shape(2)));
   if (k.batches != q.batches || v.batches != q.batches || k.heads < 1 || k.heads != v.heads || k.length != v.length ||
       k.size != q.size || q.heads % k.heads != 0)
     return invalid_argument("Attention: {}, {} and {} do not fit", to_string(plan.shape(0)), to_string(plan.shape(1)),
@@ -42,6 +42,9 @@ Status plan_attention(GeneralPlan& plan) {
   plan.set("PAST", past);
   plan.set("SIZE", q.size);
   plan.set("V_SIZE", v.size);
+  plan.set("Q_FIRST", q.first);
+  plan.set("K_FIRST", k.first);
+  plan.set("V_FIRST", v.first);
   const auto strides = [&](std::string_view batch, std::string_view head, std::string_view row, const auto& view) {
     plan.set(batch, view.batch);
     plan.set(head, view.head);
@@ -153,7 +156,8 @@ constexpr std::string_view kFile = "general_attention.cu";
 constexpr GeneralOp kOps[] = {
     {"Attention", kFile,
      "HEADS KV_HEADS QUERIES KEYS PAST SIZE V_SIZE Q_BATCH Q_HEAD Q_ROW K_BATCH K_HEAD K_ROW V_BATCH V_HEAD V_ROW "
-     "Y_BATCH Y_HEAD Y_ROW CAUSAL LEFT RIGHT QK_MODE MASK_STRIDE*4 MASK_KEYS MASK_BATCHES",
+     "Y_BATCH Y_HEAD Y_ROW CAUSAL LEFT RIGHT QK_MODE MASK_STRIDE*4 MASK_KEYS MASK_BATCHES "
+     "Q_FIRST K_FIRST V_FIRST",
      "SCALE CAP", plan_attention, false, float_only, attention_definitions},
     {"RotaryEmbedding", kFile, "SIZE HEADS LENGTH BATCH_STRIDE HEAD_STRIDE ROW_STRIDE ROTATED ROWS INTERLEAVED", "",
      plan_rotary, false, float_only, rotary_definitions},

@@ -55,13 +55,13 @@ INGOT_INLINE A0 key_at(const Params& p, i64 b, i64 h, i64 j, i64 e) {
 #if HAS_4
   if (j < PAST) return get<A0>(IN(4), ((b * KV_HEADS + h) * PAST + j) * SIZE + e);
 #endif
-  return get<A0>(IN(1), b * K_BATCH + h * K_HEAD + (j - PAST) * K_ROW + e);
+  return get<A0>(IN(1), K_FIRST + b * K_BATCH + h * K_HEAD + (j - PAST) * K_ROW + e);
 }
 INGOT_INLINE A0 value_at(const Params& p, i64 b, i64 h, i64 j, i64 e) {
 #if HAS_5
   if (j < PAST) return get<A0>(IN(5), ((b * KV_HEADS + h) * PAST + j) * V_SIZE + e);
 #endif
-  return get<A0>(IN(2), b * V_BATCH + h * V_HEAD + (j - PAST) * V_ROW + e);
+  return get<A0>(IN(2), V_FIRST + b * V_BATCH + h * V_HEAD + (j - PAST) * V_ROW + e);
 }
 INGOT_INLINE A0 bias_at(const Params& p, i64 b, i64 h, i64 i, i64 j) {
   const A0 never = -static_cast<A0>(kInfinity);
@@ -93,7 +93,7 @@ INGOT_KERNEL(attend) {
   const i64 i = row % QUERIES, h = row / QUERIES % HEADS, b = row / QUERIES / HEADS;
   const i64 kv = h / (HEADS / KV_HEADS);
   A0* scores = static_cast<A0*>(p.work) + row * KEYS;
-  const i64 query = b * Q_BATCH + h * Q_HEAD + i * Q_ROW;
+  const i64 query = Q_FIRST + b * Q_BATCH + h * Q_HEAD + i * Q_ROW;
   A0 most = -static_cast<A0>(kInfinity), most_bias = most;
   for (i64 j = me; j < KEYS; j += 128) {
     A0 sum = 0;
