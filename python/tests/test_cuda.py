@@ -178,15 +178,17 @@ def test_wrong_tensors_are_named(engine):
 
 @needs_gpu
 def test_nodes_without_a_kernel_need_leave():
-    """Text stays on the host: refused by name, and done with leave."""
-    nodes = [helper.make_node("StringNormalizer", ["t"], ["u"], name="lower", case_change_action="LOWER")]
-    graph = helper.make_graph(nodes, "net", [helper.make_tensor_value_info("t", TensorProto.STRING, [3])],
-                              [helper.make_tensor_value_info("u", TensorProto.STRING, [3])])
-    bytes_ = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
-    with pytest.raises(ingot.Error, match="lower"):
+    """Images are decoded by the host: refused by name, and done with leave."""
+    graph = helper.make_graph([helper.make_node("ImageDecoder", ["file"], ["image"], name="decode", pixel_format="RGB")],
+                              "net", [helper.make_tensor_value_info("file", TensorProto.UINT8, ["bytes"])],
+                              [helper.make_tensor_value_info("image", TensorProto.UINT8, ["h", "w", 3])])
+    bytes_ = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9).SerializeToString()
+    with pytest.raises(ingot.Error, match="decode"):
         ingot.build(bytes_, time_budget=0, device="cuda")
     allowed = ingot.build(bytes_, time_budget=0, device="cuda", allow_cpu_fallback=True)
-    assert list(allowed({"t": np.array(["Ab", "C", "d"], object)})["u"]) == ["ab", "c", "d"]
+    pixels = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    file = np.frombuffer(b"P6 3 2 255\n" + pixels.tobytes(), np.uint8)
+    np.testing.assert_array_equal(allowed({"file": file})["image"], pixels)
 
 
 def test_devices_that_do_not_exist(weights):
