@@ -145,7 +145,7 @@ def check(row: Row, options, work: pathlib.Path) -> None:
             if not np.isfinite(error):
                 break
     row.ran = True
-    row.passed = expected is not None and row.error <= threshold
+    row.passed = bool(expected is not None and row.error <= threshold)  # no type of NumPy's, for --json
     if options.bench:
         row.ms = measure(plan, options)
 
