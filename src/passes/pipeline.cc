@@ -74,7 +74,7 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   add("pointwise", lift_pointwise_rules() + compose_pointwise_rules());
   add("pointwise_common", &merge_common_subexpressions);
   // Products have their weights and biases; elementwise chains are single nodes, and epilogues do not hide them yet.
-  if (options.fuse_attention) add("attention_rows", attention_rows_rules());
+  if (options.fuse_attention) add("attention_rows", attention_rows_rules() + merge_products_rules());
   add("row_orders", &order_rows);
   if (options.fuse_epilogues)
     add("epilogues",

@@ -40,6 +40,7 @@ Rules lift_pointwise_rules();     // pointwise.cc
 Rules compose_pointwise_rules();  // pointwise.cc
 Rules epilogue_rules();           // epilogue.cc
 Rules integer_epilogue_rules();   // epilogue.cc
+Rules merge_products_rules();     // merge_products.cc
 
 Status merge_common_subexpressions(ir::Graph& graph, Session& session);  // common_subexpressions.cc
 Status order_rows(ir::Graph& graph, Session& session);                   // row_orders.cc
