@@ -3,10 +3,8 @@
 // rows. A config of tiles names queries of a block x keys of a warp, 16-row tiles of a warp, groups of warps along the
 // keys, and stages: "64x64 r1 g1 s2". The form by rows has the config "rows".
 #include <algorithm>
-#include <cstddef>
 
-#include "backends/cpu/attention_shape.h"
-#include "backends/cuda/kernels/params.h"
+#include "backends/cuda/attention_launch.h"
 #include "backends/cuda/source.h"
 #include "backends/cuda/tactics.h"
 
@@ -14,9 +12,7 @@ namespace ingot::cuda {
 namespace {
 
 using cpu::AttentionShape;
-using ingot_cuda::AttentionParams;
 
-constexpr std::int64_t kMostSize = 256;         // elements of a row that the registers of a warp hold
 constexpr std::int64_t kMostShared = 99 << 10;  // of a block, on every device from sm_80
 constexpr std::string_view kRowsConfig = "rows";
 
@@ -38,24 +34,6 @@ constexpr Tiles kTiles[] = {
 };
 
 std::int64_t round_up(std::int64_t value, std::int64_t to) { return (value + to - 1) / to * to; }
-
-Result<AttentionShape> shape_of(const Problem& problem, std::span<const Operand> inputs, const Operand& output) {
-  INGOT_ASSIGN_OR_RETURN(AttentionShape shape, cpu::attention_shape(problem.attrs, inputs, output));
-  if (shape.q.batches > kMaxGridYZ || shape.q.heads > kMaxGridYZ)
-    return unsupported("{} heads of {}", shape.q.heads, shape.q.batches);
-  if (shape.q.size > kMostSize || shape.v.size > kMostSize)
-    return unsupported("heads of {} and {}", shape.q.size, shape.v.size);
-  return shape;
-}
-
-// 16-byte pieces everywhere.
-bool tiled(const Problem& problem, const AttentionShape& shape) {
-  if (bits_of(problem.inputs[0].dtype) != 16) return false;
-  for (const cpu::HeadView* view : {&shape.q, &shape.k, &shape.v, &shape.y})
-    for (const std::int64_t elements : {view->size, view->batch, view->head, view->row, view->first})
-      if (elements % 8 != 0) return false;
-  return true;
-}
 
 // As kernels/attention_tiles.cu lays it out.
 std::int64_t shared_bytes(const Tiles& tiles, const AttentionShape& shape) {
@@ -87,25 +65,10 @@ bool promising(const Tiles& tiles, const AttentionShape& shape) {
   return tiles.keys > 32 || keys > 128 || blocks >= 132;
 }
 
-Support supports(const Problem& problem) {
-  const DType type = problem.inputs[0].dtype;
-  if (type != DType::f32 && type != DType::f16 && type != DType::bf16) return Support::no(Refusal::kDType);
-  for (std::size_t i = 1; i < 3; ++i)
-    if (problem.inputs[i].dtype != type) return Support::no(Refusal::kDType);
-  if (problem.outputs[0].dtype != type) return Support::no(Refusal::kDType);
-  if (cpu::has_mask(problem.inputs) && problem.inputs[3].dtype != DType::boolean &&
-      (!is_float(problem.inputs[3].dtype) || cuda_type(problem.inputs[3].dtype).empty() ||
-       problem.inputs[3].dtype == DType::f64))
-    return Support::no(Refusal::kDType, "mask");
-  if (Support support = cpu::attention_support(problem); !support.ok()) return support;
-  const auto shape = shape_of(problem, problem.inputs, problem.outputs[0]);
-  return shape.is_ok() ? Support::yes() : Support::no(Refusal::kShape, shape.status().message());
-}
-
 std::vector<std::string> configs(const Problem& problem) {
-  const auto shape = shape_of(problem, problem.inputs, problem.outputs[0]);
+  const auto shape = attention_problem(problem, problem.inputs, problem.outputs[0]);
   std::vector<std::string> out;
-  if (shape.is_ok() && tiled(problem, *shape)) {
+  if (shape.is_ok() && attention_in_pieces(problem, *shape)) {
     const bool mask = cpu::has_mask(problem.inputs);
     for (const Tiles& tiles : kTiles)
       if (fits(tiles, *shape, mask) && promising(tiles, *shape)) out.push_back(tiles.text());
@@ -126,63 +89,25 @@ Result<const Tiles*> tiles_of(const std::string& config) {
 
 Result<std::vector<std::string>> sources(const Problem& problem, const std::string& config) {
   INGOT_ASSIGN_OR_RETURN(const Tiles* tiles, tiles_of(config));
-  INGOT_ASSIGN_OR_RETURN(const AttentionShape shape, shape_of(problem, problem.inputs, problem.outputs[0]));
+  INGOT_ASSIGN_OR_RETURN(const AttentionShape shape, attention_problem(problem, problem.inputs, problem.outputs[0]));
   const bool mask = cpu::has_mask(problem.inputs);
-  const DType mask_type = mask ? problem.inputs[3].dtype : DType::f32;
-  std::string text = fmt::format("using T = {};\n", cuda_type(problem.inputs[0].dtype));
-  text += define("SIZE", shape.q.size) + define("SIZE_V", shape.v.size);
-  text += define("MASK", !mask ? 0 : mask_type == DType::boolean ? 2 : 1);
-  text += fmt::format("using MASK_T = {};\n", cuda_type(mask_type));
+  std::string text = attention_definitions(problem, shape);
   if (tiles == nullptr) return std::vector<std::string>{assemble(text, "attention_rows.cu")};
-  text += define("RAW_SCORES", !mask && shape.scale > 0 ? 1 : 0);
   text += define("WARPS", tiles->warps()) + define("ROW_TILES", tiles->row_tiles) + define("GROUPS", tiles->groups) +
           define("KEYS", tiles->keys) + define("STAGES", tiles->stages) +
           define("MIN_BLOCKS", std::max<std::int64_t>(1, 65536 / (tiles->threads() * registers(*tiles, shape, mask)))) +
-          include("warp_matrix.cuh");
+          include("warp_matrix.cuh") + include("attention_mask.cuh");
   return std::vector<std::string>{assemble(text, "attention_tiles.cu")};
-}
-
-AttentionParams params_of(const Problem& problem, const AttentionShape& shape) {
-  const auto& [q, k, v, y, mask_strides, mask_batches, scale] = shape;
-  AttentionParams p{};
-  p.q_batch = q.batch, p.q_head = q.head, p.q_row = q.row;
-  p.k_batch = k.batch, p.k_head = k.head, p.k_row = k.row;
-  p.v_batch = v.batch, p.v_head = v.head, p.v_row = v.row;
-  p.y_batch = y.batch, p.y_head = y.head, p.y_row = y.row;
-  p.heads_per_kv = static_cast<int>(q.heads / k.heads);
-  p.queries = static_cast<int>(q.length);
-  p.keys = static_cast<int>(k.length);
-  p.causal = problem.attrs.get_int("is_causal", 0) != 0 ? 1 : 0;
-  p.scale = static_cast<float>(scale);
-  p.mask_batch = mask_strides[0], p.mask_head = mask_strides[1], p.mask_row = mask_strides[2],
-  p.mask_column = mask_strides[3];
-  p.mask_batches = static_cast<int>(mask_batches);
-  const bool odd =
-      std::any_of(mask_strides.begin(), mask_strides.begin() + 3, [](std::int64_t s) { return s % 2 != 0; });
-  p.mask_pairs = cpu::has_mask(problem.inputs) && !odd && k.length % 2 == 0 ? 1 : 0;
-  return p;
 }
 
 Result<LaunchPlan> plan(const PlanArgs& args) {
   const Problem& problem = args.problem;
   INGOT_ASSIGN_OR_RETURN(const Tiles* tiles, tiles_of(args.config));
-  INGOT_ASSIGN_OR_RETURN(const AttentionShape shape, shape_of(problem, args.inputs, args.outputs[0]));
-  const AttentionParams params = params_of(problem, shape);
-  PlannedLaunch launch = PlannedLaunch::of(tiles != nullptr ? "attention_tiles" : "attention_rows", params);
-  launch.dependent = true;
+  INGOT_ASSIGN_OR_RETURN(const AttentionShape shape, attention_problem(problem, args.inputs, args.outputs[0]));
+  PlannedLaunch launch = attention_launch(problem, shape, tiles != nullptr ? "attention_tiles" : "attention_rows",
+                                          tiles != nullptr ? tiles->queries : 4);
   launch.block = {static_cast<unsigned>(tiles != nullptr ? tiles->threads() : 128), 1, 1};
-  const std::int64_t queries = tiles != nullptr ? tiles->queries : 4;  // of a block
-  launch.grid = {static_cast<unsigned>((shape.q.length + queries - 1) / queries), static_cast<unsigned>(shape.q.heads),
-                 static_cast<unsigned>(shape.q.batches)};
   if (tiles != nullptr) launch.shared_bytes = static_cast<unsigned>(shared_bytes(*tiles, shape));
-  const auto bytes = [&](const cpu::HeadView& view) {
-    return static_cast<std::size_t>(view.first * bits_of(problem.inputs[0].dtype) / 8);
-  };
-  launch.point(offsetof(AttentionParams, q), Place::kInput, 0, bytes(shape.q));
-  launch.point(offsetof(AttentionParams, k), Place::kInput, 1, bytes(shape.k));
-  launch.point(offsetof(AttentionParams, v), Place::kInput, 2, bytes(shape.v));
-  launch.point(offsetof(AttentionParams, y), Place::kOutput, 0);
-  if (cpu::has_mask(problem.inputs)) launch.point(offsetof(AttentionParams, mask), Place::kInput, 3);
   LaunchPlan out;
   out.launches.push_back(std::move(launch));
   return out;
@@ -191,7 +116,8 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
 }  // namespace
 
 const Tactic& attention_tactic() {
-  static const CudaTactic tactic({"cuda.attention", 4, {"Attention"}, supports, sources, plan, configs});
+  static const CudaTactic tactic(
+      {"cuda.attention", 4, {"Attention"}, attention_launch_support, sources, plan, configs});
   return tactic;
 }
 

@@ -13,6 +13,7 @@
 #include "backends/cuda/gemm_shape.h"
 #include "backends/cuda/source.h"
 #include "backends/cuda/tactics.h"
+#include "backends/cuda/wgmma.h"
 
 namespace ingot::cuda {
 namespace {
@@ -149,22 +150,6 @@ std::vector<std::string> configs(const Problem& problem) {
   return out;
 }
 
-// One wgmma whose accumulators are an array; `more` is 0 when they count as zero.
-std::string print_wgmma(int n, DType type) {
-  std::string registers, operands;
-  const int count = n / 2;
-  for (int i = 0; i < count; ++i) {
-    registers += fmt::format("{}%{}", i == 0 ? "" : ", ", i);
-    operands += fmt::format("{}\"+f\"(d[{}])", i == 0 ? "" : ", ", i);
-  }
-  const std::string_view name = type == DType::f16 ? "f16" : "bf16";
-  return fmt::format(
-      "#define WGMMA(d, a, b, more) asm volatile(\"{{.reg .pred p; setp.ne.b32 p, %{6}, 0; "
-      "wgmma.mma_async.sync.aligned.m64n{0}k16.f32.{1}.{1} {{{2}}}, %{3}, %{4}, p, 1, 1, 0, 0;}}\" : {5} : \"l\"(a), "
-      "\"l\"(b), \"r\"(more))\n",
-      n, name, registers, count, count + 1, operands, count + 2);
-}
-
 Result<std::vector<std::string>> sources(const Problem& problem, const std::string& config) {
   INGOT_ASSIGN_OR_RETURN(const Tile tile, parse_tile(config));
   INGOT_ASSIGN_OR_RETURN(std::string text, print_epilogue(problem));
@@ -197,7 +182,7 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
   const int instruction = blocks == 2 && columns == 128 && threads == 384 ? 64
                           : columns == 256 && threads > 384               ? 128
                                                                           : columns;
-  text += define("INSTRUCTION_N", instruction) + print_wgmma(instruction, type);
+  text += define("INSTRUCTION_N", instruction) + print_wgmma("WGMMA", instruction, type);
   text += include("gemm_finish.cuh");
   return std::vector<std::string>{assemble(text, "hopper_gemm.cu")};
 }

@@ -14,13 +14,6 @@ constexpr int kPitch = kSize + 8, kPitchV = kSizeV + 8, kPitchQ = kPitch > kPitc
 constexpr int kRows = ROW_TILES * 16, kQueries = WARPS * kRows, kStep = GROUPS * KEYS, kThreads = WARPS * GROUPS * 32;
 constexpr bool kHoldQ = ROW_TILES * kSize <= 128;  // the queries stay in registers
 constexpr int kSumTiles = kSizeV / 8, kScoreTiles = KEYS / 8;
-constexpr float kLog2E = 1.4426950408889634f;  // exponentials are to base 2
-
-INGOT_INLINE float power_of_2(float x) {
-  float r;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
-  return r;
-}
 
 // Rows of SIZE columns into shared memory; zeros behind the last row and the last column.
 template <int ROWS, int COLUMNS, int WIDTH, int PITCH>
@@ -39,38 +32,6 @@ INGOT_INLINE void load_tile(T* to, const T* from, long long row_stride, int rows
     at += kAtOnce * row_stride;
   }
 }
-
-#if MASK != 0
-INGOT_INLINE float mask_value(MASK_T value) {
-#if MASK == 1
-  return load_value(value) * kLog2E;
-#else
-  return value ? 0.0f : -kInfinity;
-#endif
-}
-
-// What one row of the mask adds to the scores of this thread's keys, to base 2; minus infinity: not to be seen.
-INGOT_INLINE void load_mask(float (&added)[kScoreTiles][2], const Params& p, const MASK_T* row, int key0) {
-  if (p.mask_pairs != 0) {
-#pragma unroll
-    for (int n = 0; n < kScoreTiles; ++n) {
-      const int k = key0 + n * 8;
-      const bool ok = k < p.keys;
-      const Vec<MASK_T, 2> pair = *reinterpret_cast<const Vec<MASK_T, 2>*>(row + (ok ? k : 0));
-#pragma unroll
-      for (int e = 0; e < 2; ++e) added[n][e] = ok ? mask_value(pair.v[e]) : -kInfinity;
-    }
-  } else {
-#pragma unroll
-    for (int n = 0; n < kScoreTiles; ++n)
-#pragma unroll
-      for (int e = 0; e < 2; ++e) {
-        const int k = key0 + n * 8 + e;
-        added[n][e] = k < p.keys ? mask_value(row[k]) : -kInfinity;
-      }
-  }
-}
-#endif
 
 extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS) attention_tiles(const __grid_constant__ Params p) {
   begin_dependent();
