@@ -28,31 +28,31 @@ struct Tiles {
 
 // In the order of trust.
 constexpr Tiles kTiles[] = {
-    {64, 64, 1, 1, 2}, {64, 64, 1, 1, 1},  {128, 64, 2, 1, 1}, {128, 32, 2, 1, 2}, {128, 64, 2, 1, 2},
-    {64, 32, 2, 1, 2}, {128, 64, 1, 1, 1}, {64, 32, 1, 1, 2},  {16, 32, 1, 4, 1},  {16, 64, 1, 4, 1},
-    {32, 32, 1, 4, 1}, {32, 64, 1, 2, 1},  {32, 64, 1, 4, 1},  {64, 32, 1, 2, 2},  {64, 64, 1, 2, 1},
+    {64, 64, 1, 1, 2},  {64, 64, 1, 1, 1},  {128, 64, 2, 1, 1}, {128, 64, 2, 1, 2},
+    {128, 32, 2, 1, 2}, {128, 64, 1, 1, 1}, {64, 32, 1, 1, 2},  {32, 32, 1, 4, 1},
+    {32, 64, 1, 2, 1},  {64, 64, 1, 2, 1},  {64, 32, 1, 2, 2},  {16, 64, 1, 4, 1},
 };
 
 std::int64_t round_up(std::int64_t value, std::int64_t to) { return (value + to - 1) / to * to; }
 
 // As kernels/attention_tiles.cu lays it out.
-std::int64_t shared_bytes(const Tiles& tiles, const AttentionShape& shape) {
+std::int64_t shared_bytes(const Tiles& tiles, const AttentionShape& shape, bool mask) {
   const std::int64_t pitch = round_up(shape.q.size, 16) + 8, pitch_v = round_up(shape.v.size, 16) + 8;
   const std::int64_t buffers = tiles.stages * tiles.groups * tiles.keys * (pitch + pitch_v) * 2;
+  const std::int64_t mask_bytes = mask ? tiles.queries * (tiles.groups * tiles.keys + 8) * 4 : 0;
   const std::int64_t parts = tiles.groups == 1 ? 0 : tiles.threads() * tiles.row_tiles * (pitch_v / 2) * 4;
-  return tiles.queries * std::max(pitch, pitch_v) * 2 + std::max(buffers, parts);
+  return tiles.queries * std::max(pitch, pitch_v) * 2 + std::max(buffers + mask_bytes, parts);
 }
 
-// Of a thread, about: sums, scores, queries, a row of the mask or two, addresses.
+// Of a thread, about: sums, scores, queries, addresses.
 std::int64_t registers(const Tiles& tiles, const AttentionShape& shape, bool mask) {
   const std::int64_t size = round_up(shape.q.size, 16), size_v = round_up(shape.v.size, 16);
   const std::int64_t queries = tiles.row_tiles * size <= 128 ? size / 4 : 0;  // held
-  return tiles.row_tiles * (size_v / 2 + tiles.keys / 2 + queries + 35) +
-         (mask ? tiles.keys / (2 * tiles.row_tiles) : 0) + 10;
+  return tiles.row_tiles * (size_v / 2 + tiles.keys / 2 + queries + 35) + (mask ? 14 : 10);
 }
 
 bool fits(const Tiles& tiles, const AttentionShape& shape, bool mask) {
-  return registers(tiles, shape, mask) <= 256 && shared_bytes(tiles, shape) <= kMostShared;
+  return registers(tiles, shape, mask) <= 256 && shared_bytes(tiles, shape, mask) <= kMostShared;
 }
 
 // Whether it may be the fastest.
@@ -90,12 +90,13 @@ Result<const Tiles*> tiles_of(const std::string& config) {
 Result<std::vector<std::string>> sources(const Problem& problem, const std::string& config) {
   INGOT_ASSIGN_OR_RETURN(const Tiles* tiles, tiles_of(config));
   INGOT_ASSIGN_OR_RETURN(const AttentionShape shape, attention_problem(problem, problem.inputs, problem.outputs[0]));
-  const bool mask = cpu::has_mask(problem.inputs);
   std::string text = attention_definitions(problem, shape);
   if (tiles == nullptr) return std::vector<std::string>{assemble(text, "attention_rows.cu")};
   text += define("WARPS", tiles->warps()) + define("ROW_TILES", tiles->row_tiles) + define("GROUPS", tiles->groups) +
           define("KEYS", tiles->keys) + define("STAGES", tiles->stages) +
-          define("MIN_BLOCKS", std::max<std::int64_t>(1, 65536 / (tiles->threads() * registers(*tiles, shape, mask)))) +
+          define("MIN_BLOCKS",
+                 std::max<std::int64_t>(
+                     1, 65536 / (tiles->threads() * registers(*tiles, shape, cpu::has_mask(problem.inputs))))) +
           include("warp_matrix.cuh") + include("attention_mask.cuh");
   return std::vector<std::string>{assemble(text, "attention_tiles.cu")};
 }
@@ -107,7 +108,8 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   PlannedLaunch launch = attention_launch(problem, shape, tiles != nullptr ? "attention_tiles" : "attention_rows",
                                           tiles != nullptr ? tiles->queries : 4);
   launch.block = {static_cast<unsigned>(tiles != nullptr ? tiles->threads() : 128), 1, 1};
-  if (tiles != nullptr) launch.shared_bytes = static_cast<unsigned>(shared_bytes(*tiles, shape));
+  if (tiles != nullptr)
+    launch.shared_bytes = static_cast<unsigned>(shared_bytes(*tiles, shape, cpu::has_mask(problem.inputs)));
   LaunchPlan out;
   out.launches.push_back(std::move(launch));
   return out;
