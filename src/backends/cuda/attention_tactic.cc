@@ -35,24 +35,33 @@ constexpr Tiles kTiles[] = {
 
 std::int64_t round_up(std::int64_t value, std::int64_t to) { return (value + to - 1) / to * to; }
 
+// Where one row of the mask serves all queries, it is worth a place in shared memory.
+bool stages_mask(const Tiles& tiles, const Problem& problem) {
+  if (!cpu::has_mask(problem.inputs) || tiles.groups > 1) return false;
+  const Shape& mask = problem.inputs[3].shape;
+  return mask.size() < 2 || mask[mask.size() - 2] == 1;
+}
+
 // As kernels/attention_tiles.cu lays it out.
-std::int64_t shared_bytes(const Tiles& tiles, const AttentionShape& shape, bool mask) {
+std::int64_t shared_bytes(const Tiles& tiles, const AttentionShape& shape, const Problem& problem) {
   const std::int64_t pitch = round_up(shape.q.size, 16) + 8, pitch_v = round_up(shape.v.size, 16) + 8;
   const std::int64_t buffers = tiles.stages * tiles.groups * tiles.keys * (pitch + pitch_v) * 2;
-  const std::int64_t mask_bytes = mask ? tiles.queries * (tiles.groups * tiles.keys + 8) * 4 : 0;
+  const std::int64_t mask_bytes = stages_mask(tiles, problem) ? tiles.queries * (tiles.groups * tiles.keys + 8) * 4 : 0;
   const std::int64_t parts = tiles.groups == 1 ? 0 : tiles.threads() * tiles.row_tiles * (pitch_v / 2) * 4;
   return tiles.queries * std::max(pitch, pitch_v) * 2 + std::max(buffers + mask_bytes, parts);
 }
 
-// Of a thread, about: sums, scores, queries, addresses.
-std::int64_t registers(const Tiles& tiles, const AttentionShape& shape, bool mask) {
+// Of a thread, about: sums, scores, queries, a row of the mask or two, addresses.
+std::int64_t registers(const Tiles& tiles, const AttentionShape& shape, const Problem& problem) {
   const std::int64_t size = round_up(shape.q.size, 16), size_v = round_up(shape.v.size, 16);
   const std::int64_t queries = tiles.row_tiles * size <= 128 ? size / 4 : 0;  // held
-  return tiles.row_tiles * (size_v / 2 + tiles.keys / 2 + queries + 35) + (mask ? 14 : 10);
+  std::int64_t mask = 0;
+  if (cpu::has_mask(problem.inputs)) mask = stages_mask(tiles, problem) ? 4 : tiles.keys / (2 * tiles.row_tiles);
+  return tiles.row_tiles * (size_v / 2 + tiles.keys / 2 + queries + 35) + mask + 10;
 }
 
-bool fits(const Tiles& tiles, const AttentionShape& shape, bool mask) {
-  return registers(tiles, shape, mask) <= 256 && shared_bytes(tiles, shape, mask) <= kMostShared;
+bool fits(const Tiles& tiles, const AttentionShape& shape, const Problem& problem) {
+  return registers(tiles, shape, problem) <= 256 && shared_bytes(tiles, shape, problem) <= kMostShared;
 }
 
 // Whether it may be the fastest.
@@ -69,11 +78,10 @@ std::vector<std::string> configs(const Problem& problem) {
   const auto shape = attention_problem(problem, problem.inputs, problem.outputs[0]);
   std::vector<std::string> out;
   if (shape.is_ok() && attention_in_pieces(problem, *shape)) {
-    const bool mask = cpu::has_mask(problem.inputs);
     for (const Tiles& tiles : kTiles)
-      if (fits(tiles, *shape, mask) && promising(tiles, *shape)) out.push_back(tiles.text());
+      if (fits(tiles, *shape, problem) && promising(tiles, *shape)) out.push_back(tiles.text());
     for (const Tiles& tiles : kTiles)
-      if (out.empty() && fits(tiles, *shape, mask)) out.push_back(tiles.text());
+      if (out.empty() && fits(tiles, *shape, problem)) out.push_back(tiles.text());
   }
   if (out.empty()) out.emplace_back(kRowsConfig);
   return out;
@@ -92,12 +100,12 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
   INGOT_ASSIGN_OR_RETURN(const AttentionShape shape, attention_problem(problem, problem.inputs, problem.outputs[0]));
   std::string text = attention_definitions(problem, shape);
   if (tiles == nullptr) return std::vector<std::string>{assemble(text, "attention_rows.cu")};
-  text += define("WARPS", tiles->warps()) + define("ROW_TILES", tiles->row_tiles) + define("GROUPS", tiles->groups) +
-          define("KEYS", tiles->keys) + define("STAGES", tiles->stages) +
-          define("MIN_BLOCKS",
-                 std::max<std::int64_t>(
-                     1, 65536 / (tiles->threads() * registers(*tiles, shape, cpu::has_mask(problem.inputs))))) +
-          include("warp_matrix.cuh") + include("attention_mask.cuh");
+  text +=
+      define("WARPS", tiles->warps()) + define("ROW_TILES", tiles->row_tiles) + define("GROUPS", tiles->groups) +
+      define("KEYS", tiles->keys) + define("STAGES", tiles->stages) +
+      define("STAGED_MASK", stages_mask(*tiles, problem) ? 1 : 0) +
+      define("MIN_BLOCKS", std::max<std::int64_t>(1, 65536 / (tiles->threads() * registers(*tiles, shape, problem)))) +
+      include("warp_matrix.cuh") + include("attention_mask.cuh");
   return std::vector<std::string>{assemble(text, "attention_tiles.cu")};
 }
 
@@ -108,8 +116,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   PlannedLaunch launch = attention_launch(problem, shape, tiles != nullptr ? "attention_tiles" : "attention_rows",
                                           tiles != nullptr ? tiles->queries : 4);
   launch.block = {static_cast<unsigned>(tiles != nullptr ? tiles->threads() : 128), 1, 1};
-  if (tiles != nullptr)
-    launch.shared_bytes = static_cast<unsigned>(shared_bytes(*tiles, shape, cpu::has_mask(problem.inputs)));
+  if (tiles != nullptr) launch.shared_bytes = static_cast<unsigned>(shared_bytes(*tiles, shape, problem));
   LaunchPlan out;
   out.launches.push_back(std::move(launch));
   return out;

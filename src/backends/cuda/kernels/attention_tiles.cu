@@ -4,7 +4,7 @@
 // the last; GROUPS warps share the same queries, each with its own KEYS of a step's keys, and add up at the end. Keys
 // and values come through STAGES buffers.
 // Given: T, SIZE and SIZE_V (head sizes, multiples of 8), MASK (0 none, 1 added, 2 boolean: true may be seen), MASK_T,
-// RAW_SCORES (1: no mask and a scale above zero, so that the largest product is the largest score), MIN_BLOCKS (of a
+// STAGED_MASK (1: it comes by way of shared memory, which pays where a row of it serves many queries), RAW_SCORES (1: no mask and a scale above zero, so that the largest product is the largest score), MIN_BLOCKS (of a
 // multiprocessor, what registers shall allow).
 using Params = ingot_cuda::AttentionParams;
 
@@ -14,7 +14,7 @@ constexpr int kPitch = kSize + 8, kPitchV = kSizeV + 8, kPitchQ = kPitch > kPitc
 constexpr int kRows = ROW_TILES * 16, kQueries = WARPS * kRows, kStep = GROUPS * KEYS, kThreads = WARPS * GROUPS * 32;
 constexpr bool kHoldQ = ROW_TILES * kSize <= 128;  // the queries stay in registers
 constexpr int kSumTiles = kSizeV / 8, kScoreTiles = KEYS / 8;
-constexpr int kMaskPitch = kStep + 8;
+[[maybe_unused]] constexpr int kMaskPitch = kStep + 8;
 
 // Rows of SIZE columns into shared memory; zeros behind the last row and the last column.
 template <int ROWS, int COLUMNS, int WIDTH, int PITCH>
@@ -82,10 +82,11 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS) attention_til
     for (int h = 0; h < 2; ++h) most[r][h] = -kInfinity, total[r][h] = 0.0f;
 #if MASK != 0
   const MASK_T* mask = static_cast<const MASK_T*>(p.mask) + batch % p.mask_batches * p.mask_batch + head * p.mask_head;
+#if STAGED_MASK
   // The mask of a step, to base 2, minus infinity behind the last key: a row for each query, or one for all.
   float* const mask_tile = reinterpret_cast<float*>(v_tiles + STAGES * kStep * kPitchV);
   const int mask_rows = p.mask_row == 0 ? 1 : min_int(kQueries, p.queries - q0), mask_pitch = p.mask_row == 0 ? 0 : kMaskPitch;
-  const auto load_mask = [&](int step) {
+  const auto stage_mask = [&](int step) {
 #pragma unroll 2
     for (int row = warp; row < mask_rows; row += WARPS * GROUPS)
 #pragma unroll
@@ -94,14 +95,27 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS) attention_til
         mask_tile[row * kMaskPitch + column] = k < p.keys ? mask_value(mask[(q0 + row) * p.mask_row + k]) : -kInfinity;
       }
   };
+#else
+  const bool same_mask = p.mask_row == 0;  // of all queries
+  constexpr int kMaskOf1 = ROW_TILES == 1 ? 1 : 0;
+  const auto mask_row = [&](int r, int h) {
+    return mask + min_int(q0 + row0 + r * 16 + h * 8 + lane / 4, p.queries - 1) * p.mask_row;
+  };
+#endif
 #endif
 
   for (int step = 0; step < steps; ++step) {
     const int key0 = step * kStep + group * KEYS;  // of this warp
     const int last_row = q0 + row0 + kRows - 1;
     const bool active = key0 < visible && q0 + row0 < p.queries && (p.causal == 0 || key0 <= last_row);
-#if MASK != 0
-    load_mask(step);
+#if MASK != 0 && STAGED_MASK
+    stage_mask(step);
+#elif MASK != 0
+    float added[kMaskOf1 + 1][kScoreTiles][2];
+    if (ROW_TILES == 1 && active) {  // the mask arrives while the keys do
+      load_mask(added[0], p, mask_row(0, 0), key0 + lane % 4 * 2);
+      if (!same_mask) load_mask(added[kMaskOf1], p, mask_row(0, 1), key0 + lane % 4 * 2);
+    }
 #endif
     // Behind this barrier the step before is done with, and so are its buffers.
     if constexpr (STAGES == 1) {
@@ -166,14 +180,22 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS) attention_til
       for (int r = 0; r < ROW_TILES; ++r)
 #pragma unroll
         for (int h = 0; h < 2; ++h) {
-#if MASK != 0
+#if MASK != 0 && STAGED_MASK
           const float* const added =
               mask_tile + (row0 + r * 16 + h * 8 + lane / 4) * mask_pitch + group * KEYS + lane % 4 * 2;
+#elif MASK != 0
+          if constexpr (ROW_TILES > 1)
+            if (r + h == 0 || !same_mask) load_mask(added[0], p, mask_row(r, h), key0 + lane % 4 * 2);
 #endif
 #pragma unroll
           for (int n = 0; n < kScoreTiles; ++n) {
-#if MASK != 0
+#if MASK != 0 && STAGED_MASK
             const Vec<float, 2> more = *reinterpret_cast<const Vec<float, 2>*>(added + n * 8);
+#elif MASK != 0
+            Vec<float, 2> more;
+#pragma unroll
+            for (int e = 0; e < 2; ++e)
+              more.v[e] = h == 1 && kMaskOf1 == 1 && !same_mask ? added[kMaskOf1][n][e] : added[0][n][e];
 #endif
 #pragma unroll
             for (int e = 0; e < 2; ++e) {
