@@ -53,6 +53,12 @@ std::string_view comparison(ExprOp op) {
   }
 }
 
+// Functions that have a short form for results of 16 bits (prelude.cuh).
+bool has_short_form(ExprOp op) {
+  return op == ExprOp::k_sigmoid || op == ExprOp::k_silu || op == ExprOp::k_gelu || op == ExprOp::k_gelu_tanh ||
+         op == ExprOp::k_hardsigmoid || op == ExprOp::k_hardswish;
+}
+
 std::string right_side(const Expr& expr, const ExprInstr& instr) {
   const std::string a = operand(instr.args[0]), b = operand(instr.args[1]), c = operand(instr.args[2]);
   if (instr.op == ExprOp::kConst) return constant(instr);
@@ -72,7 +78,9 @@ std::string right_side(const Expr& expr, const ExprInstr& instr) {
   std::string arguments = a;
   if (arity_of(instr.op) > 1) arguments += ", " + b;
   if (arity_of(instr.op) > 2) arguments += ", " + c;
-  return fmt::format("{}_{}({})", is_float(instr.type) ? "x" : "i", to_string(instr.op), arguments);
+  const bool brief = has_short_form(instr.op) && bits_of(expr.result_type()) == 16 && is_float(expr.result_type());
+  const std::string_view family = !is_float(instr.type) ? "i" : brief && instr.type != DType::f64 ? "q" : "x";
+  return fmt::format("{}_{}({})", family, to_string(instr.op), arguments);
 }
 
 }  // namespace
@@ -143,15 +151,25 @@ Result<std::string> print_epilogue(const Problem& problem) {
   if (!is_float(expr.input_types()[0]) || expr.result_type() != problem.outputs[0].dtype)
     return unsupported("an epilogue from {} to {}", to_string(expr.input_types()[0]), to_string(expr.result_type()));
   INGOT_ASSIGN_OR_RETURN(std::string text, print_expression(expr, "expression"));
-  std::string loads, arguments = "x0[j]";
+  std::string members, loads, touches, arguments = "x0[j]";
   for (std::size_t i = 1; i < expr.input_types().size(); ++i) {
     const DType type = problem.inputs[problem.own_inputs() + i - 1].dtype;
     if (type != expr.input_types()[i]) return invalid_argument("epilogue operand {} has another type", i);
-    loads += fmt::format("const Vec<{}, V> e{} = load_epilogue<{}, V>(p.operands[{}], row, column); ", cuda_type(type),
-                         i, cuda_type(type), i - 1);
-    arguments += fmt::format(", load_value(e{}.v[j])", i);
+    members += fmt::format("  Vec<{}, WIDTH> e{};\n", cuda_type(type), i);
+    loads +=
+        fmt::format("    e{} = load_epilogue<{}, WIDTH>(p.operands[{}], row, column);\n", i, cuda_type(type), i - 1);
+    touches += fmt::format("    touch_epilogue<{}>(p.operands[{}], row, column);\n", cuda_type(type), i - 1);
+    arguments += fmt::format(", load_value(loaded.e{}.v[j])", i);
   }
-  text += define("EPILOGUE_LOADS", loads);
+  text += fmt::format(
+      "template <int WIDTH>\nstruct EpilogueOperands {{\n{}"
+      "  template <typename Parameters>\n  INGOT_INLINE void load(const Parameters& p, int row, int column) {{\n{}  "
+      "}}\n"
+      "  template <typename Parameters>\n  static INGOT_INLINE void touch(const Parameters& p, int row, int column) "
+      "{{\n{}  }}\n}};\n",
+      members, loads, touches);
+  text += define("EPILOGUE_INPUTS", static_cast<std::int64_t>(problem.epilogue_inputs()));
+  text += define("EPILOGUE_LOADS", "EpilogueOperands<V> loaded; loaded.load(p, row, column);");
   text += define("EPILOGUE(j)", fmt::format("store_value<OUT>(expression({}))", arguments));
   text += fmt::format("using OUT = {};\n", cuda_type(problem.outputs[0].dtype));
   return text;

@@ -20,8 +20,9 @@ Result<std::string> print_expression(const Expr& expr, std::string_view name);
 std::string define(std::string_view name, std::string_view value);
 std::string define(std::string_view name, std::int64_t value);
 
-// The epilogue of a problem whose output is rows x columns, as EPILOGUE_LOADS and EPILOGUE(j), see
-// kernels/epilogue.cuh.
+// The epilogue of a problem whose output is rows x columns: EPILOGUE_LOADS reads the operands of V columns, EPILOGUE(j)
+// is column j of the result. For kernels that read operands ahead of time: EPILOGUE_INPUTS, and EpilogueOperands<V>
+// with load() and touch(), which brings them into the second-level cache; EPILOGUE(j) takes them from `loaded`.
 Result<std::string> print_epilogue(const Problem& problem);
 
 // A file of kernels/ as a part of a source, named in the compiler's messages.

@@ -21,3 +21,10 @@ INGOT_INLINE Vec<E, V> load_epilogue(const ingot_cuda::EpilogueOperand& o, int r
   }
   return r;
 }
+
+// Asks for the cache line of an operand that differs from row to row.
+template <typename E>
+INGOT_INLINE void touch_epilogue(const ingot_cuda::EpilogueOperand& o, int row, int column) {
+  if (o.column_stride != 1 || (o.simple != 0 && o.row_stride == 0)) return;
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(static_cast<const E*>(o.data) + operand_offset(o, row, column)));
+}

@@ -452,45 +452,48 @@ struct Accumulators {
   }
 };
 
-// This block's rows of the tile, the parts of k added up.
+// The sums of V columns, the parts of k added up.
 template <int V>
-INGOT_INLINE void finish_rows(const Params& p, const float* result, int row0, int rows, int m0, int n0, int z) {
-  const unsigned at = shared_address(result);
-  for (int i = static_cast<int>(threadIdx.x) * V; i < rows * BN; i += kConsumers * V) {
-    const int row = row0 + i / BN, column = i % BN;
-    if (m0 + row >= p.m || n0 + column >= p.n) continue;
-    float values[V];
-    if (p.splits == 1) {
+INGOT_INLINE void read_sums(const Params& p, const float* result, float* values, int row, int column) {
+  if (p.splits == 1) {
 #pragma unroll
-      for (int j = 0; j < V; ++j) values[j] = result[row * kOutPitch + column + j];
-    } else {
+    for (int j = 0; j < V; ++j) values[j] = result[row * kOutPitch + column + j];
+    return;
+  }
 #pragma unroll
-      for (int j = 0; j < V; ++j) values[j] = 0.0f;
-      unsigned x = 0;
-      asm volatile("mov.u32 %0, %%cluster_ctaid.x;" : "=r"(x));
-      for (int split = 0; split < p.splits; ++split) {
-        const unsigned from = in_cluster(at + (row * kOutPitch + column) * 4, split * CLUSTER_M + x);
+  for (int j = 0; j < V; ++j) values[j] = 0.0f;
+  unsigned x = 0;
+  asm volatile("mov.u32 %0, %%cluster_ctaid.x;" : "=r"(x));
+  for (int split = 0; split < p.splits; ++split) {
+    const unsigned from = in_cluster(shared_address(result) + (row * kOutPitch + column) * 4, split * CLUSTER_M + x);
 #pragma unroll
-        for (int j = 0; j < V; j += V < 4 ? 1 : 4) {
-          if (V < 4) {
-            float one;
-            asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(one) : "r"(from + j * 4) : "memory");
-            values[j] += one;
-          } else {
-            float4 four;
-            asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
-                         : "=f"(four.x), "=f"(four.y), "=f"(four.z), "=f"(four.w)
-                         : "r"(from + j * 4)
-                         : "memory");
-            values[j] += four.x;
-            values[j + 1] += four.y;
-            values[j + 2] += four.z;
-            values[j + 3] += four.w;
-          }
-        }
+    for (int j = 0; j < V; j += V < 4 ? 1 : 4) {
+      if (V < 4) {
+        float one;
+        asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(one) : "r"(from + j * 4) : "memory");
+        values[j] += one;
+      } else {
+        float4 four;
+        asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
+                     : "=f"(four.x), "=f"(four.y), "=f"(four.z), "=f"(four.w)
+                     : "r"(from + j * 4)
+                     : "memory");
+        values[j] += four.x;
+        values[j + 1] += four.y;
+        values[j + 2] += four.z;
+        values[j + 3] += four.w;
       }
     }
-    finish<V>(p, values, z * p.row_batch + m0 + row, z * p.column_batch + n0 + column, n0 + column);
+  }
+}
+
+// Operands of the epilogue that differ from row to row are on their way while products run.
+INGOT_INLINE void touch_operands(const Params& p, int m0, int n0, int z) {
+  constexpr int kLine = 64;  // columns of 2 bytes in a cache line
+  for (int i = static_cast<int>(threadIdx.x) * kLine; i < BM * BN; i += kConsumers * kLine) {
+    const int row = m0 + i / BN, column = n0 + i % BN;
+    if (row < p.m && column < p.n)
+      EpilogueOperands<1>::touch(p, z * p.row_batch + row, z * p.column_batch + column);
   }
 }
 #endif
@@ -535,6 +538,10 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
 #ifdef CONSUMER_REGISTERS
     asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(CONSUMER_REGISTERS));
 #endif
+    if (EPILOGUE_INPUTS > 0 && p.splits == 1) {
+      wait_for_inputs();
+      touch_operands(p, m0, n0, z);
+    }
     Accumulators accumulators;
     accumulators.consume(shared, count);
     // Only now: blocks of the next kernel that begin while this one fills the device would crowd where it is thin.
@@ -557,9 +564,13 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
     }
     constexpr int kVector = 16 / static_cast<int>(sizeof(OUT)) < 8 ? 16 / static_cast<int>(sizeof(OUT)) : 8;
     if (p.vector_epilogue != 0)
-      finish_rows<kVector>(p, result, row0, rows, m0, n0, z);
+      finish_tile<kVector, kConsumers>(p, row0, rows, m0, n0, z, [&](float* values, int row, int column) {
+        read_sums<kVector>(p, result, values, row, column);
+      });
     else
-      finish_rows<1>(p, result, row0, rows, m0, n0, z);
+      finish_tile<1, kConsumers>(p, row0, rows, m0, n0, z, [&](float* values, int row, int column) {
+        read_sums<1>(p, result, values, row, column);
+      });
     if (clustered) {
       cluster_arrive();
       cluster_wait();

@@ -115,8 +115,8 @@ struct DepthwiseParams {
   const void* w;     // [taps][channels]
   const void* bias;  // null: none
   void* y;
-  int units;  // vectors of outputs
-  int channels, in_h, in_w, out_h, out_w, stride_h, stride_w, dilation_h, dilation_w, pad_h, pad_w;
+  int units;  // vectors of outputs, or tiles of them
+  int batch, channels, in_h, in_w, out_h, out_w, stride_h, stride_w, dilation_h, dilation_w, pad_h, pad_w;
   EpilogueOperand operands[kMaxEpilogueInputs];
 };
 

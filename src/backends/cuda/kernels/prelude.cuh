@@ -123,6 +123,39 @@ INGOT_UNARY(silu, a / (1.0f + expf(-a)), a / (1.0 + exp(-a)))
 INGOT_UNARY(hardsigmoid, x_max(0.0f, x_min(1.0f, a / 6.0f + 0.5f)), x_max(0.0, x_min(1.0, a / 6.0 + 0.5)))
 INGOT_UNARY(hardswish, a * x_hardsigmoid(a), a * x_hardsigmoid(a))
 #undef INGOT_UNARY
+
+// ---- the same in few instructions, for results that are rounded to 16 bits: relative errors below 1e-4 ----
+INGOT_INLINE float quick_exp2(float a) {
+  float r;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(a));
+  return r;
+}
+INGOT_INLINE float quick_reciprocal(float a) {
+  float r;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(a));
+  return r;
+}
+INGOT_INLINE float q_sigmoid(float a) { return quick_reciprocal(1.0f + quick_exp2(a * -1.44269504088896341f)); }
+INGOT_INLINE float q_silu(float a) { return a * q_sigmoid(a); }
+INGOT_INLINE float q_hardsigmoid(float a) { return x_max(0.0f, x_min(1.0f, fmaf(a, 1.0f / 6.0f, 0.5f))); }
+INGOT_INLINE float q_hardswish(float a) { return a * q_hardsigmoid(a); }
+INGOT_INLINE float q_gelu_tanh(float a) {
+  return a * q_sigmoid(1.59576912160573071f * (a + 0.044715f * a * a * a));
+}
+// The normal distribution as a sigmoid of an odd polynomial, which was fitted to its logit over [-5, 5].
+INGOT_INLINE float q_gelu(float a) {
+  const float t = fminf(a * a, 25.0f);
+  float q = -5.358792923e-11f;
+  q = fmaf(q, t, 6.242294237e-9f);
+  q = fmaf(q, t, -3.053627893e-7f);
+  q = fmaf(q, t, 7.968592399e-6f);
+  q = fmaf(q, t, -1.068565035e-4f);
+  q = fmaf(q, t, -9.475592378e-5f);
+  q = fmaf(q, t, 7.274144888e-2f);
+  q = fmaf(q, t, 1.595719576f);
+  return a * q_sigmoid(a * q);
+}
+
 INGOT_INLINE float x_fmod(float a, float b) { return fmodf(a, b); }
 INGOT_INLINE double x_fmod(double a, double b) { return fmod(a, b); }
 INGOT_INLINE float x_pow(float a, float b) { return powf(a, b); }

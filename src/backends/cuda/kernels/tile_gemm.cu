@@ -464,19 +464,13 @@ extern "C" __global__ void __launch_bounds__(kThreads) tile_gemm(const __grid_co
     __syncthreads();
   }
 
-  const int row0 = z * p.row_batch + m0, column0 = z * p.column_batch + n0;
   constexpr int kVector = 16 / static_cast<int>(sizeof(OUT)) < 8 ? 16 / static_cast<int>(sizeof(OUT)) : 8;
-  if (p.vector_epilogue != 0) {
-    for (int i = static_cast<int>(threadIdx.x) * kVector; i < BM * BN; i += kThreads * kVector) {
-      const int row = i / BN, column = i % BN;
-      if (m0 + row < p.m && n0 + column < p.n)
-        finish<kVector>(p, result + row * kOutPitch + column, row0 + row, column0 + column, n0 + column);
-    }
-  } else {
-    for (int i = static_cast<int>(threadIdx.x); i < BM * BN; i += kThreads) {
-      const int row = i / BN, column = i % BN;
-      if (m0 + row < p.m && n0 + column < p.n)
-        finish<1>(p, result + row * kOutPitch + column, row0 + row, column0 + column, n0 + column);
-    }
-  }
+  if (p.vector_epilogue != 0)
+    finish_tile<kVector, kThreads>(p, 0, BM, m0, n0, z, [&](float* values, int row, int column) {
+#pragma unroll
+      for (int j = 0; j < kVector; ++j) values[j] = result[row * kOutPitch + column + j];
+    });
+  else
+    finish_tile<1, kThreads>(p, 0, BM, m0, n0, z,
+                             [&](float* values, int row, int column) { values[0] = result[row * kOutPitch + column]; });
 }
