@@ -151,9 +151,10 @@ Result<RegisterTile> register_tile(const Problem& problem, const std::string& co
   // Threads that are all of use, where the channels fall into such parts.
   const int groups = static_cast<int>(problem.inputs[0].shape.back()) / tile.vector;
   tile.threads_x = std::min(groups, 32);
-  for (int width = 16; width <= 64; ++width)
+  for (int width = 12; width <= 32; ++width)
     if (groups % width == 0) tile.threads_x = width;
-  tile.threads_y = std::max(1, 128 / tile.threads_x);
+  // Neighbouring tiles share rows and columns by way of the first-level cache.
+  tile.threads_y = std::max(1, 256 / tile.threads_x);
   return tile;
 }
 

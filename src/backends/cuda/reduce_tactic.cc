@@ -90,7 +90,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   p.parts = 1;
   // Few outputs: the length is shared out, in parts of several rounds each.
   if (!inner && blocks > 0)
-    p.parts = static_cast<int>(std::clamp<std::int64_t>(2 * args.multiprocessors / blocks, 1,
+    p.parts = static_cast<int>(std::clamp<std::int64_t>(8 * args.multiprocessors / blocks, 1,
                                                         std::clamp<std::int64_t>(p.length / (rows * 4), 1, 64)));
   PlannedLaunch launch = PlannedLaunch::of(inner ? "reduce_inner" : vectors ? "reduce_vector" : "reduce_any", p);
   launch.dependent = true;

@@ -55,8 +55,8 @@ std::string_view comparison(ExprOp op) {
 
 // Functions that have a short form for results of 16 bits (prelude.cuh).
 bool has_short_form(ExprOp op) {
-  return op == ExprOp::k_sigmoid || op == ExprOp::k_silu || op == ExprOp::k_gelu || op == ExprOp::k_gelu_tanh ||
-         op == ExprOp::k_hardsigmoid || op == ExprOp::k_hardswish;
+  return op == ExprOp::k_sigmoid || op == ExprOp::k_silu || op == ExprOp::k_gelu_tanh || op == ExprOp::k_hardsigmoid ||
+         op == ExprOp::k_hardswish;
 }
 
 std::string right_side(const Expr& expr, const ExprInstr& instr) {
@@ -155,11 +155,11 @@ Result<std::string> print_epilogue(const Problem& problem) {
   for (std::size_t i = 1; i < expr.input_types().size(); ++i) {
     const DType type = problem.inputs[problem.own_inputs() + i - 1].dtype;
     if (type != expr.input_types()[i]) return invalid_argument("epilogue operand {} has another type", i);
-    members += fmt::format("  Vec<{}, WIDTH> e{};\n", cuda_type(type), i);
+    members += fmt::format("  OperandVector<{}, WIDTH> e{};\n", cuda_type(type), i);
     loads +=
         fmt::format("    e{} = load_epilogue<{}, WIDTH>(p.operands[{}], row, column);\n", i, cuda_type(type), i - 1);
     touches += fmt::format("    touch_epilogue<{}>(p.operands[{}], row, column);\n", cuda_type(type), i - 1);
-    arguments += fmt::format(", load_value(loaded.e{}.v[j])", i);
+    arguments += fmt::format(", load_value(loaded.e{}.at(j))", i);
   }
   text += fmt::format(
       "template <int WIDTH>\nstruct EpilogueOperands {{\n{}"

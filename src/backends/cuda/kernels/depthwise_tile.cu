@@ -10,15 +10,13 @@ constexpr int kWidth = THREADS_X * VECTOR, kThreads = THREADS_X * THREADS_Y;
 constexpr int kSpan = (COLUMNS - 1) * STRIDE_W + (KERNEL_W - 1) * DILATION_W + 1;
 constexpr int kRows = (ROWS - 1) * STRIDE_H + (KERNEL_H - 1) * DILATION_H + 1;
 
-// One row of the input; columns outside are zero.
-template <bool INSIDE>
-INGOT_INLINE void load_row(Vec<T, VECTOR> (&v)[kSpan], const T* from, int w0, int in_w) {
+constexpr int kWords = VECTOR * static_cast<int>(sizeof(T)) / 4;
+static_assert(kSpan <= 32, "a bit for each column");
+
+// One row of the input; what lies outside is zero. Bit s of `columns`: column s lies inside.
+INGOT_INLINE void load_row(unsigned (&v)[kSpan][kWords], const T* from, bool inside, unsigned columns) {
 #pragma unroll
-  for (int s = 0; s < kSpan; ++s) {
-    v[s] = Vec<T, VECTOR>{};
-    if (INSIDE || static_cast<unsigned>(w0 + s) < static_cast<unsigned>(in_w))
-      v[s] = *reinterpret_cast<const Vec<T, VECTOR>*>(from + s * CHANNELS);
-  }
+  for (int s = 0; s < kSpan; ++s) load_or_zero(v[s], from + s * CHANNELS, inside && (columns >> s & 1u) != 0);
 }
 
 extern "C" __global__ void __launch_bounds__(kThreads) depthwise_tile(const __grid_constant__ Params p) {
@@ -42,7 +40,11 @@ extern "C" __global__ void __launch_bounds__(kThreads) depthwise_tile(const __gr
     const int ow0 = unit % across * COLUMNS, rest = unit / across;
     const int oh0 = rest % down * ROWS, image = rest / down;
     const int h0 = oh0 * STRIDE_H - p.pad_h, w0 = ow0 * STRIDE_W - p.pad_w;
-    const bool inside = w0 >= 0 && w0 + kSpan <= p.in_w;
+    unsigned columns = 0;
+#pragma unroll
+    for (int i = 0; i < kSpan; ++i)
+      columns |= static_cast<unsigned>(w0 + i) < static_cast<unsigned>(p.in_w) ? 1u << i : 0u;
+    const auto row_inside = [&](int row) { return static_cast<unsigned>(h0 + row) < static_cast<unsigned>(p.in_h); };
     const T* const first =
         static_cast<const T*>(p.x) + ((static_cast<long long>(image) * p.in_h + h0) * p.in_w + w0) * CHANNELS + channel;
     float sum[ROWS][COLUMNS][VECTOR];
@@ -52,20 +54,18 @@ extern "C" __global__ void __launch_bounds__(kThreads) depthwise_tile(const __gr
       for (int c = 0; c < COLUMNS; ++c)
 #pragma unroll
         for (int j = 0; j < VECTOR; ++j) sum[r][c][j] = 0.0f;
+    const int pitch = p.in_w * CHANNELS;
+    unsigned next[kSpan][kWords];
+    load_row(next, first, row_inside(0), columns);
 #pragma unroll UNROLL_ROWS
     for (int row = 0; row < kRows; ++row) {
-      if (static_cast<unsigned>(h0 + row) >= static_cast<unsigned>(p.in_h)) continue;
-      Vec<T, VECTOR> v[kSpan];
-      const T* const from = first + static_cast<long long>(row) * p.in_w * CHANNELS;
-      if (inside)
-        load_row<true>(v, from, w0, p.in_w);
-      else
-        load_row<false>(v, from, w0, p.in_w);
       float f[kSpan][VECTOR];
 #pragma unroll
       for (int s = 0; s < kSpan; ++s)
 #pragma unroll
-        for (int j = 0; j < VECTOR; ++j) f[s][j] = load_value(v[s].v[j]);
+        for (int j = 0; j < VECTOR; ++j) f[s][j] = load_value(Unpack<T>::at(next[s], j));
+      // On its way while this one is multiplied.
+      load_row(next, first + static_cast<long long>(row + 1) * pitch, row + 1 < kRows && row_inside(row + 1), columns);
 #pragma unroll
       for (int r = 0; r < ROWS; ++r) {
         const int tap = row - r * STRIDE_H;

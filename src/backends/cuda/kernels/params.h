@@ -120,6 +120,17 @@ struct DepthwiseParams {
   EpilogueOperand operands[kMaxEpilogueInputs];
 };
 
+// Convolutions of few channels. Weights: [column][tap][4 channels], rows of the kernel's pitch.
+struct FirstConvParams {
+  const void* x;
+  const void* w;
+  const void* bias;  // null: none
+  void* y;
+  int tiles, tiles_h, tiles_w;
+  int in_h, in_w, out_h, out_w, pad_h, pad_w;
+  EpilogueOperand operands[kMaxEpilogueInputs];
+};
+
 // out[outer][index][inner] = in[outer][list[index]][inner], in units of the kernel's element.
 struct GatherParams {
   const void* in;

@@ -124,7 +124,7 @@ INGOT_UNARY(hardsigmoid, x_max(0.0f, x_min(1.0f, a / 6.0f + 0.5f)), x_max(0.0, x
 INGOT_UNARY(hardswish, a * x_hardsigmoid(a), a * x_hardsigmoid(a))
 #undef INGOT_UNARY
 
-// ---- the same in few instructions, for results that are rounded to 16 bits: relative errors below 1e-4 ----
+// ---- the same in few instructions, for results that are rounded to 16 bits ----
 INGOT_INLINE float quick_exp2(float a) {
   float r;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(a));
@@ -141,19 +141,6 @@ INGOT_INLINE float q_hardsigmoid(float a) { return x_max(0.0f, x_min(1.0f, fmaf(
 INGOT_INLINE float q_hardswish(float a) { return a * q_hardsigmoid(a); }
 INGOT_INLINE float q_gelu_tanh(float a) {
   return a * q_sigmoid(1.59576912160573071f * (a + 0.044715f * a * a * a));
-}
-// The normal distribution as a sigmoid of an odd polynomial, which was fitted to its logit over [-5, 5].
-INGOT_INLINE float q_gelu(float a) {
-  const float t = fminf(a * a, 25.0f);
-  float q = -5.358792923e-11f;
-  q = fmaf(q, t, 6.242294237e-9f);
-  q = fmaf(q, t, -3.053627893e-7f);
-  q = fmaf(q, t, 7.968592399e-6f);
-  q = fmaf(q, t, -1.068565035e-4f);
-  q = fmaf(q, t, -9.475592378e-5f);
-  q = fmaf(q, t, 7.274144888e-2f);
-  q = fmaf(q, t, 1.595719576f);
-  return a * q_sigmoid(a * q);
 }
 
 INGOT_INLINE float x_fmod(float a, float b) { return fmodf(a, b); }
@@ -309,6 +296,52 @@ INGOT_INLINE I float_to_int(F v) {
 }
 INGOT_INLINE float round_f16(float v) { return load_value(Store<f16>::make(v)); }
 INGOT_INLINE float round_bf16(float v) { return load_value(Store<bf16>::make(v)); }
+
+// ---- loads without branches, so that many are on their way together: zero when not ok ----
+INGOT_INLINE float load_or_zero(const float* from, bool ok) {
+  float r;
+  asm volatile("{.reg .pred p; setp.ne.s32 p, %2, 0; mov.f32 %0, 0f00000000; @p ld.global.f32 %0, [%1];}"
+               : "=f"(r)
+               : "l"(from), "r"(static_cast<int>(ok)));
+  return r;
+}
+template <typename H>
+INGOT_INLINE H load_or_zero(const H* from, bool ok) {
+  H r;
+  asm volatile("{.reg .pred p; setp.ne.s32 p, %2, 0; mov.b16 %0, 0; @p ld.global.b16 %0, [%1];}"
+               : "=h"(r.bits)
+               : "l"(from), "r"(static_cast<int>(ok)));
+  return r;
+}
+INGOT_INLINE void load_or_zero(unsigned (&r)[1], const void* from, bool ok) {
+  asm volatile("{.reg .pred p; setp.ne.s32 p, %2, 0; mov.b32 %0, 0; @p ld.global.b32 %0, [%1];}"
+               : "=r"(r[0])
+               : "l"(from), "r"(static_cast<int>(ok)));
+}
+INGOT_INLINE void load_or_zero(unsigned (&r)[2], const void* from, bool ok) {
+  asm volatile(
+      "{.reg .pred p; setp.ne.s32 p, %3, 0; mov.b32 %0, 0; mov.b32 %1, 0; @p ld.global.v2.b32 {%0, %1}, [%2];}"
+      : "=r"(r[0]), "=r"(r[1])
+      : "l"(from), "r"(static_cast<int>(ok)));
+}
+INGOT_INLINE void load_or_zero(unsigned (&r)[4], const void* from, bool ok) {
+  asm volatile(
+      "{.reg .pred p; setp.ne.s32 p, %5, 0; mov.b32 %0, 0; mov.b32 %1, 0; mov.b32 %2, 0; mov.b32 %3, 0; "
+      "@p ld.global.v4.b32 {%0, %1, %2, %3}, [%4];}"
+      : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+      : "l"(from), "r"(static_cast<int>(ok)));
+}
+// Element j of words as they were loaded.
+template <typename E>
+struct Unpack {
+  static INGOT_INLINE E at(const unsigned* words, int j) {
+    return E{static_cast<unsigned short>(words[j / 2] >> (j % 2 * 16))};
+  }
+};
+template <>
+struct Unpack<float> {
+  static INGOT_INLINE float at(const unsigned* words, int j) { return __uint_as_float(words[j]); }
+};
 
 // ---- asynchronous copies to shared memory: zero-filled when not ok ----
 INGOT_INLINE unsigned shared_address(const void* pointer) {
