@@ -76,7 +76,7 @@ INGOT_INLINE double x_max(double a, double b) { return a > b || a != a ? a : b; 
 // 1 / (1 + 0.3 |a|), fitted to a relative error of 2e-7. erfcf has branches and several times the instructions, which
 // would be most of the time of a product's epilogue.
 INGOT_INLINE float gelu_without_branches(float a) {
-  const float u = fminf(fabsf(a), 14.0f);  // beyond, the tail is 0
+  const float u = fminf(fabsf(a), 15.0f);  // there and beyond, the tail is 0
   const float t = __fdividef(1.0f, fmaf(0.3f, u, 1.0f));
   float r = fmaf(t, 0.03567488f, -0.1572035f);
   r = fmaf(t, r, 0.2063542f);
@@ -85,7 +85,7 @@ INGOT_INLINE float gelu_without_branches(float a) {
   r = fmaf(t, r, 0.09991341f);
   r = fmaf(t, r, 0.12075397f);
   r = fmaf(t, r, 0.1196293f) * t;
-  return fmaf(-u, exp2f(u * u * -0.72134752f) * r, x_max(a, 0.0f));
+  return fmaf(x_min(a, -u), exp2f(u * u * -0.72134752f) * r, x_max(a, 0.0f));  // of -inf NaN, as -inf * 0 is
 }
 #define INGOT_UNARY(name, single, twice)                   \
   INGOT_INLINE float x_##name(float a) { return single; }  \
