@@ -87,7 +87,7 @@ Support supports(const Problem& problem) {
 
 std::vector<std::string> configs(const Problem& problem) {
   std::vector<std::string> out;
-  for (const std::string_view config : {"8x2", "16x2", "16x4", "8x1", "4x1", "2x1"})
+  for (const std::string_view config : {"8x1", "8x2", "16x2", "16x4", "4x1", "2x1"})
     if (fits(problem, *parse_tile(std::string(config)))) out.emplace_back(config);
   if (out.empty()) out.emplace_back("1x1");
   return out;
