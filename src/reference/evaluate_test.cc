@@ -158,6 +158,7 @@ TEST(Reference, BadOperandsAreNamed) {
       {"ConstantOfShape", {}, {ints({std::int64_t{1} << 40, std::int64_t{1} << 40})}, "not possible"},
       {"Attention", {}, {floats({1, 2, 4}, std::vector<double>(8, 1)), x, x}, "operand 0 (Q)"},
       {"Resize", {}, {x}, "scales"},
+      {"Col2Im", {}, {floats({1, 1, 1}, {1}), ints({}), ints({})}, "operand 1 (image_shape)"},
       {"Einsum", {{"equation", std::string("ij,jk->ik")}}, {x, x}, "equation"},
       {"BatchNormalization", {}, {x, floats({2}, {1, 1})}, "operand 2 (B) is missing"},
       {"DequantizeLinear", {}, {numbers(DType::i8, {2, 2}, {1, 2, 3, 4}), floats({3}, {1, 1, 1})}, "operand 1 (scale)"},

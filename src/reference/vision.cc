@@ -54,6 +54,8 @@ Result<Outputs> evaluate_col2im(const Call& call) {
   INGOT_ASSIGN_OR_RETURN(const Shape block, ints_operand(call, 2, "block_shape"));
   if (image.size() != block.size())
     return invalid_argument("image_shape and block_shape have {} and {} elements", image.size(), block.size());
+  if (image.empty())
+    return invalid_argument("operand 1 (image_shape) has no elements: an image has one dimension at least");
   INGOT_ASSIGN_OR_RETURN(Window window, read_window(*call.attrs, block));
   INGOT_ASSIGN_OR_RETURN(const Shape coarse, resolve_coarse(*call.attrs, image, window));
   const std::optional<std::int64_t> taps = element_count(block);
