@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "builder/cast_steps.h"
 #include "builder/half_tensors.h"
 
 namespace ingot::builder {
@@ -34,6 +35,12 @@ void add_cast(Expr& expr, ExprArg value, DType to, bool large) {
     value = expr.add(ExprOp::k_select, from, std::array<ExprArg, 3>{infinite, value, finite});
   }
   expr.add(ExprOp::kCast, to, std::array<ExprArg, 1>{value});
+}
+
+Expr cast(DType from, DType to, bool large) {
+  Expr expr({from});
+  add_cast(expr, expr_input(0), to, large);
+  return expr;
 }
 
 // The same program for operands of these types and a result of type `to`, computed as before.
@@ -114,35 +121,6 @@ class Converter {
     return false;
   }
 
-  std::int32_t add_tensor(std::int32_t like, DType type, Storage storage, TensorPtr constant) {
-    plan::Tensor tensor = program_.tensors[static_cast<std::size_t>(like)];
-    tensor.name += fmt::format(".{}", to_string(type));
-    tensor.dtype = type;
-    tensor.storage = storage;
-    tensor.alias_of = -1;
-    program_.tensors.push_back(std::move(tensor));
-    program_.constants.push_back(std::move(constant));
-    return static_cast<std::int32_t>(program_.tensors.size()) - 1;
-  }
-
-  static LoweredStep cast_step(const std::string& name, std::int32_t from, std::int32_t to, Operand in, DType type,
-                               bool large) {
-    LoweredStep step;
-    step.name = name;
-    step.problem.kind = "Pointwise";
-    Expr expr({in.dtype});
-    add_cast(expr, expr_input(0), type, large);
-    step.problem.attrs.set("expr", expr.to_string());
-    in.constant = false;
-    in.value = nullptr;
-    step.problem.inputs = {in};
-    in.dtype = type;
-    step.problem.outputs = {in};
-    step.inputs = {from};
-    step.outputs = {to};
-    return step;
-  }
-
   // Gives the step its operand as `type`, through a cast step where the tensor is of the other.
   void input(LoweredStep& step, std::size_t i, DType type, std::vector<LoweredStep>& before) {
     Operand& operand = step.problem.inputs[i];
@@ -161,13 +139,13 @@ class Converter {
     if (stored != type) {
       std::int32_t& copy = copies_.try_emplace(id, -1).first->second;
       if (copy < 0 && operand.constant && operand.value != nullptr) {
-        copy = add_tensor(id, type, Storage::constant, convert(*operand.value, half_));
+        copy = add_tensor_like(program_, id, type, Storage::constant, convert(*operand.value, half_));
       } else if (copy < 0) {
-        copy = add_tensor(id, type, Storage::activation, nullptr);
+        copy = add_tensor_like(program_, id, type, Storage::activation, nullptr);
         Operand from = operand;
         from.dtype = stored;
-        before.push_back(
-            cast_step(step.name + " (cast)", id, copy, from, type, type == half_ && size(id).most > most_of(half_)));
+        const bool large = type == half_ && size(id).most > most_of(half_);
+        before.push_back(cast_step(step.name, from, cast(stored, type, large), id, copy));
       }
       step.inputs[i] = copy;
     }
@@ -182,8 +160,8 @@ class Converter {
     if (i == 0 && id >= 0 && !is_half(id) && step.problem.attrs.has("epilogue")) return;  // its expression widens
     operand.dtype = half_;
     if (id < 0 || is_half(id)) return;
-    step.outputs[i] = add_tensor(id, half_, Storage::activation, nullptr);
-    after.push_back(cast_step(step.name + " (cast)", step.outputs[i], id, operand, DType::f32, false));
+    step.outputs[i] = add_tensor_like(program_, id, half_, Storage::activation, nullptr);
+    after.push_back(cast_step(step.name, operand, cast(half_, DType::f32, false), step.outputs[i], id));
   }
 
   // Expressions take every operand as it is stored and give the result as it will be. Constants become half beside a

@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 
+#include "builder/cast_steps.h"
 #include "ops/moving.h"
 
 namespace ingot::builder {
@@ -59,31 +60,10 @@ class Rehearsal {
     return expr.instrs().empty() ? expr_input(0) : static_cast<ExprArg>(expr.instrs().size()) - 1;
   }
 
-  std::int32_t add_tensor(std::int32_t like, Storage storage, TensorPtr constant) {
-    plan::Tensor tensor = program_.tensors[static_cast<std::size_t>(like)];
-    tensor.name += ".f32";
-    tensor.dtype = DType::f32;
-    tensor.storage = storage;
-    tensor.alias_of = -1;
-    program_.tensors.push_back(std::move(tensor));
-    program_.constants.push_back(std::move(constant));
-    return static_cast<std::int32_t>(program_.tensors.size()) - 1;
-  }
-
-  static LoweredStep cast_step(const std::string& name, Operand operand, std::int32_t from, std::int32_t to,
-                               DType type) {
-    LoweredStep step;
-    step.name = name + " (cast)";
-    step.problem.kind = "Pointwise";
-    Expr expr({operand.dtype});
-    expr.add(ExprOp::kCast, type, std::array<ExprArg, 1>{expr_input(0)});
-    step.problem.attrs.set("expr", expr.to_string());
-    step.problem.inputs = {operand};
-    operand.dtype = type;
-    step.problem.outputs = {operand};
-    step.inputs = {from};
-    step.outputs = {to};
-    return step;
+  static Expr cast(DType from, DType to) {
+    Expr expr({from});
+    expr.add(ExprOp::kCast, to, std::array<ExprArg, 1>{expr_input(0)});
+    return expr;
   }
 
   void input(LoweredStep& step, std::size_t i, std::vector<LoweredStep>& before) {
@@ -91,10 +71,10 @@ class Rehearsal {
     if (operand.dtype != half_) return;
     std::int32_t& copy = wide_.try_emplace(step.inputs[i], -1).first->second;
     if (copy < 0 && operand.constant && operand.value != nullptr) {
-      copy = add_tensor(step.inputs[i], Storage::constant, widened(*operand.value));
+      copy = add_tensor_like(program_, step.inputs[i], DType::f32, Storage::constant, widened(*operand.value));
     } else if (copy < 0) {
-      copy = add_tensor(step.inputs[i], Storage::activation, nullptr);
-      before.push_back(cast_step(step.name, operand, step.inputs[i], copy, DType::f32));
+      copy = add_tensor_like(program_, step.inputs[i], DType::f32, Storage::activation, nullptr);
+      before.push_back(cast_step(step.name, operand, cast(half_, DType::f32), step.inputs[i], copy));
     }
     step.inputs[i] = copy;
     operand.dtype = DType::f32;
@@ -106,8 +86,8 @@ class Rehearsal {
     if (operand.dtype != half_) return;
     operand.dtype = DType::f32;
     if (step.outputs[i] < 0) return;
-    const std::int32_t wide = add_tensor(step.outputs[i], Storage::activation, nullptr);
-    after.push_back(cast_step(step.name, operand, wide, step.outputs[i], half_));
+    const std::int32_t wide = add_tensor_like(program_, step.outputs[i], DType::f32, Storage::activation, nullptr);
+    after.push_back(cast_step(step.name, operand, cast(DType::f32, half_), wide, step.outputs[i]));
     step.outputs[i] = wide;
   }
 

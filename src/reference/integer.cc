@@ -113,7 +113,8 @@ Result<Outputs> evaluate_quantized(const Call& call) {
   return single_output(to, sum.shape(), values);
 }
 
-// u8 with a range that includes 0; scale and zero point are results too.
+// u8 with a range that includes 0; scale and zero point are results too. Each operation rounds to f32, as the
+// specification's arithmetic does: a scale off by one unit would move elements that lie between two steps.
 Result<Outputs> evaluate_dynamic_quantize(const Call& call) {
   INGOT_ASSIGN_OR_RETURN(const HostTensor* x, numeric_operand(call, 0, "x"));
   std::vector<double> values = to_numbers<double>(*x);
@@ -123,9 +124,9 @@ Result<Outputs> evaluate_dynamic_quantize(const Call& call) {
     low = std::min(low, value);
     high = std::max(high, value);
   }
-  double scale = round_to(DType::f32, (high - low) / 255);
+  double scale = round_to(DType::f32, round_to(DType::f32, high - low) / 255);
   if (scale == 0) scale = 1;
-  const double zero = std::clamp(std::nearbyint(-low / scale), 0.0, 255.0);
+  const double zero = std::clamp(std::nearbyint(round_to(DType::f32, -low / scale)), 0.0, 255.0);
   for (double& value : values)
     value = std::clamp(std::nearbyint(round_to(DType::f32, value / scale)) + zero, 0.0, 255.0);
   INGOT_ASSIGN_OR_RETURN(HostTensor y, from_numbers(DType::u8, x->shape(), values));
