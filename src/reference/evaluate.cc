@@ -84,16 +84,12 @@ Result<HostTensor> move_channels(const HostTensor& tensor, bool to_front) {
 }
 
 // Kernels know [N, C, spatial...] alone, so channels_last is a transpose of the first operand and of the outputs that
-// have its rank. MaxPool's Indices keep counting elements of [N, C, spatial...]. With input_channels_first the first
-// operand is not turned.
+// have its rank. MaxPool's Indices keep counting elements of [N, C, spatial...].
 Result<Outputs> run_channels_last(const Row& row, const Call& call) {
   INGOT_ASSIGN_OR_RETURN(const HostTensor* x, numeric_operand(call, 0, "X", 2));
-  HostTensor turned;
+  INGOT_ASSIGN_OR_RETURN(const HostTensor turned, move_channels(*x, true));
   std::vector<const HostTensor*> inputs(call.inputs.begin(), call.inputs.end());
-  if (call.attrs->get_int("input_channels_first", 0) == 0) {
-    INGOT_ASSIGN_OR_RETURN(turned, move_channels(*x, true));
-    inputs[0] = &turned;
-  }
+  inputs[0] = &turned;
   Call inner = call;
   inner.inputs = inputs;
   INGOT_ASSIGN_OR_RETURN(Outputs outputs, run_kernel(row, inner));

@@ -9,7 +9,6 @@ Result<WindowSizes> window_sizes(const Attrs& attrs, const Shape& x, const Ints&
   const std::size_t spatial = kernel.size();
   if (spatial < 1 || spatial > 3 || x.size() != spatial + 2 || out.size() != spatial + 2)
     return unsupported("{} spatial dimensions", spatial);
-  if (attrs.get_int("input_channels_first", 0) != 0) return unsupported("an input whose channels come first");
   const bool last = attrs.get_int("channels_last", 0) != 0;
   const Ints strides = attrs.get_ints("strides", Ints(spatial, 1));
   const Ints dilations = attrs.get_ints("dilations", Ints(spatial, 1));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// cuda.first_conv: convolutions of up to four input channels in half precision, whose input may come as the network's
-// does: channels first (attribute input_channels_first) and in fp32. A config is "ROWSxFRAGMENTS": the rows of a tile
-// of outputs, and how many of them a warp computes.
+// cuda.first_conv: convolutions of up to four input channels in half precision. A config is "ROWSxFRAGMENTS": the rows
+// of a tile of outputs, and how many of them a warp computes.
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -18,17 +17,9 @@ using ingot_cuda::FirstConvParams;
 
 constexpr std::int64_t kTileW = 16, kPixel = 4, kSharedLimit = 100 << 10, kMostAccumulators = 128;
 
-bool channels_first(const Problem& problem) { return problem.attrs.get_int("input_channels_first", 0) != 0; }
-
-Result<cpu::WindowSizes> sizes_of(const Problem& problem, Shape x, const Shape& y) {
-  Attrs attrs = problem.attrs;
-  if (channels_first(problem)) {
-    if (x.size() != 4) return unsupported("{} dimensions", x.size());
-    x = {x[0], x[2], x[3], x[1]};
-    attrs.erase("input_channels_first");
-  }
+Result<cpu::WindowSizes> sizes_of(const Problem& problem, const Shape& x, const Shape& y) {
   const Shape& w = problem.inputs[1].shape;
-  return cpu::window_sizes(attrs, x, Ints(w.begin() + 2, w.end()), y);
+  return cpu::window_sizes(problem.attrs, x, Ints(w.begin() + 2, w.end()), y);
 }
 
 struct Tile {
@@ -67,8 +58,8 @@ bool fits(const Problem& problem, const Tile& tile) {
 }
 
 Support supports(const Problem& problem) {
-  const DType type = problem.inputs[1].dtype, in = problem.inputs[0].dtype;
-  if ((type != DType::f16 && type != DType::bf16) || (in != type && in != DType::f32) ||
+  const DType type = problem.inputs[1].dtype;
+  if ((type != DType::f16 && type != DType::bf16) || problem.inputs[0].dtype != type ||
       problem.outputs[0].dtype != type || (problem.has_input(2) && problem.inputs[2].dtype != type))
     return Support::no(Refusal::kDType);
   if (problem.attrs.get_int("channels_last", 0) == 0) return Support::no(Refusal::kLayout, "channels first");
@@ -98,12 +89,10 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
   INGOT_ASSIGN_OR_RETURN(std::string text, print_epilogue(problem));
   const Shape& w = problem.inputs[1].shape;
   const Ints strides = problem.attrs.get_ints("strides", {1, 1});
-  text += fmt::format("using T = {};\nusing IN = {};\n", cuda_type(problem.inputs[1].dtype),
-                      cuda_type(problem.inputs[0].dtype));
-  text += define("CHANNELS", w[1]) + define("CHANNELS_FIRST", channels_first(problem) ? 1 : 0) +
-          define("KERNEL_H", w[2]) + define("KERNEL_W", w[3]) + define("STRIDE_H", strides.at(0)) +
-          define("STRIDE_W", strides.at(1)) + define("N", w[0]) + define("TILE_H", tile.rows) +
-          define("FRAGMENTS", tile.fragments);
+  text += fmt::format("using T = {};\n", cuda_type(problem.inputs[1].dtype));
+  text += define("CHANNELS", w[1]) + define("KERNEL_H", w[2]) + define("KERNEL_W", w[3]) +
+          define("STRIDE_H", strides.at(0)) + define("STRIDE_W", strides.at(1)) + define("N", w[0]) +
+          define("TILE_H", tile.rows) + define("FRAGMENTS", tile.fragments);
   // Registers for 16 warps on a multiprocessor, or for 8 where the sums alone take most of them.
   const std::int64_t warps = tile.fragments * columns_of(problem) / 2 <= 64 ? 16 : 8;
   text += define("MIN_BLOCKS", std::max<std::int64_t>(1, warps / tile.warps()));

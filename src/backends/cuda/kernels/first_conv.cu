@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolution of up to four input channels, as the first layer of networks has it: a block keeps all weights in shared
-// memory and goes through tiles of TILE_H x 16 outputs. The input under a tile comes as it lies in memory (channels
-// first or last, of its own type) and lies in shared memory as pixels of four channels, absent ones zero, so that
-// four taps are 16 elements of k. A warp multiplies FRAGMENTS rows of 16 outputs with all output channels.
-// Given: T (of products, f16 or bf16), IN, OUT (as wide as T), CHANNELS, CHANNELS_FIRST, KERNEL_H, KERNEL_W, STRIDE_H,
-// STRIDE_W, N (a multiple of 8), TILE_H, FRAGMENTS, the epilogue.
+// memory and goes through tiles of TILE_H x 16 outputs. The input under a tile lies in shared memory as pixels of four
+// channels, absent ones zero, so that four taps are 16 elements of k. A warp multiplies FRAGMENTS rows of 16 outputs with
+// all output channels.
+// Given: T (f16 or bf16), OUT (as wide as T), CHANNELS, KERNEL_H, KERNEL_W, STRIDE_H, STRIDE_W, N (a multiple of 8),
+// TILE_H, FRAGMENTS, the epilogue.
 using Params = ingot_cuda::FirstConvParams;
 
 constexpr int kTileW = 16, kPixel = 4;
@@ -19,18 +19,16 @@ static_assert(kWarps * FRAGMENTS == TILE_H, "warps share the rows of a tile");
 INGOT_INLINE constexpr int place_of(int tap) { return tap < kTaps ? (tap / KERNEL_W * kInW + tap % KERNEL_W) * kPixel : 0; }
 
 INGOT_INLINE void load_tile(const Params& p, T* tile, int image, int h0, int w0) {
-  const IN* const x = static_cast<const IN*>(p.x) + static_cast<long long>(image) * p.in_h * p.in_w * CHANNELS;
-  const int channel_step = CHANNELS_FIRST ? p.in_h * p.in_w : 1, pixel_step = CHANNELS_FIRST ? 1 : CHANNELS;
+  const T* const x = static_cast<const T*>(p.x) + static_cast<long long>(image) * p.in_h * p.in_w * CHANNELS;
 #pragma unroll 4
   for (int i = static_cast<int>(threadIdx.x); i < kInH * kInW; i += kThreads) {
     const int h = h0 + i / kInW, w = w0 + i % kInW;
     const bool inside = static_cast<unsigned>(h) < static_cast<unsigned>(p.in_h) &&
                         static_cast<unsigned>(w) < static_cast<unsigned>(p.in_w);
-    const IN* const from = x + (inside ? (h * p.in_w + w) * pixel_step : 0);
+    const T* const from = x + (inside ? (h * p.in_w + w) * CHANNELS : 0);
     Vec<T, kPixel> pixel{};
 #pragma unroll
-    for (int c = 0; c < CHANNELS; ++c)
-      pixel.v[c] = store_value<T>(static_cast<float>(load_value(load_or_zero(from + c * channel_step, inside))));
+    for (int c = 0; c < CHANNELS; ++c) pixel.v[c] = load_or_zero(from + c, inside);
     *reinterpret_cast<Vec<T, kPixel>*>(tile + i * kPixel) = pixel;
   }
 }

@@ -298,13 +298,6 @@ INGOT_INLINE float round_f16(float v) { return load_value(Store<f16>::make(v)); 
 INGOT_INLINE float round_bf16(float v) { return load_value(Store<bf16>::make(v)); }
 
 // ---- loads without branches, so that many are on their way together: zero when not ok ----
-INGOT_INLINE float load_or_zero(const float* from, bool ok) {
-  float r;
-  asm volatile("{.reg .pred p; setp.ne.s32 p, %2, 0; mov.f32 %0, 0f00000000; @p ld.global.f32 %0, [%1];}"
-               : "=f"(r)
-               : "l"(from), "r"(static_cast<int>(ok)));
-  return r;
-}
 template <typename H>
 INGOT_INLINE H load_or_zero(const H* from, bool ok) {
   H r;
