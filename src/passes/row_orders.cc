@@ -376,8 +376,8 @@ class Regions {
     }
     std::vector<Region> out;
     for (auto& [key, region] : regions) {
-      const bool fits = std::all_of(region.shuffles.begin(), region.shuffles.end(),
-                                    [&](const auto& shuffle) { return shuffle.second.size() == region.period; });
+      const auto whole = [period = region.period](const auto& shuffle) { return shuffle.second.size() == period; };
+      const bool fits = std::all_of(region.shuffles.begin(), region.shuffles.end(), whole);
       if (!fits || region.steps.empty()) continue;
       for (const auto& [value, ref] : region.refs)
         if (graph_.value(value).producer != ir::kNoNode && region.nodes.contains(graph_.value(value).producer) &&
