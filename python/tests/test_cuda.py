@@ -139,6 +139,7 @@ def test_the_second_gpu(engine, weights, tmp_path):
     torch.cuda.synchronize(1)
     other.create_context().run({"x": x}, out={"y": y})
     close(y, expected(weights, x))
+    assert torch.cuda.current_device() == 0  # the caller's device is the caller's
     with pytest.raises(ingot.InvalidArgument, match="lies on cuda:0, the engine runs on cuda:1"):
         other.create_context().run({"x": image(2)})
     close(engine({"x": x.cpu().numpy()})["y"], expected(weights, x))

@@ -66,6 +66,7 @@ Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptio
   const auto candidates =
       std::count_if(choice.trials.begin(), choice.trials.end(), [](const Trial& t) { return t.refusal.empty(); });
 
+  CudaTimer on_cuda(problem, device, options.workspace_limit);
   for (Trial& trial : choice.trials) {
     if (!trial.refusal.empty()) continue;
     if (candidates > 1) {
@@ -77,10 +78,9 @@ Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptio
         trial.microseconds = TimingCache::kNoCode;
         cache.insert(std::move(key), trial.microseconds);
       } else if (std::chrono::steady_clock::now() < options.deadline) {
-        const Result<double> time =
-            device.kind == "cuda"
-                ? time_on_cuda(problem, *trial.tactic, trial.config, device, options.workspace_limit)
-                : time_kernel(problem, *trial.tactic, trial.config, device, *options.parallel, options.workspace_limit);
+        const Result<double> time = device.kind == "cuda" ? on_cuda.time(*trial.tactic, trial.config)
+                                                          : time_kernel(problem, *trial.tactic, trial.config, device,
+                                                                        *options.parallel, options.workspace_limit);
         if (!time.is_ok()) {
           trial.refusal = time.status().to_string();
           continue;

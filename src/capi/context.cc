@@ -97,7 +97,10 @@ ingot_status ingot_context_create(ingot_engine* engine, const ingot_context_opti
   });
 }
 
-void ingot_context_destroy(ingot_context* context) { delete context; }
+void ingot_context_destroy(ingot_context* context) {
+  const ingot::CallersContext callers;
+  delete context;
+}
 
 ingot_status ingot_context_set_input_shape(ingot_context* context, size_t input, const int64_t* dims, int32_t rank) {
   return guard([&]() -> Status {

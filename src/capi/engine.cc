@@ -137,7 +137,10 @@ ingot_status ingot_engine_load_bytes(const void* bytes, size_t byte_count, const
   });
 }
 
-void ingot_engine_destroy(ingot_engine* engine) { delete engine; }
+void ingot_engine_destroy(ingot_engine* engine) {
+  const ingot::CallersContext callers;
+  delete engine;
+}
 
 void ingot_engine_serialise(const ingot_engine* engine, const void** bytes, size_t* byte_count) {
   const std::span<const std::byte> plan = engine != nullptr ? engine->engine->bytes() : std::span<const std::byte>();

@@ -15,6 +15,7 @@
 
 #include "base/status.h"
 #include "ingot/ingot.h"
+#include "runtime/callers_context.h"
 #include "runtime/context.h"
 #include "runtime/engine.h"
 
@@ -42,9 +43,10 @@ inline constexpr std::int32_t kMaxThreads = 1024;
 ingot_status report(const Status& status);
 
 // Runs body (returning Status); exceptions of the standard library, which only memory exhaustion should cause, become
-// codes.
+// codes. The thread's CUDA context stays the caller's.
 template <typename Body>
 ingot_status guard(Body&& body) noexcept {
+  const CallersContext callers;
   try {
     return report(body());
   } catch (const std::bad_alloc&) {

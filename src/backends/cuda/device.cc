@@ -18,6 +18,14 @@ constexpr int kCaptureThreadLocal = 1;
 thread_local Device* t_current = nullptr;
 thread_local CuStream t_stream = nullptr;
 
+// What was current on this thread before the outermost CallersContext's first make_current().
+struct Callers {
+  int depth = 0;
+  const Driver* api = nullptr;  // null: nothing was changed
+  CuContext context = nullptr;
+};
+thread_local Callers t_callers;
+
 }  // namespace
 
 Result<std::unique_ptr<Device>> Device::open(int ordinal) {
@@ -31,10 +39,11 @@ Result<std::unique_ptr<Device>> Device::open(int ordinal) {
   CuDevice handle = 0;
   INGOT_CUDA_RETURN_IF_ERROR(*api, device_get(&handle, ordinal), "opening the device");
   INGOT_CUDA_RETURN_IF_ERROR(*api, context_retain(&device->context_, handle), "making the context");
-  char name[256] = {};
+  char name[256] = {}, bus[32] = {};
   int major = 0, minor = 0, l2 = 0;
   std::size_t memory = 0;
   INGOT_CUDA_RETURN_IF_ERROR(*api, device_name(name, sizeof(name), handle), "reading the device's name");
+  INGOT_CUDA_RETURN_IF_ERROR(*api, device_bus(bus, sizeof(bus), handle), "reading the device's place");
   INGOT_CUDA_RETURN_IF_ERROR(*api, device_attribute(&major, kMajor, handle), "reading an attribute");
   INGOT_CUDA_RETURN_IF_ERROR(*api, device_attribute(&minor, kMinor, handle), "reading an attribute");
   INGOT_CUDA_RETURN_IF_ERROR(*api, device_attribute(&l2, kL2Bytes, handle), "reading an attribute");
@@ -45,6 +54,7 @@ Result<std::unique_ptr<Device>> Device::open(int ordinal) {
     return unsupported("CUDA device {} ({}) is of compute capability {}.{}; 8.0 is needed", ordinal, name, major,
                        minor);
   device->arch_ = fmt::format("sm_{}{}{}", major, minor, major == 9 && minor == 0 ? "a" : "");
+  device->bus_ = bus;
   device->overlaps_kernels_ = major >= 9;
   device->info_.kind = "cuda";
   device->info_.name = name;
@@ -77,6 +87,8 @@ bool Device::owns(const void* address) const {
 }
 
 Status Device::make_current() const {
+  if (t_callers.depth > 0 && t_callers.api == nullptr && api_->context_get(&t_callers.context) == 0)
+    t_callers.api = api_;
   INGOT_CUDA_RETURN_IF_ERROR(*api_, context_set(context_), "making the context current");
   return Status::ok();
 }
@@ -90,6 +102,13 @@ DeviceScope::~DeviceScope() {
   t_stream = previous_stream_;
 }
 CuStream DeviceScope::current_stream() { return t_stream; }
+
+CallersContext::CallersContext() { ++t_callers.depth; }
+CallersContext::~CallersContext() {
+  if (--t_callers.depth > 0 || t_callers.api == nullptr) return;
+  t_callers.api->context_set(t_callers.context);
+  t_callers.api = nullptr;
+}
 
 Result<DeviceMemory> DeviceMemory::allocate(const Device& device, std::size_t bytes) {
   INGOT_RETURN_IF_ERROR(device.make_current());

@@ -24,6 +24,8 @@ class Device {
   [[nodiscard]] int multiprocessors() const { return multiprocessors_; }
   // Whether the address lies in memory of a GPU.
   [[nodiscard]] bool owns(const void* address) const;
+  // "0000:18:00.0": which GPU of the machine it is, whatever its number in this process.
+  [[nodiscard]] const std::string& bus() const { return bus_; }
   // "sm_90a": what to compile for.
   [[nodiscard]] const std::string& arch() const { return arch_; }
   // A kernel may begin before the one ahead of it ends (compute capability 9.0).
@@ -40,7 +42,7 @@ class Device {
   int multiprocessors_ = 1;
   bool overlaps_kernels_ = false;
   CuContext context_ = nullptr;
-  std::string arch_;
+  std::string arch_, bus_;
   DeviceInfo info_;
 };
 
@@ -57,6 +59,16 @@ class DeviceScope {
  private:
   Device* previous_;
   CuStream previous_stream_;
+};
+
+// Gives the calling thread its current context back at the end of the outermost scope: the caller's own CUDA code,
+// whose current device that is, must not notice which device an engine runs on. Costs nothing where no device is used.
+class CallersContext {
+ public:
+  CallersContext();
+  ~CallersContext();
+  CallersContext(const CallersContext&) = delete;
+  CallersContext& operator=(const CallersContext&) = delete;
 };
 
 // Memory on a device; freed with the object.

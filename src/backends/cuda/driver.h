@@ -56,6 +56,7 @@ struct CuLaunchConfig {
   X(device_name, "cuDeviceGetName", (char*, int, CuDevice))                                                       \
   X(device_memory, "cuDeviceTotalMem_v2", (std::size_t*, CuDevice))                                               \
   X(device_attribute, "cuDeviceGetAttribute", (int*, int, CuDevice))                                              \
+  X(device_bus, "cuDeviceGetPCIBusId", (char*, int, CuDevice))                                                    \
   X(context_retain, "cuDevicePrimaryCtxRetain", (CuContext*, CuDevice))                                           \
   X(context_set, "cuCtxSetCurrent", (CuContext))                                                                  \
   X(context_get, "cuCtxGetCurrent", (CuContext*))                                                                 \
