@@ -3,8 +3,9 @@
 """Plugins with CUDA kernels, on a GPU, against NumPy.
 
 usage: plugins_cuda.py [--ingot PROGRAM] [--libraries FOLDER] [--only NAME]
-Without --libraries they are built first, for which a CUDA toolkit is needed. Exits with 1 when a case fails, with 0
-and a word about it where there is no GPU.
+Without --libraries they are built first, for which a CUDA toolkit is needed. The plugins that use cuBLAS and cuDNN find
+them in the process: LD_PRELOAD=libcublas.so.13:libcudnn.so.9. Exits with 1 when a case fails, with 0 and a word about
+it where there is no GPU.
 """
 import argparse
 import ctypes
@@ -60,6 +61,12 @@ def cases(rng):
         # TF32 is off: float sums of up to 200 products.
         yield (f"v8_im2col_gemm {shape} {weights}", "v8_im2col_gemm", nodes, {"x": x}, {"w": w},
                {"y": np.maximum(convolution(x, w), 0)}, 1e-4)
+    for shape in [(6, 37), (1, 1000)]:
+        x = normal(*shape)
+        weights = np.exp(x.astype(np.float64))
+        nodes = [helper.make_node("CudnnSoftmax", ["x"], ["s"]), helper.make_node("Neg", ["s"], ["y"])]
+        yield (f"v8_cudnn_softmax {shape}", "v8_cudnn_softmax", nodes, {"x": x}, {},
+               {"y": -weights / weights.sum(1, keepdims=True)}, 1e-6)
     for layout in (0, 1, 2, 4, 8):
         for shape in [(2, 3, 5, 4), (1, 19, 6, 3)]:
             x = normal(*shape)
