@@ -87,8 +87,9 @@ class Ingot:
         if batch <= CHECKED_BATCH:
             np.savez(folder / "in.npz", **{name: x.cpu().numpy() for name, x in zip(names, inputs)})
         self.program, self.folder, self.replays = options["ingot"], folder, options["replays"]
+        known = ["--timing-cache", pathlib.Path(options["caches"]) / f"{net}_{batch}.txt"] if options["caches"] else []
         done = self.run("build", folder / "net.onnx", "-o", folder / "net.plan", "--device", "cuda", "--precision", "fp16",
-                        "--time-budget", str(options["budget"]), *options["build_option"])
+                        "--time-budget", str(options["budget"]), *known, *options["build_option"])
         (folder / "build.txt").write_text(done)
         self.error = None
         if batch > CHECKED_BATCH:
@@ -155,7 +156,8 @@ class Worker:
 def measure_group(jobs: list, options) -> dict:
     """Prepares all jobs at once, then measures one after the other."""
     settings = {"replays": options.replays, "ingot": str(options.ingot), "work": str(options.work),
-                "budget": options.time_budget, "build_option": options.build_option}
+                "budget": options.time_budget, "caches": str(options.timing_caches or ""),
+                "build_option": options.build_option}
     workers = [Worker(engine, net, batch, settings) for net, batch, engine in jobs]
     with concurrent.futures.ThreadPoolExecutor(len(workers)) as pool:
         ready = list(pool.map(lambda one: one.wait(options.prepare_seconds), workers))
@@ -204,6 +206,8 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=1, help="networks that are prepared together")
     parser.add_argument("--prepare-seconds", type=float, default=240)
     parser.add_argument("--time-budget", type=float, default=60, help="of ingot build, in seconds")
+    parser.add_argument("--timing-caches", type=pathlib.Path, metavar="FOLDER",
+                        help="of measured times, one file a plan, read and extended")
     parser.add_argument("--ingot", type=pathlib.Path, default=ROOT / "build/release/bin/ingot")
     parser.add_argument("--work", type=pathlib.Path, help="where models and plans stay (default: nowhere)")
     parser.add_argument("--build-option", action="append", default=[], metavar="OPTION", help="passed to `ingot build`")
@@ -226,6 +230,8 @@ def main() -> int:
         scratch = tempfile.TemporaryDirectory()
         options.work = pathlib.Path(scratch.name)
     options.ingot = options.ingot.resolve()
+    if options.timing_caches is not None:
+        options.timing_caches.mkdir(parents=True, exist_ok=True)
     engines = [engine for engine in ENGINES if engine in options.engines.split(",")]
     nets = options.only.split(",") if options.only else gpu_nets.NETS
     batches = [int(batch) for batch in options.batches.split(",")]
