@@ -568,6 +568,18 @@ def matmul_nbits():
         yield tuned(f"{i}-{zeros}", Case(
             [op(MS + "MatMulNBits", names, "y", K=k, N=n, bits=bits, block_size=block, accuracy_level=1)], inputs,
             ["y"], [name for name in inputs if name != "a"], terms=4 * k, both=False))
+    # Few rows and many; blocks of all sizes, of which the last one may be cut.
+    for i, (m, (k, block), zeros) in enumerate(itertools.product(
+            [1, 3, 64], [(80, 16), (200, 64), (203, 128), (600, 256)], ["none", "packed"])):
+        r = random(100 + i)
+        n, blocks = 45, -(-k // block)
+        inputs = {"a": normal(r, m, k), "b": whole(r, U8, n, blocks, block // 2),
+                  "s": r.uniform(0.01, 0.1, n * blocks).astype(F32)}
+        if zeros == "packed":
+            inputs["z"] = whole(r, U8, n * (-(-blocks // 2)))
+        yield tuned(f"{m} rows, {k} in {block}, {zeros}", Case(
+            [op(MS + "MatMulNBits", list(inputs), "y", K=k, N=n, bits=4, block_size=block, accuracy_level=1)], inputs,
+            ["y"], ("b", "s", "z"), terms=4 * k, both=False))
     for bits in (2, 8):
         r = random(bits)
         k, n, block = 64, 9, 32

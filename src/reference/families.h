@@ -31,6 +31,7 @@ std::span<const Row> grid_sample_rows();
 std::span<const Row> integer_rows();
 std::span<const Row> linear_attention_rows();
 std::span<const Row> loss_rows();
+std::span<const Row> matmul_nbits_rows();
 std::span<const Row> matmul_rows();
 std::span<const Row> movement_rows();
 std::span<const Row> normalization_rows();

@@ -49,6 +49,11 @@ std::size_t core_thread_scratch_bytes(const KSplit& k, std::int64_t copy_floats)
          static_cast<std::size_t>(round_up(copy_floats, 16)) * sizeof(float);
 }
 
+std::size_t core_panel_bytes(const KSplit& k, int panel) {
+  const std::int64_t one = std::max<std::int64_t>(k.max_block_k(), 1) * panel * 4;
+  return static_cast<std::size_t>(std::max(one, kBlockBytesB));
+}
+
 void core_block(const CoreArgs& args, const Epilogue& epilogue, std::int64_t m_begin, std::int64_t m_end,
                 std::int64_t n_begin, std::int64_t n_end, std::byte* thread_scratch) {
   if (m_begin >= m_end || n_begin >= n_end) return;
@@ -78,6 +83,13 @@ void core_block(const CoreArgs& args, const Epilogue& epilogue, std::int64_t m_b
       tile.first = b == 0;
       tile.last = b + 1 == blocks;
       const std::int64_t k_begin = block.tap * args.k.k_per_tap + block.offset;
+      const std::int64_t k_stored = args.panels != nullptr ? block.taps * block.k : k_total;
+      const float* from = args.panel_memory;
+      if (args.panels != nullptr) {
+        args.panels->fill(k_begin, k_stored, col_begin, col_end, args.panel_memory);
+      } else {
+        from = args.packed_b + col_begin * k_total + k_begin * panel;
+      }
       for (std::int64_t t = 0; t < tiles; ++t) {
         // Tiles of about equal height: a short last one would waste the bandwidth of B.
         const std::int64_t row = m_begin + t * m / tiles;
@@ -87,7 +99,7 @@ void core_block(const CoreArgs& args, const Epilogue& epilogue, std::int64_t m_b
         for (std::int64_t col = col_begin; col < col_end; col += panel) {
           tile.cols = static_cast<int>(std::min(panel, col_end - col));
           tile.col_index = args.col_index + col;
-          tile.b = args.packed_b + col * k_total + k_begin * panel;
+          tile.b = from + (col - col_begin) * k_stored;
           tile.c = args.c + row * args.ldc + col;
           kernels.tile(tile, epilogue);
         }

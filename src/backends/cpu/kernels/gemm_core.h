@@ -56,6 +56,16 @@ class RowSourceOf {
 };
 using RowSource = RowSourceOf<float>;
 
+// Gives B where it is not packed floats, block by block.
+class PanelSource {
+ public:
+  virtual ~PanelSource() = default;
+  // Rows [k_begin, k_begin + k) of the panels that begin at columns [col_begin, col_end), as pack_b lays out a matrix
+  // of k rows.
+  virtual void fill(std::int64_t k_begin, std::int64_t k, std::int64_t col_begin, std::int64_t col_end,
+                    float* to) const = 0;
+};
+
 // The part of the second-level cache that a block of packed B may take; rows are filled once for each block.
 inline constexpr std::int64_t kBlockBytesB = 448 << 10;
 
@@ -64,7 +74,7 @@ struct CoreArgs {
   std::int64_t n = 0;
   KSplit k;
   const RowSource* rows = nullptr;
-  const float* packed_b = nullptr;
+  const float* packed_b = nullptr;  // unless there are `panels`
   int panel = 0;
   float* c = nullptr;
   std::int64_t ldc = 0;
@@ -72,10 +82,15 @@ struct CoreArgs {
   std::int64_t row_index = 0;
   std::int64_t col_index = 0;
   std::int64_t block_bytes_b = kBlockBytesB;
+  const PanelSource* panels = nullptr;
+  float* panel_memory = nullptr;  // of the thread, for a block of B: core_panel_bytes()
 };
 
 // Scratch of one thread: the pointer table, then the copy buffer.
 std::size_t core_thread_scratch_bytes(const KSplit& k, std::int64_t copy_floats);
+
+// For a block of B that a PanelSource makes, with the default size of blocks.
+std::size_t core_panel_bytes(const KSplit& k, int panel);
 
 // One part of the product, [m_begin, m_end) x [n_begin, n_end), on the calling thread; n_begin is a multiple of panel.
 void core_block(const CoreArgs& args, const Epilogue& epilogue, std::int64_t m_begin, std::int64_t m_end,
