@@ -16,6 +16,7 @@
 #include "builder/plan_plugins.h"
 #include "builder/profile.h"
 #include "builder/rehearse_half.h"
+#include "builder/transpose_epilogues.h"
 #include "ir/text.h"
 
 namespace ingot::builder {
@@ -119,6 +120,17 @@ Result<Choices> tune_all(const Lowered& lowered, const BuildOptions& options) {
   return choices;
 }
 
+// Whether the device has a tactic for a problem that may be used and does not leave it.
+std::function<bool(const Problem&)> solvable_by(const BuildOptions& options) {
+  TuneOptions tune_options;
+  tune_options.backend = &backend_of(options);
+  tune_options.disabled = options.disabled_tactics;
+  return [tune_options](const Problem& problem) {
+    const std::vector<Trial> trials = candidates_of(problem, false, tune_options);
+    return std::any_of(trials.begin(), trials.end(), [](const Trial& trial) { return trial.refusal.empty(); });
+  };
+}
+
 // Only ranges of inputs that are still symbolic bind a context.
 plan::Profile profile_of(const plan::Plan& plan, const std::vector<ShapeRange>& ranges) {
   plan::Profile profile;
@@ -195,6 +207,7 @@ Result<BuiltPlan> build(const ir::Graph& graph, const BuildOptions& options) {
     INGOT_RETURN_IF_ERROR(make_half(lowered, options.precision));
     if (device.kind == "cpu") INGOT_RETURN_IF_ERROR(rehearse_half(lowered, options.precision));
   }
+  if (device.kind == "cuda") INGOT_RETURN_IF_ERROR(fuse_transpose_epilogues(lowered, solvable_by(options)));
   INGOT_ASSIGN_OR_RETURN(const Choices choices, tune_all(lowered, options));
   INGOT_ASSIGN_OR_RETURN(BuiltPlan built, emit(std::move(lowered), choices, device));
   built.plan.engine_version = INGOT_VERSION;

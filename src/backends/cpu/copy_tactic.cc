@@ -82,6 +82,7 @@ class CopyTactic final : public Tactic {
   [[nodiscard]] Support supports(const Problem& problem, const DeviceInfo&) const override {
     const CopyPlanFn plan = find_copy_plan(problem.kind);
     if (plan == nullptr) return Support::no(Refusal::kKind);
+    if (problem.attrs.has("epilogue")) return Support::no(Refusal::kEpilogue);
     const int bits = bits_of(problem.inputs[0].dtype);
     if (bits < 8 || (bits > 64 && problem.kind == "Pad")) return Support::no(Refusal::kDType);
     const Result<CopyPlan> made = plan({problem.attrs, problem.inputs, problem.outputs});

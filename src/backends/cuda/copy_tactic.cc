@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "backends/cpu/copy_plans.h"
+#include "backends/cuda/copy_box.h"
 #include "backends/cuda/kernels/params.h"
 #include "backends/cuda/source.h"
 #include "backends/cuda/tactics.h"
@@ -13,32 +13,6 @@ namespace {
 
 using ingot_cuda::CopyParams;
 using ingot_cuda::FillParams;
-
-// Dimensions of size 1 dropped, neighbours that lie alike merged.
-cpu::CopyBox merged(const cpu::CopyBox& box) {
-  cpu::CopyBox out = box;
-  out.dims.clear();
-  out.in_strides.clear();
-  out.out_strides.clear();
-  for (std::size_t d = 0; d < box.dims.size(); ++d) {
-    if (box.dims[d] == 1) continue;
-    if (!out.dims.empty() && out.in_strides.back() == box.in_strides[d] * box.dims[d] &&
-        out.out_strides.back() == box.out_strides[d] * box.dims[d]) {
-      out.dims.back() *= box.dims[d];
-      out.in_strides.back() = box.in_strides[d];
-      out.out_strides.back() = box.out_strides[d];
-    } else {
-      out.dims.push_back(box.dims[d]);
-      out.in_strides.push_back(box.in_strides[d]);
-      out.out_strides.push_back(box.out_strides[d]);
-    }
-  }
-  if (out.dims.empty()) {
-    out.dims = {1};
-    out.in_strides = out.out_strides = {1};
-  }
-  return out;
-}
 
 // Runs of elements as larger units, up to 16 bytes, where every place is a multiple.
 void widen(cpu::CopyBox& box) {
@@ -58,25 +32,10 @@ void widen(cpu::CopyBox& box) {
   }
 }
 
-// A matrix in the last two dimensions that is written along one and read along the other; the dimension read densely is
-// moved next to last.
-bool make_transpose(cpu::CopyBox& box) {
-  if (box.out_strides.back() != 1 || box.in_strides.back() == 1 || box.dims.size() < 2) return false;
-  for (std::size_t d = 0; d + 1 < box.dims.size(); ++d) {
-    if (box.in_strides[d] != 1) continue;
-    if (box.dims[d] < 8 || box.dims.back() < 8) return false;
-    const auto last = box.dims.size() - 2;
-    for (Ints* list : {&box.dims, &box.in_strides, &box.out_strides})
-      std::rotate(list->begin() + static_cast<std::ptrdiff_t>(d), list->begin() + static_cast<std::ptrdiff_t>(d) + 1,
-                  list->begin() + static_cast<std::ptrdiff_t>(last) + 1);
-    return true;
-  }
-  return false;
-}
-
 Support supports(const Problem& problem) {
   const cpu::CopyPlanFn plan = cpu::find_copy_plan(problem.kind);
   if (plan == nullptr) return Support::no(Refusal::kKind);
+  if (problem.attrs.has("epilogue")) return Support::no(Refusal::kEpilogue);
   const int bits = bits_of(problem.inputs[0].dtype);
   if (bits < 8 || bits > 64) return Support::no(Refusal::kDType);
   const Result<cpu::CopyPlan> made = plan({problem.attrs, problem.inputs, problem.outputs});
@@ -108,7 +67,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   for (const cpu::CopyPlan::Part& part : copies.parts) {
     cpu::CopyBox box = merged(part.copy);
     widen(box);
-    const bool transpose = make_transpose(box);
+    const bool transpose = make_transpose(box, 8);
     CopyParams p{};
     p.rank = static_cast<int>(box.dims.size());
     if (p.rank > ingot_cuda::kMaxDims) return unsupported("a copy over more than 8 dimensions");

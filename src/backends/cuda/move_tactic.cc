@@ -50,6 +50,7 @@ std::vector<std::size_t> host_inputs(const Problem& problem) {
 }
 
 Support supports(const Problem& problem) {
+  if (problem.attrs.has("epilogue")) return Support::no(Refusal::kEpilogue);
   const int bits = bits_of(problem.inputs[0].dtype);
   if (bits < 8 || bits > 128) return Support::no(Refusal::kDType);
   return Support::yes();

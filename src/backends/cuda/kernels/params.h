@@ -38,6 +38,21 @@ struct CopyParams {
   long long in_strides[kMaxDims], out_strides[kMaxDims];
 };
 
+// Transposes: dims[rank - 2] is the dimension whose neighbours lie side by side in the input, dims[rank - 1] that of
+// the output.
+struct TransposeParams {
+  const void* in;
+  void* out;
+  long long units;  // transpose_blocks, transpose_lines, transpose_any: what the threads share
+  int rank;
+  int dims[kMaxDims];  // outermost first
+  long long in_strides[kMaxDims], out_strides[kMaxDims];
+  int lanes_shift;               // transpose_blocks: log2 of the lanes side by side along the split dimension
+  int split_rows;                // transpose_blocks: that is the last one
+  int tile_rows, tile_shift;     // of a tile; log2 of its columns, transpose_spread: of its rows
+  int tiles_down, tiles_across;  // tiles along dims[rank - 1] and dims[rank - 2]
+};
+
 struct FillParams {
   void* out;
   long long units;
