@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // cuda.rows: Softmax, LogSoftmax, LayerNormalization, RMSNormalization; cuda.group_norm: GroupNormalization and
-// InstanceNormalization.
+// InstanceNormalization. A config of cuda.rows is "LANESxVECTORS", which hold a row; with none rows are read again.
 #include <algorithm>
+#include <bit>
 #include <cstddef>
+#include <cstdio>
 
 #include "backends/cpu/axes.h"
 #include "backends/cuda/broadcast.h"
@@ -45,15 +47,72 @@ int vector_of(const Problem& problem) {
   return std::min(8, 128 / std::max(bits_of(problem.inputs[0].dtype), bits_of(problem.outputs[0].dtype)));
 }
 
-Result<std::vector<std::string>> rows_sources(const Problem& problem, const std::string&) {
+// A row as `lanes` lanes hold it.
+struct Held {
+  int lanes = 0, vectors = 0;
+};
+
+Result<Held> parse_held(const std::string& config) {
+  Held held;
+  if (config.empty()) return held;
+  if (std::sscanf(config.c_str(), "%2dx%1d", &held.lanes, &held.vectors) != 2 || held.lanes < 1 || held.lanes > 32 ||
+      !std::has_single_bit(static_cast<unsigned>(held.lanes)) || held.vectors < 1 || held.vectors > 8)
+    return invalid_argument("cuda.rows: bad config '{}'", config);
+  return held;
+}
+
+std::int64_t row_length(const Problem& problem, const Shape& shape) {
+  const std::optional<std::size_t> axis = cpu::normal_axis(problem.attrs.get_int("axis", -1), shape.size());
+  return axis && *axis + 1 == shape.size() ? shape.back() : 0;
+}
+
+// Elements of a vector of a row that is held.
+int held_vector(const Problem& problem) {
+  const std::int64_t length = row_length(problem, problem.inputs[0].shape);
+  int vector = vector_of(problem);
+  while (length % vector != 0) vector /= 2;
+  return vector;
+}
+
+// Few lanes and more rows side by side where that leaves no lane idle, then the most lanes.
+std::vector<std::string> rows_configs(const Problem& problem) {
+  const std::int64_t length = row_length(problem, problem.inputs[0].shape);
+  std::vector<std::string> out;
+  if (length > 0) {
+    const std::int64_t vectors = length / held_vector(problem);
+    const auto add = [&](std::int64_t lanes) {
+      const std::int64_t each = (vectors + lanes - 1) / lanes;
+      std::string config = fmt::format("{}x{}", lanes, each);
+      if (each <= 8 && std::find(out.begin(), out.end(), config) == out.end()) out.push_back(std::move(config));
+    };
+    const auto around = [&](std::int64_t each) {
+      return std::min<std::int64_t>(
+          32, static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>((vectors + each - 1) / each))));
+    };
+    for (const std::int64_t each : {4, 2, 1}) add(around(each));
+    // Rows that take most registers are hardly ever faster.
+    if (vectors > 4 * 32) out.insert(out.begin(), "");
+  }
+  if (out.empty() || !out[0].empty()) out.emplace_back();
+  return out;
+}
+
+Result<std::vector<std::string>> rows_sources(const Problem& problem, const std::string& config) {
   INGOT_ASSIGN_OR_RETURN(std::string text, print_epilogue(problem));
+  INGOT_ASSIGN_OR_RETURN(const Held held, parse_held(config));
   text += fmt::format("using T = {};\n", cuda_type(problem.inputs[0].dtype));
   text += define("OPERATION", problem.kind == "Softmax"              ? 0
                               : problem.kind == "LogSoftmax"         ? 1
                               : problem.kind == "LayerNormalization" ? 2
                                                                      : 3);
   text += define("VECTOR", vector_of(problem));
-  return std::vector<std::string>{assemble(text, "rows.cu")};
+  if (held.vectors == 0) return std::vector<std::string>{assemble(text, "rows.cu")};
+  bool constants = true;
+  for (std::size_t i = 1; i < problem.own_inputs(); ++i)
+    constants = constants && (problem.inputs[i].constant || !problem.inputs[i].present());
+  text += define("HELD", held.vectors) + define("GROUP", held.lanes) + define("HELD_VECTOR", held_vector(problem)) +
+          define("CONSTANTS", constants ? 1 : 0);
+  return std::vector<std::string>{assemble(text, "rows.cu") + include("rows_held.cu")};
 }
 
 Result<LaunchPlan> rows_plan(const PlanArgs& args) {
@@ -75,11 +134,23 @@ Result<LaunchPlan> rows_plan(const PlanArgs& args) {
   if (p.length == 0) p.rows = 0;
   const bool vectors = p.inner == 1 && p.length % vector == 0 && layout.vectors;
   const bool warp = vectors && p.length <= 2048;
-  PlannedLaunch launch = PlannedLaunch::of(!vectors ? "rows_any" : warp ? "rows_warp" : "rows_block", p);
+  INGOT_ASSIGN_OR_RETURN(const Held held, parse_held(args.config));
+  const int each = held_vector(problem);
+  INGOT_ASSIGN_OR_RETURN(const EpilogueLayout held_layout,
+                         epilogue_layout(args.inputs, problem.own_inputs(), args.outputs[0], each));
+  const bool holds = row_length(problem, shape) == p.length && p.length % each == 0 && held_layout.vectors &&
+                     p.length <= held.lanes * held.vectors * each;
+  PlannedLaunch launch = PlannedLaunch::of(holds      ? "rows_held"
+                                           : !vectors ? "rows_any"
+                                           : warp     ? "rows_warp"
+                                                      : "rows_block",
+                                           p);
   launch.dependent = true;
-  const int per_block = warp ? 8 : 1;
-  launch.grid = {static_cast<unsigned>(std::min((p.rows + per_block - 1) / per_block, args.multiprocessors * 64)), 1,
-                 1};
+  if (holds) launch.block = {128, 1, 1};
+  const int per_block = holds ? 128 / held.lanes : warp ? 8 : 1;
+  // As many blocks as fit at once hold scale and bias for all of their rows.
+  const int most = args.multiprocessors * (holds ? 16 : 64);
+  launch.grid = {static_cast<unsigned>(std::min((p.rows + per_block - 1) / per_block, most)), 1, 1};
   launch.point(offsetof(RowsParams, x), Place::kInput, 0).point(offsetof(RowsParams, y), Place::kOutput, 0);
   if (!is_softmax(problem)) launch.point(offsetof(RowsParams, scale), Place::kInput, 1);
   if (!is_softmax(problem) && problem.has_input(2)) launch.point(offsetof(RowsParams, bias), Place::kInput, 2);
@@ -156,7 +227,8 @@ const Tactic& rows_tactic() {
                                   {"Softmax", "LogSoftmax", "LayerNormalization", "RMSNormalization"},
                                   rows_support,
                                   rows_sources,
-                                  rows_plan});
+                                  rows_plan,
+                                  rows_configs});
   return tactic;
 }
 

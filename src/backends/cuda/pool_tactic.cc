@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// cuda.pool: MaxPool and AveragePool.
+// cuda.pool: MaxPool and AveragePool. A config is "ACROSSxDOWN": the outputs that a thread makes of windows that share
+// inputs; with none it makes one.
 #include <algorithm>
 #include <cstddef>
+#include <cstdio>
 
 #include "backends/cpu/window_attrs.h"
 #include "backends/cuda/broadcast.h"
@@ -28,11 +30,51 @@ Support pool_support(const Problem& problem) {
   return epilogue_support(problem);
 }
 
-Result<std::vector<std::string>> pool_sources(const Problem& problem, const std::string&) {
+struct Outputs {
+  int across = 0, down = 0;
+};
+
+Result<Outputs> parse_outputs(const std::string& config) {
+  Outputs out;
+  if (config.empty()) return out;
+  if (std::sscanf(config.c_str(), "%1dx%1d", &out.across, &out.down) != 2 || out.across < 1 || out.across > 4 ||
+      out.down < 1 || out.down > 4)
+    return invalid_argument("cuda.pool: bad config '{}'", config);
+  return out;
+}
+
+bool has_window_kernel(const Problem& problem) {
+  constexpr std::int64_t kMostSide = 5, kMostStride = 3;
+  const Ints kernel = problem.attrs.get_ints("kernel_shape", {});
+  const Ints strides = problem.attrs.get_ints("strides", {1, 1});
+  const auto between = [](const Ints& list, std::int64_t most) {
+    return list.size() == 2 && std::all_of(list.begin(), list.end(), [&](auto n) { return n >= 1 && n <= most; });
+  };
+  return problem.attrs.get_int("channels_last", 0) != 0 && problem.inputs[0].shape.size() == 4 &&
+         problem.inputs[0].shape[3] % vector_of(problem) == 0 && between(kernel, kMostSide) &&
+         between(strides, kMostStride) && between(problem.attrs.get_ints("dilations", {1, 1}), 1);
+}
+
+std::vector<std::string> pool_configs(const Problem& problem) {
+  if (!has_window_kernel(problem)) return {""};
+  return {"2x2", "1x1", ""};
+}
+
+Result<std::vector<std::string>> pool_sources(const Problem& problem, const std::string& config) {
   INGOT_ASSIGN_OR_RETURN(std::string text, print_epilogue(problem));
-  text += fmt::format("using T = {};\n", cuda_type(problem.inputs[0].dtype));
+  INGOT_ASSIGN_OR_RETURN(const Outputs outputs, parse_outputs(config));
+  const DType type = problem.inputs[0].dtype;
+  text += fmt::format("using T = {};\n", cuda_type(type));
   text += define("AVERAGE", problem.kind == "AveragePool" ? 1 : 0) + define("VECTOR", vector_of(problem));
-  return std::vector<std::string>{assemble(text, "pool.cu")};
+  if (outputs.across == 0) return std::vector<std::string>{assemble(text, "pool.cu")};
+  const Ints kernel = problem.attrs.get_ints("kernel_shape", {});
+  const Ints strides = problem.attrs.get_ints("strides", {1, 1});
+  text += define("KERNEL_H", kernel.at(0)) + define("KERNEL_W", kernel.at(1)) + define("STRIDE_H", strides.at(0)) +
+          define("STRIDE_W", strides.at(1)) + define("ACROSS", outputs.across) + define("DOWN", outputs.down);
+  text += define("MINUS_INFINITY", type == DType::f32   ? "0xff800000u"
+                                   : type == DType::f16 ? "0xfc00fc00u"
+                                                        : "0xff80ff80u");
+  return std::vector<std::string>{assemble(text, "pool.cu") + include("pool_window.cu")};
 }
 
 Result<LaunchPlan> pool_plan(const PlanArgs& args) {
@@ -60,10 +102,21 @@ Result<LaunchPlan> pool_plan(const PlanArgs& args) {
                          epilogue_layout(args.inputs, problem.own_inputs(), args.outputs[0], vector));
   set_epilogue(layout, p);
   const bool vectors = p.channels_last != 0 && p.channels % vector == 0 && layout.vectors;
-  p.units = elements_of(args.outputs[0]) / (vectors ? vector : 1);
-  PlannedLaunch launch = PlannedLaunch::of(vectors ? "pool_vector" : "pool_any", p);
+  INGOT_ASSIGN_OR_RETURN(const Outputs outputs, parse_outputs(args.config));
+  const bool windows = vectors && outputs.across != 0;
+  if (windows)
+    p.units = sizes.batch * ((sizes.out[1] + outputs.down - 1) / outputs.down) *
+              ((sizes.out[2] + outputs.across - 1) / outputs.across) * (sizes.channels / vector);
+  else
+    p.units = elements_of(args.outputs[0]) / (vectors ? vector : 1);
+  PlannedLaunch launch = PlannedLaunch::of(windows ? "pool_window" : vectors ? "pool_vector" : "pool_any", p);
   launch.dependent = true;
-  launch.cover(p.units, std::int64_t{args.multiprocessors} * 64);
+  if (windows) {
+    launch.block = {128, 1, 1};
+    launch.grid = {static_cast<unsigned>((p.units + 127) / 128), 1, 1};
+  } else {
+    launch.cover(p.units, std::int64_t{args.multiprocessors} * 64);
+  }
   launch.point(offsetof(PoolParams, x), Place::kInput, 0).point(offsetof(PoolParams, y), Place::kOutput, 0);
   point_epilogue<PoolParams>(layout, problem.own_inputs(), launch);
   LaunchPlan out;
@@ -74,7 +127,8 @@ Result<LaunchPlan> pool_plan(const PlanArgs& args) {
 }  // namespace
 
 const Tactic& pool_tactic() {
-  static const CudaTactic tactic({"cuda.pool", 1, {"MaxPool", "AveragePool"}, pool_support, pool_sources, pool_plan});
+  static const CudaTactic tactic(
+      {"cuda.pool", 1, {"MaxPool", "AveragePool"}, pool_support, pool_sources, pool_plan, pool_configs});
   return tactic;
 }
 
