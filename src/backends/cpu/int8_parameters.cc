@@ -132,4 +132,20 @@ Result<Int8Parameters> Int8Parameters::read(const Problem& problem, std::int64_t
   return out;
 }
 
+Result<std::unique_ptr<const VectorProgram>> int8_program(const Problem& problem) {
+  if (!problem.attrs.has("epilogue")) return std::unique_ptr<const VectorProgram>();
+  INGOT_ASSIGN_OR_RETURN(const Expr expr, problem.epilogue());
+  const std::vector<DType>& types = expr.input_types();
+  if (types.empty() || types[0] != DType::i32 || types.size() != problem.epilogue_inputs() + 1)
+    return invalid_argument("an epilogue of other operands");
+  if (types.size() > RowProgram::kMaxOperands) return unsupported("too many epilogue operands");
+  for (std::size_t i = 1; i < types.size(); ++i)
+    if (problem.inputs[problem.own_inputs() + i - 1].dtype != types[i])
+      return invalid_argument("epilogue operand {} has another type", i);
+  std::optional<VectorProgram> program = VectorProgram::compile(expr);
+  if (!program || program->result_type() != problem.outputs[0].dtype)
+    return unsupported("an epilogue without a vector form");
+  return std::unique_ptr<const VectorProgram>(std::make_unique<const VectorProgram>(*std::move(program)));
+}
+
 }  // namespace ingot::cpu

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "backends/cpu/kernels/expr_vector.h"
 #include "backends/cpu/kernels/int8_conv.h"
 #include "backends/cpu/requantise_form.h"
 #include "tactics/tactic.h"
@@ -41,5 +42,8 @@ class Int8Parameters {
   std::vector<Int8Stage> stages_;
   std::vector<int> residuals_;
 };
+
+// The epilogue over i32 sums; null when there is none.
+Result<std::unique_ptr<const VectorProgram>> int8_program(const Problem& problem);
 
 }  // namespace ingot::cpu

@@ -144,7 +144,7 @@ class Int8Tactic final : public Tactic {
       if (zeros != 1 && zeros != shape->out_channels)
         return Support::no(Refusal::kShape, "zero points of the weights in another shape");
     }
-    const Result<std::unique_ptr<const VectorProgram>> program = program_of(problem);
+    const Result<std::unique_ptr<const VectorProgram>> program = int8_program(problem);
     if (!program.is_ok()) return Support::no(Refusal::kEpilogue, program.status().message());
     return Support::yes();
   }
@@ -208,7 +208,7 @@ class Int8Tactic final : public Tactic {
                                      ? int8_depthwise_packed_bytes(shape, *kernels, parameters.wide_weights())
                                      : int8_conv_packed_bytes(shape, *kernels);
     if (blobs[0].size() != expected) return corrupt("packed weights: {} bytes, expected {}", blobs[0].size(), expected);
-    INGOT_ASSIGN_OR_RETURN(std::unique_ptr<const VectorProgram> program, program_of(problem));
+    INGOT_ASSIGN_OR_RETURN(std::unique_ptr<const VectorProgram> program, int8_program(problem));
     if (program == nullptr && problem.outputs[0].dtype != DType::i32) return corrupt("integer sums of another type");
     return std::unique_ptr<Kernel>(std::make_unique<Int8Kernel>(problem, *kernels,
                                                                 reinterpret_cast<const std::int8_t*>(blobs[0].data()),
@@ -225,23 +225,6 @@ class Int8Tactic final : public Tactic {
     const Int8Kernels* kernels = int8_kernels(config);
     if (kernels == nullptr) return incompatible("this processor cannot run '{}' kernels", config);
     return kernels;
-  }
-
-  // The epilogue over i32 sums; null when there is none.
-  static Result<std::unique_ptr<const VectorProgram>> program_of(const Problem& problem) {
-    if (!problem.attrs.has("epilogue")) return std::unique_ptr<const VectorProgram>();
-    INGOT_ASSIGN_OR_RETURN(const Expr expr, problem.epilogue());
-    const std::vector<DType>& types = expr.input_types();
-    if (types.empty() || types[0] != DType::i32 || types.size() != problem.epilogue_inputs() + 1)
-      return invalid_argument("an epilogue of other operands");
-    if (types.size() > RowProgram::kMaxOperands) return unsupported("too many epilogue operands");
-    for (std::size_t i = 1; i < types.size(); ++i)
-      if (problem.inputs[problem.own_inputs() + i - 1].dtype != types[i])
-        return invalid_argument("epilogue operand {} has another type", i);
-    std::optional<VectorProgram> program = VectorProgram::compile(expr);
-    if (!program || program->result_type() != problem.outputs[0].dtype)
-      return unsupported("an epilogue without a vector form");
-    return std::unique_ptr<const VectorProgram>(std::make_unique<const VectorProgram>(*std::move(program)));
   }
 
   std::string_view id_, kind_;

@@ -21,9 +21,8 @@ struct Row {
 };
 
 const std::vector<Row>& weight_rows() {
-  static const std::vector<Row> rows{
-      {"Conv", {1}},       {"DeformConv", {1}}, {"ConvInteger", {1, 3}}, {"MatMulInteger", {1, 3}},
-      {"LSTM", {1, 2, 3}}, {"GRU", {1, 2, 3}},  {"RNN", {1, 2, 3}}};
+  static const std::vector<Row> rows{{"Conv", {1}},       {"DeformConv", {1}}, {"ConvInteger", {1, 3}},
+                                     {"LSTM", {1, 2, 3}}, {"GRU", {1, 2, 3}},  {"RNN", {1, 2, 3}}};
   return rows;
 }
 

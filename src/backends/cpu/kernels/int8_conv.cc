@@ -136,6 +136,7 @@ void int8_conv(const ConvShape& shape, const Int8ConvArgs& args, const Int8Kerne
     core.row_factors = args.zeros != nullptr ? factors : nullptr;
     core.output = &output;
     core.col_index = group * shape.group_out();
+    core.row_index = args.row_index;
     int8_core_block(core, part.m_begin, part.m_end, part.n_begin, part.n_end,
                     scratch + shared.threads + static_cast<std::size_t>(thread) * per_thread);
   });

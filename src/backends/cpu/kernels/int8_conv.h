@@ -45,6 +45,7 @@ struct Int8ConvArgs {
   const std::int32_t* sums = nullptr;   // of stored weights, one per column
   const std::int32_t* zeros = nullptr;  // stored zero points, one per column; null: all 0
   const std::int32_t* bias = nullptr;   // one per column, or null
+  std::int64_t row_index = 0;           // of the first pixel of the output, for a program
 };
 
 std::size_t int8_conv_scratch_bytes(const ConvShape& shape, const Int8Kernels& kernels, bool has_program, int threads);

@@ -145,7 +145,8 @@ void int8_core_block(const Int8CoreArgs& args, std::int64_t m_begin, std::int64_
       const std::int64_t first = args.col_index + col_begin;
       for (std::int64_t i = 0; i < tile.rows; ++i)
         output.program->run_row(output.operands, strip + i * finish.out_stride,
-                                out + ((row + i) * output.ld + first) * out_bytes, finish.out_stride, row + i, first);
+                                out + ((row + i) * output.ld + first) * out_bytes, finish.out_stride,
+                                args.row_index + row + i, first);
     }
   }
 }

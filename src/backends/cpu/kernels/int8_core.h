@@ -37,6 +37,7 @@ struct Int8CoreArgs {
   const std::int32_t* row_factors = nullptr;  // null: sums of rows are not needed
   const Int8Output* output = nullptr;
   std::int64_t col_index = 0;  // of column 0 in the output and in what is given per column
+  std::int64_t row_index = 0;  // of row 0 for the operands of a program; output->data is that row
 };
 
 // The bytes of one panel of weights.
