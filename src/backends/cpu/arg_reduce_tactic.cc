@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// cpu.arg: ArgMax and ArgMin. Several lines advance together, side by side where they lie so; a single line is dealt to
-// lanes that are compared at the end.
+// cpu.arg: ArgMax, ArgMin and Hardmax, which is 1 where ArgMax points and 0 elsewhere. Several lines advance together,
+// side by side where they lie so; a single line is dealt to lanes that are compared at the end.
+#include <algorithm>
+
 #include "backends/cpu/axes.h"
 #include "backends/cpu/kernels/task_split.h"
 #include "backends/cpu/operand_checks.h"
@@ -15,6 +17,19 @@ constexpr std::int64_t kLanes = 64;
 struct ArgState final : KernelState {
   std::int64_t outer = 1, length = 0, inner = 1;
 };
+
+// Where lines [column, column + count) of `outer` have what was looked for: their indices themselves, or the lines of a
+// Hardmax.
+template <typename T, bool kHard, typename Index>
+void put(const ArgState& s, void* out, std::int64_t outer, std::int64_t column, std::int64_t count, const Index* at) {
+  if constexpr (kHard) {
+    T* const to = static_cast<T*>(out) + outer * s.length * s.inner + column;
+    for (std::int64_t i = 0; i < s.length; ++i) std::fill_n(to + i * s.inner, count, T{0});
+    for (std::int64_t i = 0; i < count; ++i) to[at[i] * s.inner + i] = T{1};
+  } else {
+    std::copy_n(at, count, static_cast<std::int64_t*>(out) + outer * s.inner + column);
+  }
+}
 
 // The first NaN wins; of equal values the first, or the last.
 template <typename T, bool kGreatest, bool kLast>
@@ -77,10 +92,9 @@ std::int64_t arg_of_line(const T* x, std::int64_t n) {
   return at;
 }
 
-template <typename T, bool kGreatest, bool kLast>
+template <typename T, bool kGreatest, bool kLast, bool kHard = false>
 void arg_of(const ArgState& s, const LaunchArgs& args) {
   const auto* x = static_cast<const T*>(args.inputs[0]);
-  auto* y = static_cast<std::int64_t*>(args.outputs[0]);
   const std::int64_t chunks = ceil_div(s.inner, kLanes);
   const TaskSplit split(s.outer * chunks, s.outer * s.length * s.inner, args.parallel->threads());
   args.parallel->run(split.tasks(), [&](std::int64_t task, int) {
@@ -89,7 +103,8 @@ void arg_of(const ArgState& s, const LaunchArgs& args) {
       const std::int64_t column = unit % chunks * kLanes;
       const T* from = x + outer * s.length * s.inner + column;
       if (s.inner == 1) {
-        y[outer] = arg_of_line<T, kGreatest, kLast>(from, s.length);
+        const std::int64_t at = arg_of_line<T, kGreatest, kLast>(from, s.length);
+        put<T, kHard>(s, args.outputs[0], outer, 0, 1, &at);
         continue;
       }
       const std::int64_t count = std::min(kLanes, s.inner - column);
@@ -101,7 +116,7 @@ void arg_of(const ArgState& s, const LaunchArgs& args) {
         else
           lanes.take(from + i * s.inner, static_cast<std::int32_t>(i), count);
       }
-      for (std::int64_t i = 0; i < count; ++i) y[outer * s.inner + column + i] = lanes.at[i];
+      put<T, kHard>(s, args.outputs[0], outer, column, count, lanes.at);
     }
   });
 }
@@ -115,6 +130,10 @@ ArgFn choose(bool greatest, bool last) {
 }
 
 ArgFn find_arg(const Problem& problem) {
+  if (problem.kind == "Hardmax")
+    return problem.inputs[0].dtype == DType::f32   ? &arg_of<float, true, false, true>
+           : problem.inputs[0].dtype == DType::f64 ? &arg_of<double, true, false, true>
+                                                   : nullptr;
   const bool greatest = problem.kind == "ArgMax";
   const bool last = problem.attrs.get_int("select_last_index", 0) != 0;
   switch (problem.inputs[0].dtype) {
@@ -128,9 +147,14 @@ ArgFn find_arg(const Problem& problem) {
   }
 }
 
+std::int64_t axis_of(const Problem& problem) {
+  return problem.attrs.get_int("axis", problem.kind == "Hardmax" ? -1 : 0);
+}
+
 class ArgKernel final : public Kernel {
  public:
-  explicit ArgKernel(const Problem& problem) : run_(find_arg(problem)), axis_(problem.attrs.get_int("axis", 0)) {}
+  explicit ArgKernel(const Problem& problem)
+      : run_(find_arg(problem)), axis_(axis_of(problem)), hard_(problem.kind == "Hardmax") {}
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     auto state = std::make_unique<ArgState>();
@@ -143,7 +167,8 @@ class ArgKernel final : public Kernel {
     if (state->length > INT32_MAX) return unsupported("ArgMax over {} elements", state->length);
     if (state->length == 0 && state->outer * state->inner > 0)
       return invalid_argument("ArgMax: {} is empty along axis {}", to_string(x), *axis);
-    INGOT_RETURN_IF_ERROR(expect_elements("ArgMax", "the output", args.outputs[0], state->outer * state->inner));
+    INGOT_RETURN_IF_ERROR(expect_elements("ArgMax", "the output", args.outputs[0],
+                                          state->outer * state->inner * (hard_ ? state->length : 1)));
     return std::unique_ptr<KernelState>(std::move(state));
   }
 
@@ -155,19 +180,20 @@ class ArgKernel final : public Kernel {
  private:
   ArgFn run_;
   std::int64_t axis_;
+  bool hard_;
 };
 
 Support supports(const Problem& problem) {
   if (find_arg(problem) == nullptr) return Support::no(Refusal::kDType);
-  if (!normal_axis(problem.attrs.get_int("axis", 0), problem.inputs[0].shape.size()))
-    return Support::no(Refusal::kShape);
+  if (problem.attrs.has("epilogue")) return Support::no(Refusal::kEpilogue);
+  if (!normal_axis(axis_of(problem), problem.inputs[0].shape.size())) return Support::no(Refusal::kShape);
   return Support::yes();
 }
 
 }  // namespace
 
 const Tactic& arg_reduce_tactic() {
-  static const SimpleTactic tactic("cpu.arg", {"ArgMax", "ArgMin"}, supports, load_kernel<ArgKernel>);
+  static const SimpleTactic tactic("cpu.arg", {"ArgMax", "ArgMin", "Hardmax"}, supports, load_kernel<ArgKernel>);
   return tactic;
 }
 

@@ -33,9 +33,17 @@ constexpr Reduction kReductions[] = {
     {"GlobalMaxPool", Combine::max},
 };
 
-const Reduction* find_reduction(std::string_view kind) {
+constexpr Reduction kLpPools[] = {{"GlobalLpPool", Combine::sum_abs},
+                                  {"GlobalLpPool", Combine::sum_squares, false, true}};
+
+// nullptr for what has no kernel.
+const Reduction* find_reduction(const Problem& problem) {
+  if (problem.kind == "GlobalLpPool") {
+    const std::int64_t p = problem.attrs.get_int("p", 2);
+    return p == 1 || p == 2 ? &kLpPools[p - 1] : nullptr;
+  }
   for (const Reduction& reduction : kReductions)
-    if (reduction.kind == kind) return &reduction;
+    if (reduction.kind == problem.kind) return &reduction;
   return nullptr;
 }
 
@@ -48,7 +56,7 @@ struct ReduceState final : KernelState {
 class ReduceKernel final : public Kernel {
  public:
   ReduceKernel(const Problem& problem, std::vector<bool> reduced, EpilogueForm form)
-      : form_(std::move(form)), reduction_(*find_reduction(problem.kind)), reduced_(std::move(reduced)) {}
+      : form_(std::move(form)), reduction_(*find_reduction(problem)), reduced_(std::move(reduced)) {}
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     auto state = std::make_unique<ReduceState>();
@@ -135,6 +143,7 @@ class ReduceKernel final : public Kernel {
 
 Support supports(const Problem& problem) {
   if (problem.inputs[0].dtype != DType::f32) return Support::no(Refusal::kDType);
+  if (find_reduction(problem) == nullptr) return Support::no(Refusal::kAttribute, "p is neither 1 nor 2");
   if (const auto reduced = reduced_axes(problem, problem.inputs); !reduced.is_ok())
     return Support::no(Refusal::kConstant, reduced.status().message());
   const Result<EpilogueForm> form = EpilogueForm::make(problem);
@@ -153,7 +162,7 @@ const Tactic& reduce_tactic() {
   static const SimpleTactic tactic(
       "cpu.reduce",
       {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceProd",
-       "ReduceLogSum", "GlobalAveragePool", "GlobalMaxPool"},
+       "ReduceLogSum", "GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"},
       supports, load);
   return tactic;
 }
