@@ -59,9 +59,12 @@ std::int64_t table_bytes(const GemmShape& shape, const Tile& tile) {
   return std::int64_t{shape.params.kernel_h} * shape.params.kernel_w * tile.m * (tile.mode == 'h' ? 12 : 20);
 }
 
+std::int64_t result_bytes(const Tile& tile, std::int64_t rows) { return (rows * (tile.n + 8) * 4 + 15) / 16 * 16; }
+
+// Without a place for the sums that parts of k send each other.
 std::int64_t shared_bytes(const GemmShape& shape, const Tile& tile) {
-  const std::int64_t result = (std::int64_t{tile.m} * (tile.n + 8) * 4 + 15) / 16 * 16;
-  return std::max(std::int64_t{tile.stages} * tile.stage_bytes(), result) + tile.stages * 16 + table_bytes(shape, tile);
+  const std::int64_t stages = std::int64_t{tile.stages} * tile.stage_bytes();
+  return std::max(stages, result_bytes(tile, tile.m)) + tile.stages * 16 + table_bytes(shape, tile);
 }
 
 // Elements that every load of A may take at once.
@@ -231,6 +234,16 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   const int splits = choose_splits(tile, blocks * shape.batches, args.multiprocessors, p.k_tiles);
   p.tiles_per_split = (p.k_tiles + splits - 1) / splits;
   p.splits = (p.k_tiles + p.tiles_per_split - 1) / p.tiles_per_split;
+  std::int64_t shared = shared_bytes(shape, tile);
+  if (p.splits > 1) {
+    const std::int64_t sums = result_bytes(tile, std::int64_t{p.splits} * ((tile.m + p.splits - 1) / p.splits));
+    if (shared + sums <= kSharedLimit) {
+      p.sums_at = static_cast<int>(shared);
+      shared += sums;
+    } else if (sums > std::int64_t{tile.stages} * tile.stage_bytes()) {
+      return unsupported("the sums of {} parts do not fit", p.splits);
+    }
+  }
   const int vector = epilogue_vector(args.outputs[0].dtype);
   INGOT_ASSIGN_OR_RETURN(const EpilogueLayout layout,
                          epilogue_layout(args.inputs, problem.own_inputs(), args.outputs[0], vector));
@@ -242,7 +255,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   launch.grid = {static_cast<unsigned>(blocks), static_cast<unsigned>(p.splits), static_cast<unsigned>(shape.batches)};
   launch.block = {static_cast<unsigned>(tile.consumers() + producers(shape)), 1, 1};
   launch.cluster = {static_cast<unsigned>(tile.cluster), static_cast<unsigned>(p.splits), 1};
-  launch.shared_bytes = static_cast<unsigned>(shared_bytes(shape, tile));
+  launch.shared_bytes = static_cast<unsigned>(shared);
   launch.point(offsetof(GemmParams, a), Place::kInput, 0).point(offsetof(GemmParams, b), Place::kWeights, 0);
   if (problem.has_input(shape.bias_input)) launch.point(offsetof(GemmParams, bias), Place::kInput, shape.bias_input);
   if (shape.a == ModeA::kDeform) {

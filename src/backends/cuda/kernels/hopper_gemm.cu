@@ -2,7 +2,8 @@
 // The tile engine for sm_90a: products by wgmma, fed through a ring of STAGES in shared memory. Producer warps bring A
 // (rows, windows, or bilinear samples); B is constant and lies in global memory tile by tile as shared memory wants it,
 // so one bulk copy brings a tile. A cluster is CLUSTER_M tiles of rows, which share the tiles of B, times p.splits
-// parts of k, whose sums meet through distributed shared memory.
+// parts of k. Each part finishes a share of the tile's rows: the others send it their sums of them through distributed
+// shared memory.
 // Given: T (f16, bf16), OUT, BM, BN, WARPGROUPS_M, WARPGROUPS_N, STAGES, PRODUCERS (threads), CLUSTER_M, A_MODE, SLICED
 // (k runs over slices of 64 channels, within a slice over taps; otherwise over taps, then channels), the epilogue,
 // INSTRUCTION_N and WGMMA(d, a, b, more): one wgmma of 64 x INSTRUCTION_N x 16.
@@ -55,6 +56,11 @@ INGOT_INLINE unsigned in_cluster(unsigned at, unsigned rank) {
 INGOT_INLINE void barrier_arrive_remote(unsigned at) {
   asm volatile("mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%0];" ::"r"(at) : "memory");
 }
+INGOT_INLINE unsigned cluster_column() {
+  unsigned r;
+  asm volatile("mov.u32 %0, %%cluster_ctaid.x;" : "=r"(r));
+  return r;
+}
 INGOT_INLINE void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
 INGOT_INLINE void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
 INGOT_INLINE void fence_async() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
@@ -70,8 +76,7 @@ struct Shared {
 // This block's share of the tile of B for every block of its row of the cluster.
 INGOT_INLINE void fetch_b(const Params& p, const T* tiles, const Shared& shared, int k_tile, int s) {
   constexpr int kPart = kBTile / CLUSTER_M;
-  unsigned rank = 0;
-  asm volatile("mov.u32 %0, %%cluster_ctaid.x;" : "=r"(rank));
+  const unsigned rank = cluster_column();
   const unsigned full = shared.full + s * 8;
   barrier_arrive_expect(full, kBTile);
   const unsigned to = shared.b(s) + rank * kPart;
@@ -434,63 +439,45 @@ struct Accumulators {
 #endif
   }
 
-  INGOT_INLINE void store(float* out, float alpha) const {
+  // `to(row)`: where a row of the tile begins, in this block or (REMOTE) in any of the cluster.
+  template <bool REMOTE, typename To>
+  INGOT_INLINE void store(float alpha, To to) const {
     const int lane = static_cast<int>(threadIdx.x) % 32, warpgroup = static_cast<int>(threadIdx.x) / 128;
     const int row = warpgroup / WARPGROUPS_N * kFragments * 64 + static_cast<int>(threadIdx.x) % 128 / 32 * 16 + lane / 4;
     const int column = warpgroup % WARPGROUPS_N * kWarpgroupN + lane % 4 * 2;
 #pragma unroll
     for (int f = 0; f < kFragments; ++f)
 #pragma unroll
-      for (int j = 0; j < kWarpgroupN / 8; ++j)
+      for (int h = 0; h < 2; ++h) {
+        const unsigned begin = to(row + f * 64 + h * 8) + column * 4;
 #pragma unroll
-        for (int h = 0; h < 2; ++h) {
+        for (int j = 0; j < kWarpgroupN / 8; ++j) {
           constexpr int kPerPart = INSTRUCTION_N / 8;
           const float(&part)[INSTRUCTION_N / 2] = d[f][j / kPerPart];
-          const Vec<float, 2> pair{{part[j % kPerPart * 4 + 2 * h] * alpha, part[j % kPerPart * 4 + 2 * h + 1] * alpha}};
-          *reinterpret_cast<Vec<float, 2>*>(out + (row + f * 64 + h * 8) * kOutPitch + column + j * 8) = pair;
+          const float x = part[j % kPerPart * 4 + 2 * h] * alpha, y = part[j % kPerPart * 4 + 2 * h + 1] * alpha;
+          if (REMOTE)
+            asm volatile("st.shared::cluster.v2.f32 [%0], {%1, %2};" ::"r"(begin + j * 32), "f"(x), "f"(y) : "memory");
+          else
+            asm volatile("st.shared::cta.v2.f32 [%0], {%1, %2};" ::"r"(begin + j * 32), "f"(x), "f"(y) : "memory");
         }
+      }
   }
 };
 
-// The sums of V columns, the parts of k added up.
+// The sums of V columns in a row of `rows` rows for each part of k, which are added up.
 template <int V>
-INGOT_INLINE void read_sums(const Params& p, const float* result, float* values, int row, int column) {
-  if (p.splits == 1) {
+INGOT_INLINE void read_sums(int splits, int rows, const float* sums, float* values, int row, int column) {
 #pragma unroll
-    for (int j = 0; j < V; ++j) values[j] = result[row * kOutPitch + column + j];
-    return;
-  }
+  for (int j = 0; j < V; ++j) values[j] = sums[row * kOutPitch + column + j];
+  for (int split = 1; split < splits; ++split)
 #pragma unroll
-  for (int j = 0; j < V; ++j) values[j] = 0.0f;
-  unsigned x = 0;
-  asm volatile("mov.u32 %0, %%cluster_ctaid.x;" : "=r"(x));
-  for (int split = 0; split < p.splits; ++split) {
-    const unsigned from = in_cluster(shared_address(result) + (row * kOutPitch + column) * 4, split * CLUSTER_M + x);
-#pragma unroll
-    for (int j = 0; j < V; j += V < 4 ? 1 : 4) {
-      if (V < 4) {
-        float one;
-        asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(one) : "r"(from + j * 4) : "memory");
-        values[j] += one;
-      } else {
-        float4 four;
-        asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
-                     : "=f"(four.x), "=f"(four.y), "=f"(four.z), "=f"(four.w)
-                     : "r"(from + j * 4)
-                     : "memory");
-        values[j] += four.x;
-        values[j + 1] += four.y;
-        values[j + 2] += four.z;
-        values[j + 3] += four.w;
-      }
-    }
-  }
+    for (int j = 0; j < V; ++j) values[j] += sums[(split * rows + row) * kOutPitch + column + j];
 }
 
 // Operands of the epilogue that differ from row to row are on their way while products run.
-INGOT_INLINE void touch_operands(const Params& p, int m0, int n0, int z) {
+INGOT_INLINE void touch_operands(const Params& p, int m0, int rows, int n0, int z) {
   constexpr int kLine = 64;  // columns of 2 bytes in a cache line
-  for (int i = static_cast<int>(threadIdx.x) * kLine; i < BM * BN; i += kConsumers * kLine) {
+  for (int i = static_cast<int>(threadIdx.x) * kLine; i < rows * BN; i += kConsumers * kLine) {
     const int row = m0 + i / BN, column = n0 + i % BN;
     if (row < p.m && column < p.n)
       EpilogueOperands<1>::touch(p, z * p.row_batch + row, z * p.column_batch + column);
@@ -513,6 +500,9 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
   const int m0 = (panel * CLUSTER_M + in_panel % CLUSTER_M) * BM, n0 = tile_n * BN, z = static_cast<int>(blockIdx.z);
   const int first = static_cast<int>(blockIdx.y) * p.tiles_per_split;
   const int count = max_int(0, min_int(p.k_tiles, first + p.tiles_per_split) - first);
+  // The rows of the tile that this part of k finishes.
+  const int rows = (BM + p.splits - 1) / p.splits, row0 = static_cast<int>(blockIdx.y) * rows;
+  const int own_rows = max_int(0, min_int(rows, BM - row0));
   const bool clustered = CLUSTER_M > 1 || p.splits > 1;
   if (threadIdx.x == 0) {
     for (int s = 0; s < STAGES; ++s) {
@@ -522,10 +512,9 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   }
   __syncthreads();
-  if (clustered) {
-    cluster_arrive();
-    cluster_wait();
-  }
+  // Blocks that share tiles of B must find each other's barriers; parts of k meet at their end.
+  if (clustered) cluster_arrive();
+  if (CLUSTER_M > 1) cluster_wait();
 
   if (static_cast<int>(threadIdx.x) >= kConsumers) {
 #ifdef PRODUCER_REGISTERS
@@ -534,28 +523,38 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
     const T* const tiles =
         static_cast<const T*>(p.b) + (static_cast<long long>(z) * p.tiles_n + tile_n) * p.k_tiles * (BN * 64);
     produce(p, tiles, shared, memory + kBarriers + STAGES * 16, m0, z, first, count);
+    if (CLUSTER_M == 1 && clustered) cluster_wait();  // of the arrival above
   } else {
 #ifdef CONSUMER_REGISTERS
     asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(CONSUMER_REGISTERS));
 #endif
-    if (EPILOGUE_INPUTS > 0 && p.splits == 1) {
+    if (EPILOGUE_INPUTS > 0) {
       wait_for_inputs();
-      touch_operands(p, m0, n0, z);
+      touch_operands(p, m0 + row0, own_rows, n0, z);
     }
     Accumulators accumulators;
     accumulators.consume(shared, count);
     // Only now: blocks of the next kernel that begin while this one fills the device would crowd where it is thin.
     release_dependents();
-    consumers_meet();
-    float* const result = reinterpret_cast<float*>(memory);
-    accumulators.store(result, p.alpha);
-    wait_for_inputs();  // operands of the epilogue
-    int row0 = 0, rows = BM;
-    if (p.splits > 1) {
-      rows = (BM + p.splits - 1) / p.splits;
-      row0 = static_cast<int>(blockIdx.y) * rows;
-      rows = max_int(0, min_int(rows, BM - row0));
+    const float* sums = reinterpret_cast<const float*>(memory);
+    if (p.splits == 1) {
+      consumers_meet();
+      accumulators.store<false>(p.alpha, [&](int row) { return shared.stages + row * kOutPitch * 4; });
+    } else {
+      sums = reinterpret_cast<const float*>(memory + p.sums_at);
+      const unsigned own = shared_address(sums), rank = cluster_column();
+      if (CLUSTER_M == 1) cluster_wait();
+      if (p.sums_at == 0) {  // the stages' memory, where other parts may still multiply
+        cluster_arrive();
+        cluster_wait();
+      }
+      accumulators.store<true>(p.alpha, [&](int row) {
+        const int owner = row / rows;
+        return in_cluster(own + (static_cast<int>(blockIdx.y) * rows + row - owner * rows) * kOutPitch * 4,
+                          owner * CLUSTER_M + rank);
+      });
     }
+    wait_for_inputs();  // operands of the epilogue
     if (clustered) {
       cluster_arrive();
       cluster_wait();
@@ -564,17 +563,13 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
     }
     constexpr int kVector = 16 / static_cast<int>(sizeof(OUT)) < 8 ? 16 / static_cast<int>(sizeof(OUT)) : 8;
     if (p.vector_epilogue != 0)
-      finish_tile<kVector, kConsumers>(p, row0, rows, m0, n0, z, [&](float* values, int row, int column) {
-        read_sums<kVector>(p, result, values, row, column);
+      finish_tile<kVector, kConsumers>(p, row0, own_rows, m0, n0, z, [&](float* values, int row, int column) {
+        read_sums<kVector>(p.splits, rows, sums, values, row - row0, column);
       });
     else
-      finish_tile<1, kConsumers>(p, row0, rows, m0, n0, z, [&](float* values, int row, int column) {
-        read_sums<1>(p, result, values, row, column);
+      finish_tile<1, kConsumers>(p, row0, own_rows, m0, n0, z, [&](float* values, int row, int column) {
+        read_sums<1>(p.splits, rows, sums, values, row - row0, column);
       });
-    if (clustered) {
-      cluster_arrive();
-      cluster_wait();
-    }
   }
 #endif
 }

@@ -72,6 +72,7 @@ struct GemmParams {
   int tiles_m, tiles_n;
   int splits, tiles_per_split;  // of the k loop
   int k_tiles;                  // hopper_gemm
+  int sums_at;  // hopper_gemm, splits > 1: where in shared memory the sums of all parts meet; 0: no place of their own
   float alpha;
   int vector_epilogue;  // ldc and every operand allow vectors of columns
   // Batches: the index in up to three levels (d0 innermost). Groups of a convolution are batches too.
