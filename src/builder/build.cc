@@ -12,6 +12,7 @@
 #include "base/thread_pool.h"
 #include "builder/emit.h"
 #include "builder/half.h"
+#include "builder/library_choice.h"
 #include "builder/nbits.h"
 #include "builder/plan_plugins.h"
 #include "builder/profile.h"
@@ -115,6 +116,7 @@ Result<Choices> tune_all(const Lowered& lowered, const BuildOptions& options) {
   const Status tuned = tune_all();
   if (!options.timing_cache.empty()) INGOT_RETURN_IF_ERROR(cache.save(options.timing_cache));
   if (!tuned.is_ok()) return tuned;
+  weigh_library(choices);
   if (!missing.empty())
     return unsupported("device '{}' cannot run these nodes:{}", tune_options.backend->device().kind, missing);
   return choices;
