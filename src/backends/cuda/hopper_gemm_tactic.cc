@@ -111,6 +111,12 @@ std::vector<std::string> tiles_for(const GemmShape& shape) {
   if (p.n <= 16) return {"64x16 s6 m1", "128x16 s4 m1"};
   if (p.n <= 32) return {"64x32 s6 m1", "128x32 s4 m1"};
   if (work >= std::int64_t{66} * 128 * 128) {
+    // Hardly a sum: the time goes into memory, and what hides it is many blocks.
+    if (k_tiles_of(shape) <= 2) {
+      tiles.emplace_back("64x64 s2 m1");
+      if (p.n > 64) tiles.emplace_back("64x128 s2 m1");
+      if (p.n % 96 == 0) tiles.emplace_back("64x96 s2 m1");
+    }
     if (p.n <= 64) {
       tiles.insert(tiles.end(), {"128x64 s4 m1", "256x64 s3 m1", "64x64 s6 m1"});
     } else {
@@ -175,16 +181,19 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
   const bool many_registers = tile.registers() > 64;
   const std::int64_t fit = kSharedLimit / (shared_bytes(shape, tile) + 1024);
   const bool one_block = many_registers || threads > 384 || (shape.a == ModeA::kDeform && tile.n > 64);
-  const std::int64_t blocks = one_block ? 1 : std::clamp<std::int64_t>(fit, 1, 2);
+  const std::int64_t most = threads > 256 ? 2 : tile.registers() <= 32 ? 4 : 3;
+  const std::int64_t blocks = one_block ? 1 : std::clamp<std::int64_t>(fit, 1, most);
   if (many_registers && threads > 384) text += define("CONSUMER_REGISTERS", 160) + define("PRODUCER_REGISTERS", 96);
   if (tile.registers() > 48 && threads == 384 && blocks == 2)
     text += define("CONSUMER_REGISTERS", 96) + define("PRODUCER_REGISTERS", 48);
+  if (tile.registers() > 32 && threads == 256 && blocks == 3)
+    text += define("CONSUMER_REGISTERS", 112) + define("PRODUCER_REGISTERS", 48);
   text += define("MIN_BLOCKS", blocks) + define("SAMPLES_AHEAD", tile.m == 64 && blocks == 1 ? 2 : 1);
   // A single instruction must fit what the launch bounds leave it before registers move.
   const int columns = tile.n / tile.warpgroups_n();
-  const int instruction = blocks == 2 && columns == 128 && threads == 384 ? 64
-                          : columns == 256 && threads > 384               ? 128
-                                                                          : columns;
+  const int instruction = blocks * threads >= 768 && columns == 128 ? 64
+                          : columns == 256 && threads > 384         ? 128
+                                                                    : columns;
   text += define("INSTRUCTION_N", instruction) + print_wgmma("WGMMA", instruction, type);
   text += include("gemm_finish.cuh");
   return std::vector<std::string>{assemble(text, "hopper_gemm.cu")};
