@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// cuda.cublaslt: matrix products and 1x1 convolutions by cuBLASLt, where the epilogue is one that it has: nothing, an
-// added tensor, ReLU, GELU by tanh. The configs are the library's proposals for the problem, best guess first; a plan
-// keeps the chosen one's description, which only the same version of the library understands.
+// cuda.cublaslt: matrix products and 1x1 convolutions by cuBLASLt. The library has epilogues for an added tensor, ReLU
+// and GELU by tanh; any other one is a kernel that goes over the product in place. The configs are the library's
+// proposals for the problem, best guess first; a plan keeps the chosen one's description, which only the same version
+// of the library understands.
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 
 #include "backends/cuda/cublaslt.h"
 #include "backends/cuda/gemm_shape.h"
+#include "backends/cuda/library_finish.h"
 #include "backends/cuda/tactics.h"
 
 namespace ingot::cuda {
@@ -20,10 +22,11 @@ constexpr std::uint64_t kWorkspace = 32 << 20;
 struct LibraryEpilogue {
   bool add = false;  // epilogue operand 1, of the output's shape
   int function = CublasLt::kDefault;
+  bool finish = false;  // by a kernel of our own
 };
 
 // Follows the program from its result: casts count for nothing.
-std::optional<LibraryEpilogue> match_epilogue(const Problem& problem) {
+std::optional<LibraryEpilogue> library_epilogue(const Problem& problem) {
   const Result<Expr> parsed = problem.epilogue();
   if (!parsed.is_ok() || problem.epilogue_inputs() > 1) return std::nullopt;
   const std::span<const ExprInstr> instrs = parsed->instrs();
@@ -58,6 +61,12 @@ std::optional<LibraryEpilogue> match_epilogue(const Problem& problem) {
     return out;
   }
   if (at != expr_input(0) || problem.epilogue_inputs() != 0) return std::nullopt;
+  return out;
+}
+
+std::optional<LibraryEpilogue> match_epilogue(const Problem& problem, const DeviceInfo& device) {
+  std::optional<LibraryEpilogue> out = library_epilogue(problem);
+  if (!out && LibraryFinish::supports(problem, device)) out = LibraryEpilogue{.finish = true};
   return out;
 }
 
@@ -138,32 +147,42 @@ struct Product final : KernelState {
   CublasLtAlgorithm algorithm{};
   float alpha = 1, beta = 0;
   bool bias = false;
+  std::size_t own_workspace = 0;  // the library's share, at the beginning
+  std::unique_ptr<KernelState> finish;
 };
 
 Result<std::unique_ptr<Product>> describe(const Problem& problem, std::span<const Operand> inputs,
                                           std::span<const Operand> outputs) {
   INGOT_ASSIGN_OR_RETURN(const CublasLt* api, cublaslt());
   INGOT_ASSIGN_OR_RETURN(const GemmShape shape, gemm_shape(problem, inputs, outputs, false));
-  const std::optional<LibraryEpilogue> epilogue = match_epilogue(problem);
+  const LibraryEpilogue epilogue = library_epilogue(problem).value_or(LibraryEpilogue{.finish = true});
   const ingot_cuda::GemmParams& p = shape.params;
-  if (!epilogue || (shape.a != ModeA::kRows && shape.a != ModeA::kAny) || p.batch_d0 != shape.batches ||
-      p.batch_d1 != 1 || (problem.kind == "Conv" && shape.batches != 1) || p.m == 0 || p.n == 0 || p.k == 0)
+  if ((shape.a != ModeA::kRows && shape.a != ModeA::kAny) || p.batch_d0 != shape.batches || p.batch_d1 != 1 ||
+      (problem.kind == "Conv" && shape.batches != 1) || p.m == 0 || p.n == 0 || p.k == 0)
     return unsupported("a product that the library has not");
   auto product = std::make_unique<Product>(*api);
-  INGOT_RETURN_IF_ERROR(product->describe(problem, shape, *epilogue));
+  INGOT_RETURN_IF_ERROR(product->describe(problem, shape, epilogue));
   return product;
 }
 
-// What a plan keeps: the library's version and the algorithm; then the packed weights, if any.
+// What a plan keeps: the library's version and the algorithm; then the packed weights, if any; then what the finish
+// needs.
 struct Choice {
   std::uint64_t version = 0;
   CublasLtAlgorithm algorithm{};
+  std::uint64_t finish_blobs = 0;
 };
 
 class LibraryKernel final : public Kernel {
  public:
-  LibraryKernel(const CublasLt& api, CublasLtHandle handle, Problem problem, const Choice& choice, DeviceMemory weights)
-      : api_(api), handle_(handle), problem_(std::move(problem)), choice_(choice), weights_(std::move(weights)) {
+  LibraryKernel(const CublasLt& api, CublasLtHandle handle, Problem problem, const Choice& choice, DeviceMemory weights,
+                std::unique_ptr<LibraryFinish> finish)
+      : api_(api),
+        handle_(handle),
+        problem_(std::move(problem)),
+        choice_(choice),
+        weights_(std::move(weights)),
+        finish_(std::move(finish)) {
     const Result<GemmShape> shape = gemm_shape(problem_, problem_.inputs, problem_.outputs, false);
     packed_ = shape.is_ok() && shape->weights_packed;
     bias_input_ = shape.is_ok() ? shape->bias_input : 2;
@@ -182,7 +201,11 @@ class LibraryKernel final : public Kernel {
       found = others[0];
       product->algorithm = found.algorithm;
     }
-    product->workspace_bytes = found.workspace_bytes;
+    product->own_workspace = product->workspace_bytes = (found.workspace_bytes + 63) / 64 * 64;
+    if (finish_ != nullptr) {
+      INGOT_ASSIGN_OR_RETURN(product->finish, finish_->configure(args));
+      product->workspace_bytes += product->finish->workspace_bytes;
+    }
     return std::unique_ptr<KernelState>(std::move(product));
   }
 
@@ -195,11 +218,13 @@ class LibraryKernel final : public Kernel {
     }
     void* to = args.outputs[0];
     const void* added = product.beta != 0 ? args.inputs[problem_.own_inputs()] : to;
-    return check_status(api_.multiply(handle_, product.desc, &product.alpha, packed_ ? weights_.data() : args.inputs[1],
-                                      product.first, args.inputs[0], product.second, &product.beta, added,
-                                      product.result, to, product.result, &product.algorithm, args.workspace.data(),
-                                      product.workspace_bytes, DeviceScope::current_stream()),
-                        "multiplying");
+    INGOT_RETURN_IF_ERROR(check_status(
+        api_.multiply(handle_, product.desc, &product.alpha, packed_ ? weights_.data() : args.inputs[1], product.first,
+                      args.inputs[0], product.second, &product.beta, added, product.result, to, product.result,
+                      &product.algorithm, args.workspace.data(), product.own_workspace, DeviceScope::current_stream()),
+        "multiplying"));
+    if (finish_ == nullptr) return Status::ok();
+    return finish_->launch(args, *product.finish, args.workspace.subspan(product.own_workspace));
   }
 
  private:
@@ -208,6 +233,7 @@ class LibraryKernel final : public Kernel {
   Problem problem_;
   Choice choice_;
   DeviceMemory weights_;
+  std::unique_ptr<LibraryFinish> finish_;  // null: the library does all
   bool packed_ = false;
   std::size_t bias_input_ = 2;
 };
@@ -215,15 +241,16 @@ class LibraryKernel final : public Kernel {
 class CublasLtTactic final : public Tactic {
  public:
   [[nodiscard]] std::string_view id() const override { return "cuda.cublaslt"; }
+  [[nodiscard]] int version() const override { return 2; }
 
-  [[nodiscard]] Support supports(const Problem& problem, const DeviceInfo&) const override {
+  [[nodiscard]] Support supports(const Problem& problem, const DeviceInfo& device) const override {
     if (problem.kind != "MatMul" && problem.kind != "Conv") return Support::no(Refusal::kKind);
     const DType type = problem.inputs[0].dtype;
     if (type != DType::f16 && type != DType::bf16 && type != DType::f32) return Support::no(Refusal::kDType);
     for (std::size_t i = 0; i < problem.own_inputs(); ++i)
       if (problem.inputs[i].present() && problem.inputs[i].dtype != type) return Support::no(Refusal::kDType);
     if (problem.outputs[0].dtype != type) return Support::no(Refusal::kDType);
-    if (!match_epilogue(problem)) return Support::no(Refusal::kEpilogue);
+    if (!match_epilogue(problem, device)) return Support::no(Refusal::kEpilogue);
     if (const Status status = cublaslt().status(); !status.is_ok())
       return Support::no(Refusal::kLibrary, status.message());
     const Result<std::unique_ptr<Product>> product = describe(problem, problem.inputs, problem.outputs);
@@ -236,7 +263,7 @@ class CublasLtTactic final : public Tactic {
     return out;
   }
 
-  Result<Packed> prepare(const Problem& problem, const std::string& config, const DeviceInfo&) const override {
+  Result<Packed> prepare(const Problem& problem, const std::string& config, const DeviceInfo& info) const override {
     std::size_t index = 0;
     const auto [end, failed] = std::from_chars(config.data(), config.data() + config.size(), index);
     if (failed != std::errc() || end != config.data() + config.size())
@@ -248,7 +275,10 @@ class CublasLtTactic final : public Tactic {
     INGOT_ASSIGN_OR_RETURN(const std::vector<CublasLtHeuristic> found, product->propose(handle));
     if (index >= found.size()) return resource_exhausted("the library proposes {} algorithms", found.size());
     INGOT_ASSIGN_OR_RETURN(Packed packed, pack_weights(problem));
-    const Choice choice{api->version(), found[index].algorithm};
+    Choice choice{api->version(), found[index].algorithm, 0};
+    if (!library_epilogue(problem)) {
+      INGOT_ASSIGN_OR_RETURN(choice.finish_blobs, LibraryFinish::prepare(problem, info, packed));
+    }
     std::vector<std::byte> head(sizeof(choice));
     std::memcpy(head.data(), &choice, sizeof(choice));
     packed.blobs.insert(packed.blobs.begin(), std::move(head));
@@ -258,9 +288,13 @@ class CublasLtTactic final : public Tactic {
   Result<std::unique_ptr<Kernel>> load(const Problem& problem, const std::string&,
                                        std::span<const std::span<const std::byte>> blobs) const override {
     Choice choice;
-    if (blobs.empty() || blobs.size() > 2 || blobs[0].size() != sizeof(choice))
+    if (blobs.empty() || blobs[0].size() != sizeof(choice))
       return corrupt("cuda.cublaslt: the packed data have no head");
     std::memcpy(&choice, blobs[0].data(), sizeof(choice));
+    if (choice.finish_blobs > blobs.size() - 1 || blobs.size() - 1 - choice.finish_blobs > 1)
+      return corrupt("cuda.cublaslt: the packed data have {} parts", blobs.size());
+    const std::span<const std::span<const std::byte>> finish_blobs = blobs.last(choice.finish_blobs);
+    blobs = blobs.first(blobs.size() - choice.finish_blobs);
     INGOT_ASSIGN_OR_RETURN(const CublasLt* api, cublaslt());
     if (api->version() != choice.version)
       return incompatible("cuda.cublaslt: the plan was tuned with cuBLASLt {}, here is {}; build it again",
@@ -271,7 +305,12 @@ class CublasLtTactic final : public Tactic {
     if (blobs.size() == 2) {
       INGOT_ASSIGN_OR_RETURN(weights, DeviceMemory::upload(*device, blobs[1]));
     }
-    return std::unique_ptr<Kernel>(std::make_unique<LibraryKernel>(*api, handle, problem, choice, std::move(weights)));
+    std::unique_ptr<LibraryFinish> finish;
+    if (choice.finish_blobs > 0) {
+      INGOT_ASSIGN_OR_RETURN(finish, LibraryFinish::load(problem, finish_blobs));
+    }
+    return std::unique_ptr<Kernel>(
+        std::make_unique<LibraryKernel>(*api, handle, problem, choice, std::move(weights), std::move(finish)));
   }
 };
 

@@ -281,7 +281,11 @@ Result<CuFunction> Module::function(const char* name, unsigned shared_bytes) con
   INGOT_RETURN_IF_ERROR(device_.make_current());
   INGOT_CUDA_RETURN_IF_ERROR(device_.api(), module_function(&function, handle_, name),
                              fmt::format("finding kernel {}", name));
-  if (shared_bytes > 48 * 1024)
+  // Steps share code, and the one that needs most must not lose it to one that needs less.
+  int allowed = 0;
+  INGOT_CUDA_RETURN_IF_ERROR(device_.api(), function_get(&allowed, kFunctionMaxDynamicShared, function),
+                             fmt::format("asking about the shared memory of {}", name));
+  if (shared_bytes > 48 * 1024 && allowed < static_cast<int>(shared_bytes))
     INGOT_CUDA_RETURN_IF_ERROR(device_.api(),
                                function_set(function, kFunctionMaxDynamicShared, static_cast<int>(shared_bytes)),
                                fmt::format("asking for {} bytes of shared memory for {}", shared_bytes, name));

@@ -172,6 +172,29 @@ Result<GemmShape> gemm_shape(const Problem& problem, std::span<const Operand> in
   return conv_form(problem, inputs, outputs);
 }
 
+namespace {
+
+// Rows of `pitch` elements, taps outside and channels inside, from rows of channels and taps, or (by_column) from a
+// matrix of one row for each channel, which goes square by square: both its sides would miss the cache otherwise.
+template <typename Word>
+void pack_rows(const Word* from, Word* to, std::int64_t rows, std::int64_t channels, std::int64_t taps,
+               std::int64_t pitch, bool by_column) {
+  constexpr std::int64_t kSquare = 32;
+  if (by_column) {
+    for (std::int64_t n0 = 0; n0 < rows; n0 += kSquare)
+      for (std::int64_t c0 = 0; c0 < channels; c0 += kSquare)
+        for (std::int64_t c = c0; c < std::min(channels, c0 + kSquare); ++c)
+          for (std::int64_t n = n0; n < std::min(rows, n0 + kSquare); ++n) to[n * pitch + c] = from[c * rows + n];
+    return;
+  }
+  for (std::int64_t n = 0; n < rows; ++n)
+    for (std::int64_t tap = 0; tap < taps; ++tap)
+      for (std::int64_t c = 0; c < channels; ++c)
+        to[n * pitch + tap * channels + c] = from[(n * channels + c) * taps + tap];
+}
+
+}  // namespace
+
 Result<Packed> pack_weights(const Problem& problem) {
   INGOT_ASSIGN_OR_RETURN(const GemmShape shape, gemm_shape(problem, problem.inputs, problem.outputs, false));
   Packed packed;
@@ -191,15 +214,17 @@ Result<Packed> pack_weights(const Problem& problem) {
   const bool transposed = problem.attrs.get_int("transB", 0) != 0;
   const std::int64_t taps = matmul ? 1 : std::int64_t{p.kernel_h} * p.kernel_w;
   const std::int64_t channels = matmul ? p.k : p.group_c;
-  for (std::int64_t n = 0; n < rows; ++n)
-    for (std::int64_t tap = 0; tap < taps; ++tap)
-      for (std::int64_t c = 0; c < channels; ++c) {
-        const std::int64_t source = !matmul      ? (n * channels + c) * taps + tap
-                                    : transposed ? n * channels + c
-                                                 : c * rows + n;
-        std::memcpy(to + static_cast<std::size_t>(n * pitch + tap * channels + c) * size,
-                    from + static_cast<std::size_t>(source) * size, size);
-      }
+  const auto pack = [&]<typename Word>(Word) {
+    pack_rows(reinterpret_cast<const Word*>(from), reinterpret_cast<Word*>(to), rows, channels, taps, pitch,
+              matmul && !transposed);
+  };
+  if (size == 2) {
+    pack(std::uint16_t{});
+  } else if (size == 4) {
+    pack(std::uint32_t{});
+  } else {
+    return unsupported("{}: weights of {}", problem.kind, to_string(weights->dtype()));
+  }
   return packed;
 }
 

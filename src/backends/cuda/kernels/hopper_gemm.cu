@@ -96,6 +96,17 @@ INGOT_INLINE void fetch_b(const Params& p, const T* tiles, const Shared& shared,
 #endif
 }
 
+// The tiles that there are stages for; the others come to the second-level cache meanwhile. In a network the weights lie
+// in memory, and this runs while the kernel ahead ends.
+INGOT_INLINE void fetch_first_b(const Params& p, const T* tiles, const Shared& shared, int first, int count) {
+  for (int t = 0; t < min_int(STAGES, count); ++t) fetch_b(p, tiles, shared, first + t, t);
+  if (count > STAGES)
+    asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(
+                     reinterpret_cast<const char*>(tiles) + static_cast<long long>(first + STAGES) * kBTile),
+                 "r"((count - STAGES) * kBTile)
+                 : "memory");
+}
+
 #if A_MODE == A_DEFORM
 // A sample: element offset of its upper left corner, whose lowest bits say whether there is another column to the right
 // (1) and another row below (2), and the weights of the four corners, mask included.
@@ -193,8 +204,7 @@ INGOT_INLINE void produce(const Params& p, const T* b_tiles, const Shared& share
   const int taps = p.kernel_h * p.kernel_w, group_size = p.in_c / p.offset_groups;
   SampleWeights* const weights = reinterpret_cast<SampleWeights*>(table);
   int* const corners = reinterpret_cast<int*>(table + taps * BM * sizeof(SampleWeights));
-  if (thread == 0)
-    for (int t = 0; t < min_int(STAGES, count); ++t) fetch_b(p, b_tiles, shared, first + t, t);
+  if (thread == 0) fetch_first_b(p, b_tiles, shared, first, count);
   wait_for_inputs();
   const T* const x = static_cast<const T*>(p.a) + z * p.group_c + column * 8;
   constexpr int kAhead = SAMPLES_AHEAD;
@@ -275,8 +285,7 @@ INGOT_INLINE void produce(const Params& p, const T* b_tiles, const Shared& share
                           int first, int count) {
   const int thread = static_cast<int>(threadIdx.x) - kConsumers, column = thread % 8, row0 = thread / 8;
   const unsigned to0 = static_cast<unsigned>(row0 * kRowBytes + ((column ^ (row0 & 7)) << 4));
-  if (thread == 0)
-    for (int t = 0; t < min_int(STAGES, count); ++t) fetch_b(p, b_tiles, shared, first + t, t);
+  if (thread == 0) fetch_first_b(p, b_tiles, shared, first, count);
   // Row by row: where it begins (the image's begin for windows), the window's place.
   int base[kRows];
 #if A_MODE != A_ROWS
