@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "backends/cpu/kernels/expr_fusion.h"
+
 namespace ingot::cpu {
 
 void make_splat(const void* element, std::size_t element_bytes, std::byte* splat) {
@@ -13,7 +15,7 @@ void make_splat(const void* element, std::size_t element_bytes, std::byte* splat
 // Turns instructions into steps and gives values slots by their last use.
 class ProgramCompiler {
  public:
-  explicit ProgramCompiler(const Expr& expr) : expr_(expr) {}
+  explicit ProgramCompiler(const Expr& expr) : expr_(expr), fusion_(expr) {}
 
   bool compile() {
     for (const DType type : expr_.input_types())
@@ -24,7 +26,7 @@ class ProgramCompiler {
     values_.resize(expr_.instrs().size());
     for (std::size_t i = 0; i < inputs_.size(); ++i) inputs_[i] = {VectorProgram::Place::input, static_cast<int>(i)};
     for (std::size_t i = 0; i < inputs_.size(); ++i)
-      if (input_used_[i] && find_load(input_types()[i]) != nullptr) add_load(i);
+      if (input_used_[i] && !fusion_.reads_bytes(i) && find_load(input_types()[i]) != nullptr) add_load(i);
     for (std::size_t i = 0; i < expr_.instrs().size(); ++i)
       if (!add(i)) return false;
     return finish();
@@ -89,7 +91,7 @@ class ProgramCompiler {
   // Converted inputs keep their slots for the whole run.
   void add_load(std::size_t i) {
     const std::int32_t slot = new_slot();
-    program_.loads_.push_back({find_load(input_types()[i]), {inputs_[i], {}, {}}, 1, slot});
+    program_.loads_.push_back({find_load(input_types()[i]), {inputs_[i]}, 1, slot});
     inputs_[i] = {Place::slot, slot};
     grow(class_of_type(input_types()[i]));
   }
@@ -101,6 +103,11 @@ class ProgramCompiler {
     grow(cls);
     if (instr.op == ExprOp::kConst) {
       add_constant(index, instr, cls);
+      return true;
+    }
+    if (fusion_.is_inner(index)) return true;
+    if (const FusedInstrs* fused = fusion_.at(index); fused != nullptr) {
+      add_fused(index, *fused);
       return true;
     }
     Step step;
@@ -120,7 +127,7 @@ class ProgramCompiler {
     values_[index] = {Place::slot, step.slot};
     program_.steps_.push_back(step);
     if (const BlockOp rounding = find_rounding(instr.type); rounding != nullptr)
-      program_.steps_.push_back({rounding, {values_[index], {}, {}}, 1, step.slot});
+      program_.steps_.push_back({rounding, {values_[index]}, 1, step.slot});
     for (int k = 0; k < step.arity; ++k) {
       const ExprArg arg = instr.args[k];
       if (arg >= 0 && last_use_[static_cast<std::size_t>(arg)] == index && ref(arg).place == Place::slot)
@@ -128,6 +135,33 @@ class ProgramCompiler {
     }
     program_.cost_ += instr.type == DType::f32 && step.arity > 1 ? 1 : 8;
     return true;
+  }
+
+  void add_fused(std::size_t index, const FusedInstrs& fused) {
+    Step step;
+    step.op = fused.op;
+    for (const ExprArg arg : fused.args) {
+      step.args[step.arity++] = ref(arg);
+      if (fused.adds_zero && step.arity == 1) step.args[step.arity++] = add_splat(0.F);
+    }
+    if (!fused.stores) {
+      step.slot = new_slot();
+      values_[index] = {Place::slot, step.slot};
+    }
+    program_.steps_.push_back(step);
+    // What the inner instructions used last is free as well.
+    for (const ExprArg arg : fused.args)
+      if (arg >= 0 && last_use_[static_cast<std::size_t>(arg)] <= index && ref(arg).place == Place::slot)
+        slot_free_[static_cast<std::size_t>(ref(arg).index)] = true;
+    program_.cost_ += static_cast<std::int64_t>(fused.args.size());
+  }
+
+  template <typename T>
+  Ref add_splat(T value) {
+    VectorProgram::Splat splat{};
+    make_splat(&value, sizeof(value), splat.bytes);
+    program_.constants_.push_back(splat);
+    return {Place::constant, static_cast<std::int32_t>(program_.constants_.size()) - 1};
   }
 
   // Powers by a constant that have a cheaper exact form.
@@ -140,18 +174,16 @@ class ProgramCompiler {
   }
 
   void add_constant(std::size_t index, const ExprInstr& instr, VecClass cls) {
-    VectorProgram::Splat splat{};
-    const auto fill = [&](auto value) { make_splat(&value, sizeof(value), splat.bytes); };
+    const auto fill = [&](auto value) { values_[index] = add_splat(value); };
     switch (cls) {
       case VecClass::f32: fill(static_cast<float>(instr.imm)); break;
       case VecClass::f64: fill(instr.imm); break;
       case VecClass::i32: fill(static_cast<std::int32_t>(instr.imm_int)); break;
       case VecClass::i64: fill(instr.imm_int); break;
+      case VecClass::u64: fill(static_cast<std::uint64_t>(instr.imm_int)); break;
       case VecClass::b8: fill(static_cast<std::uint8_t>(instr.imm != 0)); break;
       case VecClass::none: break;
     }
-    values_[index] = {Place::constant, static_cast<std::int32_t>(program_.constants_.size())};
-    program_.constants_.push_back(splat);
   }
 
   bool finish() {
@@ -162,12 +194,15 @@ class ProgramCompiler {
     program_.result_type_ = type;
     program_.result_bytes_ = static_cast<std::size_t>(bits_of(type)) / 8;
     const Ref result = expr_.instrs().empty() ? ref(expr_input(0)) : values_.back();
-    if (const BlockOp store = find_store(type); store != nullptr) {
-      program_.steps_.push_back({store, {result, {}, {}}, 1, -1});
+    const FusedInstrs* fused = expr_.instrs().empty() ? nullptr : fusion_.at(expr_.instrs().size() - 1);
+    if (fused != nullptr && fused->stores) {
+      // The bytes are in the output.
+    } else if (const BlockOp store = find_store(type); store != nullptr) {
+      program_.steps_.push_back({store, {result}, 1, -1});
     } else if (result.place == Place::slot) {
       program_.steps_.back().slot = -1;  // the last operation writes the output itself
     } else {
-      program_.steps_.push_back({find_cast(cls, cls), {result, {}, {}}, 1, -1});
+      program_.steps_.push_back({find_cast(cls, cls), {result}, 1, -1});
     }
     program_.slots_ = static_cast<std::int32_t>(slot_free_.size());
     const std::size_t slots = std::max<std::size_t>(slot_free_.size(), 1);
@@ -178,6 +213,7 @@ class ProgramCompiler {
   }
 
   const Expr& expr_;
+  ExprFusion fusion_;
   VectorProgram program_;
   std::vector<std::size_t> last_use_;
   std::vector<bool> input_used_, slot_free_;
@@ -193,7 +229,7 @@ std::optional<VectorProgram> VectorProgram::compile(const Expr& expr) {
 
 void VectorProgram::run(std::int64_t n, const BlockArg* inputs, void* out, std::byte* scratch) const {
   const auto execute = [&](const Step& step) {
-    BlockArg args[3];
+    BlockArg args[kMaxBlockArgs];
     for (int k = 0; k < step.arity; ++k) {
       const Ref& ref = step.args[k];
       const auto index = static_cast<std::size_t>(ref.index);

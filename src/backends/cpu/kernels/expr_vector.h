@@ -18,7 +18,7 @@ namespace ingot::cpu {
 class VectorProgram {
  public:
   static constexpr std::size_t kScratchBytes = 24 << 10;
-  static constexpr std::int64_t kMaxBlock = 512;
+  static constexpr std::int64_t kMaxBlock = 1024;
 
   // nullopt when a type or an operation has no block operation, or there are too many live values.
   static std::optional<VectorProgram> compile(const Expr& expr);
@@ -43,7 +43,7 @@ class VectorProgram {
   };
   struct Step {
     BlockOp op = nullptr;
-    Ref args[3];
+    Ref args[kMaxBlockArgs];
     int arity = 0;
     std::int32_t slot = -1;  // -1: the output
   };

@@ -62,7 +62,9 @@ template <typename T>
 T divide(T a, T b) {
   if constexpr (std::is_integral_v<T>) {
     if (b == 0) return 0;
-    return b == -1 ? wrap<T>(0, a, [](auto x, auto y) { return x - y; }) : a / b;
+    if constexpr (std::is_signed_v<T>)
+      if (b == -1) return wrap<T>(0, a, [](auto x, auto y) { return x - y; });
+    return a / b;
   } else {
     return a / b;
   }
@@ -71,7 +73,7 @@ T divide(T a, T b) {
 template <typename T>
 T remainder(T a, T b) {
   if constexpr (std::is_integral_v<T>)
-    return b == 0 || b == -1 ? 0 : a % b;
+    return b == 0 || (std::is_signed_v<T> && b == static_cast<T>(-1)) ? 0 : a % b;
   else
     return std::fmod(a, b);
 }
@@ -80,7 +82,8 @@ T remainder(T a, T b) {
 template <typename T>
 T power(T a, T b) {
   if constexpr (std::is_integral_v<T>) {
-    if (b < 0) return a == 1 ? 1 : a == -1 ? (b % 2 == 0 ? 1 : -1) : 0;
+    if constexpr (std::is_signed_v<T>)
+      if (b < 0) return a == 1 ? 1 : a == -1 ? (b % 2 == 0 ? 1 : -1) : 0;
     T result = 1;
     for (; b != 0; b >>= 1) {
       if ((b & 1) != 0) result = wrap(result, a, [](auto x, auto y) { return x * y; });
@@ -125,12 +128,17 @@ T hard_logistic(T x) {
   return maximum(T(0), minimum(T(1), x / T(6) + T(0.5)));
 }
 
-// Shifting by a negative count or by the width and more leaves what sign extension gives.
+// Shifting by a negative count or by the width and more leaves what sign extension gives. Nothing here is left to the
+// prediction of branches: counts may be anything.
 template <typename T>
 T shift(T value, T count, bool left) {
-  if (count < 0 || count >= static_cast<T>(8 * sizeof(T))) return !left && value < 0 ? static_cast<T>(-1) : T(0);
   using U = std::make_unsigned_t<T>;
-  return left ? static_cast<T>(static_cast<U>(value) << count) : value >> count;
+  constexpr U kWidth = 8 * sizeof(T);
+  const bool inside = static_cast<U>(count) < kWidth;
+  const U within = static_cast<U>(count) & (kWidth - 1);
+  if (left) return static_cast<T>((static_cast<U>(value) << within) & (inside ? ~U{0} : U{0}));
+  // All bits but the sign go in two steps.
+  return static_cast<T>(value >> (inside ? within : kWidth - 1) >> (inside ? 0 : 1));
 }
 
 template <typename T>
@@ -242,6 +250,19 @@ To convert(From value) {
   return static_cast<To>(value);
 }
 
+// Integers wrap; of a number below zero it is the bits of the signed integer that count.
+template <typename From>
+std::uint64_t to_u64(From value) {
+  if constexpr (std::is_floating_point_v<From>) {
+    constexpr From kTwo63 = static_cast<From>(9223372036854775808.0), kTwo64 = 2 * kTwo63;
+    if (value >= kTwo64) return std::numeric_limits<std::uint64_t>::max();
+    if (value >= kTwo63) return static_cast<std::uint64_t>(value);
+    return static_cast<std::uint64_t>(convert<std::int64_t>(value));
+  } else {
+    return static_cast<std::uint64_t>(value);
+  }
+}
+
 template <typename From>
 BlockOp cast_from(VecClass to) {
   switch (to) {
@@ -249,6 +270,7 @@ BlockOp cast_from(VecClass to) {
     case VecClass::f64: return &block<double, From, 1, [](From x) { return static_cast<double>(x); }>;
     case VecClass::i32: return &block<std::int32_t, From, 1, [](From x) { return convert<std::int32_t>(x); }>;
     case VecClass::i64: return &block<std::int64_t, From, 1, [](From x) { return convert<std::int64_t>(x); }>;
+    case VecClass::u64: return &block<std::uint64_t, From, 1, [](From x) { return to_u64(x); }>;
     case VecClass::b8: return &block<std::uint8_t, From, 1, [](From x) { return std::uint8_t{x != 0}; }>;
     case VecClass::none: break;
   }
@@ -291,6 +313,7 @@ VecClass class_of_type(DType type) {
     case DType::boolean: return VecClass::b8;
     case DType::u32:
     case DType::i64: return VecClass::i64;
+    case DType::u64: return VecClass::u64;
     default: return VecClass::none;
   }
 }
@@ -313,6 +336,7 @@ BlockOp find_op(ExprOp op, VecClass operands) {
     case VecClass::f64: return float_op<double>(op);
     case VecClass::i32: return integer_op<std::int32_t>(op);
     case VecClass::i64: return integer_op<std::int64_t>(op);
+    case VecClass::u64: return integer_op<std::uint64_t>(op);
     case VecClass::b8: return bool_op(op);
     case VecClass::none: break;
   }
@@ -326,6 +350,7 @@ BlockOp find_cast(VecClass from, VecClass to) {
     case VecClass::f64: return cast_from<double>(to);
     case VecClass::i32: return cast_from<std::int32_t>(to);
     case VecClass::i64: return cast_from<std::int64_t>(to);
+    case VecClass::u64: return cast_from<std::uint64_t>(to);
     case VecClass::b8: return cast_from<std::uint8_t>(to);
     case VecClass::none: break;
   }
@@ -337,6 +362,7 @@ BlockOp find_wrapping_cast(VecClass from) {
     case VecClass::f32: return find_i32_wrapping_cast();
     case VecClass::f64: return wrapping_cast<double>();
     case VecClass::i64: return wrapping_cast<std::int64_t>();
+    case VecClass::u64: return wrapping_cast<std::uint64_t>();
     default: return find_cast(from, VecClass::i32);
   }
 }

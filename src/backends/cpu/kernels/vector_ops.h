@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Block operations: one pointwise operation over a short run of elements, the instructions of VectorProgram.
 //
-// Elements are held in one of five register classes; narrower types live in a wider class and are rounded or wrapped
+// Elements are held in one of six register classes; narrower types live in a wider class and are rounded or wrapped
 // after each operation. An operand either has one value per element (step 1) or the same value for all of them (step
 // 0); in the second case its data must be a splat: kSplatBytes of that value repeated. The result may lie exactly over
 // an operand. No alignment is needed. Stateless.
@@ -14,7 +14,7 @@
 
 namespace ingot::cpu {
 
-enum class VecClass : std::uint8_t { none, f32, f64, i32, i64, b8 };
+enum class VecClass : std::uint8_t { none, f32, f64, i32, i64, u64, b8 };
 
 inline constexpr std::size_t kSplatBytes = 64;
 
@@ -23,7 +23,9 @@ struct BlockArg {
   std::int64_t step = 1;  // 1 or 0
 };
 
-// Computes out[0, n) from up to three operands.
+inline constexpr int kMaxBlockArgs = 5;
+
+// Computes out[0, n) from up to kMaxBlockArgs operands.
 using BlockOp = void (*)(std::int64_t n, void* out, const BlockArg* args);
 
 // The class that holds a type; none for types without vector code.
@@ -54,6 +56,13 @@ struct ByteOps {
   BlockOp load = nullptr, store = nullptr;
 };
 ByteOps find_byte_ops(DType type);
+// Several instructions at once (expr_fusion.h). dequantize: (byte - a) * b. quantize: the byte in memory of
+// clamp(round(x) + zero, low, high), with the limits in the range of the type and NaN giving 0; the last operand of the
+// other one divides x first.
+struct QuantizeOps {
+  BlockOp widen = nullptr, dequantize = nullptr, quantize = nullptr, divide_and_quantize = nullptr;
+};
+QuantizeOps find_quantize_ops(DType type);
 BlockOp find_i32_op(VecClass from, VecClass to);
 BlockOp find_i32_wrapping_cast();  // from f32
 
