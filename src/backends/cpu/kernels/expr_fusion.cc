@@ -7,10 +7,22 @@
 namespace ingot::cpu {
 namespace {
 
-int arity(const ExprInstr& instr) { return arity_of(instr.op); }
 std::size_t input_of(ExprArg arg) { return static_cast<std::size_t>(-arg - 1); }
 
 }  // namespace
+
+int arity_of_instr(const ExprInstr& instr) {
+  switch (instr.op) {
+    case ExprOp::kConst: return 0;
+    case ExprOp::kCast: return 1;
+#define X(name, arity, cls) \
+  case ExprOp::k_##name:    \
+    return arity;
+#include "expr/expr_ops.inc"
+#undef X
+  }
+  return 0;
+}
 
 ExprFusion::ExprFusion(const Expr& expr)
     : expr_(expr),
@@ -24,12 +36,12 @@ ExprFusion::ExprFusion(const Expr& expr)
     return;
   }
   for (const ExprInstr& instr : expr.instrs())
-    for (int k = 0; k < arity(instr); ++k)
+    for (int k = 0; k < arity_of_instr(instr); ++k)
       if (instr.args[k] >= 0) ++uses_[static_cast<std::size_t>(instr.args[k])];
   ++uses_.back();
   // An input is read as bytes if all that uses it widens it to f32.
   for (const ExprInstr& instr : expr.instrs())
-    for (int k = 0; k < arity(instr); ++k)
+    for (int k = 0; k < arity_of_instr(instr); ++k)
       if (instr.args[k] < 0 && !(instr.op == ExprOp::kCast && instr.type == DType::f32))
         reads_bytes_[input_of(instr.args[k])] = false;
   for (std::size_t i = 0; i < expr.instrs().size(); ++i) fuse_dequantization(i);

@@ -9,6 +9,9 @@
 
 namespace ingot::cpu {
 
+// Operands of an instruction. (Of src/expr this folder uses headers alone.)
+int arity_of_instr(const ExprInstr& instr);
+
 struct FusedInstrs {
   BlockOp op = nullptr;
   std::vector<ExprArg> args;

@@ -63,19 +63,6 @@ class ProgramCompiler {
     if (expr_.instrs().empty() && !input_used_.empty()) input_used_[0] = true;
   }
 
-  static int arity_of_instr(const ExprInstr& instr) {
-    switch (instr.op) {
-      case ExprOp::kConst: return 0;
-      case ExprOp::kCast: return 1;
-#define X(name, arity, cls) \
-  case ExprOp::k_##name:    \
-    return arity;
-#include "expr/expr_ops.inc"
-#undef X
-    }
-    return 0;
-  }
-
   std::int32_t new_slot() {
     for (std::size_t i = 0; i < slot_free_.size(); ++i)
       if (slot_free_[i]) {
