@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// out[i] = in[table[i] - 1], and the element that fills (zero when there is none) where the table has 0.
+// out[i] = in[table[first + i] - 1], and the element that fills (zero when there is none) where the table has 0.
 template <typename T>
 INGOT_INLINE void move(const ingot_cuda::MoveParams& p) {
   const long long step = static_cast<long long>(gridDim.x) * blockDim.x;
   for (long long unit = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x; unit < p.units; unit += step) {
-    const int from = p.table[unit];
+    const int from = p.table[p.first + unit];
     T value{};
     if (from > 0)
       value = static_cast<const T*>(p.in)[from - 1];

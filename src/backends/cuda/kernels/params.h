@@ -219,7 +219,7 @@ struct MoveParams {
   const int* table;
   const void* fill;  // null: zero
   void* out;
-  long long units;
+  long long first, units;  // of the table: this output's part
 };
 
 // What the general kernels take (kernels/general.cuh): operands by index, sizes and numbers by names that the host
