@@ -161,6 +161,7 @@ class Converter {
     operand.dtype = half_;
     if (id < 0 || is_half(id)) return;
     step.outputs[i] = add_tensor_like(program_, id, half_, Storage::activation, nullptr);
+    copies_[id] = step.outputs[i];  // for steps that want it as half again
     after.push_back(cast_step(step.name, operand, cast(half_, DType::f32, false), step.outputs[i], id));
   }
 

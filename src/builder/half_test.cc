@@ -81,6 +81,15 @@ std::string between(std::string_view middle) {
                             middle));
 }
 
+// An output of the network that another step reads too: as the half that it was.
+TEST(MakeHalf, WidensOutputsForTheCallerAlone) {
+  EXPECT_EQ(halved(R"(graph "g" (%x: f32[2, 3]) -> (%a, %y) {
+    %a: f32[2, 3] = Softmax(%x)
+    %y: f32[2, 3] = Softmax(%a)
+  })"),
+            "Pointwise(f32->f16) Softmax(f16->f16) Pointwise(f16->f32) Softmax(f16->f16) Pointwise(f16->f32) ");
+}
+
 TEST(MakeHalf, KeepsSumsOfIntegers) {
   EXPECT_EQ(between("%b: f32[1, 2, 4, 4] = MatMul(%a, %a) {exact=1}"),
             "Pointwise(f32->f16) Softmax(f16->f16) Pointwise(f16->f32) MatMul(f32f32->f32) Pointwise(f32->f16) "
