@@ -11,6 +11,7 @@
 #include "backends/cuda/broadcast.h"
 #include "backends/cuda/compiler.h"
 #include "backends/cuda/gemm_shape.h"
+#include "backends/cuda/hopper_guess.h"
 #include "backends/cuda/source.h"
 #include "backends/cuda/tactics.h"
 #include "backends/cuda/wgmma.h"
@@ -107,7 +108,9 @@ std::vector<std::string> tiles_for(const GemmShape& shape) {
     return {"64x256 s3 m4", "64x256 s3 m2", "64x256 s4 m1", "128x256 s3 m2", "128x256 s3 m1"};
   }
   std::vector<std::string> tiles;
-  if (work <= std::int64_t{132} * 128 * 128) tiles = {"64x64 s6 m1", "64x32 s6 m1", "64x128 s4 m1", "128x64 s4 m1"};
+  // Four stages and fewer: the next kernel's blocks find room beside these.
+  if (work <= std::int64_t{132} * 128 * 128)
+    tiles = {"64x64 s6 m1", "64x64 s4 m1", "64x32 s6 m1", "64x128 s4 m1", "64x128 s3 m1", "128x64 s4 m1"};
   if (p.n <= 16) return {"64x16 s6 m1", "128x16 s4 m1"};
   if (p.n <= 32) return {"64x32 s6 m1", "128x32 s4 m1"};
   if (work >= std::int64_t{66} * 128 * 128) {
@@ -132,13 +135,29 @@ std::vector<std::string> tiles_for(const GemmShape& shape) {
   return tiles;
 }
 
+// That a multiprocessor has room for.
+std::int64_t blocks_at_once(const GemmShape& shape, const Tile& tile) {
+  const int threads = tile.consumers() + producers(shape);
+  if (tile.registers() > 64 || threads > 384 || (shape.a == ModeA::kDeform && tile.n > 64)) return 1;
+  const std::int64_t most = threads > 256 ? 2 : tile.registers() <= 32 ? 4 : 3;
+  return std::clamp<std::int64_t>(kSharedLimit / (shared_bytes(shape, tile) + 1024), 1, most);
+}
+
+double guess_of(const Problem& problem, const GemmShape& shape, const Tile& tile, std::int64_t blocks, int splits) {
+  HopperGuess guess{.k_tiles = k_tiles_of(shape), .blocks = blocks, .splits = splits, .m = tile.m, .n = tile.n};
+  guess.blocks_at_once = static_cast<int>(blocks_at_once(shape, tile));
+  for (std::size_t i = problem.own_inputs(); i < problem.inputs.size(); ++i)
+    guess.reads_operands |= problem.inputs[i].shape == problem.outputs[0].shape;
+  return guess_microseconds(guess);
+}
+
 // Every way to split that differs on a device of the usual size.
 std::vector<std::string> configs(const Problem& problem) {
   const Result<GemmShape> shape = gemm_shape(problem, problem.inputs, problem.outputs, false);
   if (!shape.is_ok()) return {};
   const GemmParams& p = shape->params;
   const bool deform = shape->a == ModeA::kDeform, large_window = shape->a == ModeA::kWindow && p.m >= 4096;
-  std::vector<std::string> out;
+  std::vector<std::pair<double, std::string>> guesses;
   for (const std::string& text : tiles_for(*shape)) {
     int before = 0;
     for (const std::string_view split : {" ka", " k1", " kb"}) {
@@ -150,12 +169,16 @@ std::vector<std::string> configs(const Problem& problem) {
       const int splits = choose_splits(*tile, blocks, 132, k_tiles_of(*shape));
       if (split != " ka" && (splits == before || (split == " k1" && before > 4))) continue;
       before = splits;
+      const double guess = deform ? 0 : guess_of(problem, *shape, *tile, blocks, splits);  // deform: in order
       // Weights in bf16 would be too coarse.
-      if (deform && problem.inputs[0].dtype == DType::f16) out.push_back(config + " h");
-      out.push_back(deform ? config + " f" : config);
-      if (large_window) out.push_back(config + " c");
+      if (deform && problem.inputs[0].dtype == DType::f16) guesses.emplace_back(guess, config + " h");
+      guesses.emplace_back(guess, deform ? config + " f" : config);
+      if (large_window) guesses.emplace_back(guess, config + " c");
     }
   }
+  std::stable_sort(guesses.begin(), guesses.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::string> out;
+  for (auto& [guess, config] : guesses) out.push_back(std::move(config));
   return out;
 }
 
@@ -179,10 +202,7 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
   text += define("COPY_A", tile.mode == 'c' ? "copy_async_16_cached" : "copy_async_16");
   // Registers move from producers to consumers where the accumulators would not fit otherwise.
   const bool many_registers = tile.registers() > 64;
-  const std::int64_t fit = kSharedLimit / (shared_bytes(shape, tile) + 1024);
-  const bool one_block = many_registers || threads > 384 || (shape.a == ModeA::kDeform && tile.n > 64);
-  const std::int64_t most = threads > 256 ? 2 : tile.registers() <= 32 ? 4 : 3;
-  const std::int64_t blocks = one_block ? 1 : std::clamp<std::int64_t>(fit, 1, most);
+  const std::int64_t blocks = blocks_at_once(shape, tile);
   if (many_registers && threads > 384) text += define("CONSUMER_REGISTERS", 160) + define("PRODUCER_REGISTERS", 96);
   if (tile.registers() > 48 && threads == 384 && blocks == 2)
     text += define("CONSUMER_REGISTERS", 96) + define("PRODUCER_REGISTERS", 48);

@@ -197,6 +197,23 @@ INSTANTIATE_TEST_SUITE_P(Suite, CudaTactics, testing::ValuesIn(suite()),
                            return testing_tools::suite_test_name(param_info.index, param_info.param);
                          });
 
+// Where nothing is timed the first config is what runs.
+TEST(CudaConfigs, GuessTilesByTheProblem) {
+  DeviceInfo device;
+  device.kind = "cuda";
+  device.features = {"sm_90a"};
+  const auto first = [&](const char* text) {
+    const Result<Problem> problem = Problem::parse(text);
+    EXPECT_TRUE(problem.is_ok()) << problem.status().to_string();
+    return hopper_gemm_tactic().configs(*problem, device).at(0);
+  };
+  const std::string large = first("MatMul(f16[8192,4096], const f16[4096,4096]) -> (f16[8192,4096])");
+  EXPECT_FALSE(large.starts_with("64x")) << large;
+  const std::string small = first(
+      "Conv(f16[1,14,14,256], const f16[256,256,3,3]) -> (f16[1,14,14,256]) {channels_last=1, pads=[1, 1, 1, 1]}");
+  EXPECT_TRUE(small.starts_with("64x")) << small;
+}
+
 // Every source of the suite, first config, for every architecture.
 TEST(CudaSources, Compile) {
   if (const Status status = compiler_available(); !status.is_ok()) GTEST_SKIP() << status.to_string();
