@@ -25,10 +25,20 @@ Support supports(const Problem& problem) {
   return support.ok() ? epilogue_support(problem) : support;
 }
 
+// Neighbours that a thread makes where vectors do not fit: as many as divide the inner dimension. Operands of an
+// epilogue come in vectors alone.
+std::int64_t piece_of(const Problem& problem) {
+  const Result<cpu::ResizePlan> sizes = cpu::plan_resize(problem.attrs, problem.inputs, problem.outputs);
+  if (!sizes.is_ok() || sizes->inner == 0 || problem.epilogue_inputs() != 0) return 1;
+  std::int64_t piece = 8;
+  while (sizes->inner % piece != 0) --piece;
+  return piece;
+}
+
 Result<std::vector<std::string>> sources(const Problem& problem, const std::string&) {
   INGOT_ASSIGN_OR_RETURN(std::string text, print_epilogue(problem));
   text += fmt::format("using T = {};\n", cuda_type(problem.inputs[0].dtype));
-  text += define("VECTOR", vector_of(problem));
+  text += define("VECTOR", vector_of(problem)) + define("PIECE", piece_of(problem));
   return std::vector<std::string>{assemble(text, "resize.cu")};
 }
 
@@ -57,8 +67,10 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
                          epilogue_layout(args.inputs, args.problem.own_inputs(), args.outputs[0], vector));
   set_epilogue(layout, p);
   const bool vectors = p.inner % vector == 0 && layout.vectors;
-  p.units = elements_of(args.outputs[0]) / (vectors ? vector : 1);
-  PlannedLaunch launch = PlannedLaunch::of(vectors ? "resize_vector" : "resize_any", p);
+  const std::int64_t piece = piece_of(args.problem);
+  const bool pieces = !vectors && p.inner % piece == 0;
+  p.units = elements_of(args.outputs[0]) / (vectors ? vector : pieces ? piece : 1);
+  PlannedLaunch launch = PlannedLaunch::of(vectors ? "resize_vector" : pieces ? "resize_piece" : "resize_any", p);
   launch.dependent = true;
   launch.cover(p.units, std::int64_t{args.multiprocessors} * 64);
   launch.point(offsetof(ResizeParams, x), Place::kInput, 0).point(offsetof(ResizeParams, y), Place::kOutput, 0);

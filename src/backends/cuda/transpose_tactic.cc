@@ -139,7 +139,7 @@ std::int64_t up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 // The largest power of two up to `most` whose tiles still occupy the device; no less than `least`.
 int tile_shift(std::int64_t side, std::int64_t others, std::int64_t most, std::int64_t least, int multiprocessors) {
   std::int64_t tile = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(most)));
-  while (tile > least && (tile / 2 >= side || up(side, tile) * others < 4 * std::int64_t{multiprocessors})) tile /= 2;
+  while (tile > least && (tile / 2 >= side || up(side, tile) * others < multiprocessors)) tile /= 2;
   return std::countr_zero(static_cast<std::uint64_t>(tile));
 }
 
