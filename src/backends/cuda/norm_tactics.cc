@@ -107,11 +107,7 @@ Result<std::vector<std::string>> rows_sources(const Problem& problem, const std:
                                                                      : 3);
   text += define("VECTOR", vector_of(problem));
   if (held.vectors == 0) return std::vector<std::string>{assemble(text, "rows.cu")};
-  bool constants = true;
-  for (std::size_t i = 1; i < problem.own_inputs(); ++i)
-    constants = constants && (problem.inputs[i].constant || !problem.inputs[i].present());
-  text += define("HELD", held.vectors) + define("GROUP", held.lanes) + define("HELD_VECTOR", held_vector(problem)) +
-          define("CONSTANTS", constants ? 1 : 0);
+  text += define("HELD", held.vectors) + define("GROUP", held.lanes) + define("HELD_VECTOR", held_vector(problem));
   return std::vector<std::string>{assemble(text, "rows.cu") + include("rows_held.cu")};
 }
 
@@ -148,7 +144,6 @@ Result<LaunchPlan> rows_plan(const PlanArgs& args) {
   launch.dependent = true;
   if (holds) launch.block = {128, 1, 1};
   const int per_block = holds ? 128 / held.lanes : warp ? 8 : 1;
-  // As many blocks as fit at once hold scale and bias for all of their rows.
   const int most = args.multiprocessors * (holds ? 16 : 64);
   launch.grid = {static_cast<unsigned>(std::min((p.rows + per_block - 1) / per_block, most)), 1, 1};
   launch.point(offsetof(RowsParams, x), Place::kInput, 0).point(offsetof(RowsParams, y), Place::kOutput, 0);

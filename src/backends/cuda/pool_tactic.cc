@@ -57,7 +57,12 @@ bool has_window_kernel(const Problem& problem) {
 
 std::vector<std::string> pool_configs(const Problem& problem) {
   if (!has_window_kernel(problem)) return {""};
-  return {"2x2", "1x1", ""};
+  // Where windows share most of their inputs, or outputs fill the device anyway, a thread makes several.
+  constexpr std::int64_t kMany = 4 << 20;
+  const Ints kernel = problem.attrs.get_ints("kernel_shape", {});
+  const Ints strides = problem.attrs.get_ints("strides", {1, 1});
+  if (kernel[0] > 2 * strides[0] || elements_of(problem.outputs[0]) > kMany) return {"2x2", "1x1", ""};
+  return {"1x1", "2x2", ""};
 }
 
 Result<std::vector<std::string>> pool_sources(const Problem& problem, const std::string& config) {

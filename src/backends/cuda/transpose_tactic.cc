@@ -108,7 +108,7 @@ Support supports(const Problem& problem) {
 std::vector<std::string> configs(const Problem& problem) {
   const Result<Layout> shape = shape_of(problem.attrs, problem.inputs, problem.outputs);
   if (!shape.is_ok() || shape->form != Form::kBlocks) return {""};
-  return {"8", "4", "16"};
+  return {"8", "4"};
 }
 
 Result<std::vector<std::string>> sources(const Problem& problem, const std::string&) {
@@ -185,7 +185,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
       const std::int64_t rows = p.dims[p.rank - 1] / wide(out), columns = p.dims[p.rank - 2] / wide(in);
       int lanes = 8;
       std::from_chars(args.config.data(), args.config.data() + args.config.size(), lanes);
-      if (lanes != 4 && lanes != 8 && lanes != 16) return invalid_argument("cuda.transpose: config '{}'", args.config);
+      if (lanes != 4 && lanes != 8) return invalid_argument("cuda.transpose: config '{}'", args.config);
       p.split_rows = rows > columns ? 1 : 0;
       p.lanes_shift = std::countr_zero(static_cast<unsigned>(lanes));
       p.units = matrices * std::min(rows, columns) * up(std::max(rows, columns), lanes) * lanes;

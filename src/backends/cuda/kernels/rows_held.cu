@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Behind rows.cu: `rows_held`, for short rows. GROUP lanes keep a row in registers, HELD vectors of HELD_VECTOR elements
-// each, so that it is read once. CONSTANTS says that no kernel writes scale and bias.
+// each, so that it is read once.
 template <int WIDTH>
 INGOT_INLINE float group_sum(float v) {
 #pragma unroll
@@ -14,102 +14,122 @@ INGOT_INLINE float group_max(float v) {
   return v;
 }
 
-extern "C" __global__ void __launch_bounds__(128) rows_held(const __grid_constant__ Params p) {
-  constexpr int V = HELD_VECTOR;
-  constexpr bool kNorm = OPERATION == LAYER_NORM || OPERATION == RMS_NORM;
-  using Held = OperandVector<T, V>;
-  release_dependents();
-  if (!CONSTANTS) wait_for_inputs();
-  const int lane = static_cast<int>(threadIdx.x) % GROUP;
-  constexpr int kPerBlock = 128 / GROUP;
-  Held scale[kNorm ? HELD : 1], bias[kNorm ? HELD : 1];
-  if (kNorm) {
+// Elements stay as they were loaded from one pass over them to the next: in fp32 they would take twice the registers.
+template <typename E, int V>
+INGOT_INLINE void stay_packed(OperandVector<E, V, true>& operand) {
 #pragma unroll
-    for (int k = 0; k < HELD; ++k) {
-      const int i = (k * GROUP + lane) * V;
-      if (i >= p.length) continue;
-      scale[k].load(static_cast<const T*>(p.scale) + i, 1);
-      if (p.bias != nullptr) bias[k].load(static_cast<const T*>(p.bias) + i, 1);
+  for (int j = 0; j < V / 2; ++j) asm volatile("" : "+r"(operand.words[j]));
+}
+template <typename E, int V>
+INGOT_INLINE void stay_packed(OperandVector<E, V, false>&) {}
+
+constexpr int kPerBlock = 128 / GROUP;
+// Registers for as many warps as cover the memory's latency, where that takes none to memory.
+constexpr int kWords = HELD * HELD_VECTOR * static_cast<int>(sizeof(T)) / 4;
+constexpr int kMinBlocks = OPERATION < LAYER_NORM || EPILOGUE_INPUTS > 0 || kWords > 32 ? 1
+                           : kWords <= 16 && HELD <= 4                                  ? 10
+                                                                                        : 6;
+using Held = OperandVector<T, HELD_VECTOR>;
+// The element of the row where vector k of a lane begins.
+#define COLUMN(k) (((k)*GROUP + lane) * HELD_VECTOR)
+
+INGOT_INLINE void finish_held(const Params& p, const float* x0, int row, int column) {
+  constexpr int V = HELD_VECTOR;
+  Vec<OUT, V> out;
+  EPILOGUE_LOADS
+#pragma unroll
+  for (int j = 0; j < V; ++j) out.v[j] = EPILOGUE(j);
+  *reinterpret_cast<Vec<OUT, V>*>(static_cast<OUT*>(p.y) + static_cast<long long>(row) * p.length + column) = out;
+}
+
+// `store`: lanes beyond the last row go with it, since all take part in the sums.
+INGOT_INLINE void norm_row(const Params& p, Held (&held)[HELD], int row, int lane, bool store) {
+  const float length = static_cast<float>(p.length);
+  float mean = 0.0f, squares = 0.0f;
+  if (OPERATION == LAYER_NORM) {
+#pragma unroll
+    for (int k = 0; k < HELD; ++k)
+      if (COLUMN(k) < p.length)
+#pragma unroll
+        for (int j = 0; j < HELD_VECTOR; ++j) mean += load_value(held[k].at(j));
+    mean = group_sum<GROUP>(mean) / length;
+  }
+#pragma unroll
+  for (int k = 0; k < HELD; ++k) {
+    if (COLUMN(k) >= p.length) continue;
+    stay_packed(held[k]);
+#pragma unroll
+    for (int j = 0; j < HELD_VECTOR; ++j) {
+      const float d = load_value(held[k].at(j)) - mean;
+      squares = fmaf(d, d, squares);
     }
   }
-  if (CONSTANTS) wait_for_inputs();
-  const float length = static_cast<float>(p.length);
+  const float factor = 1.0f / sqrtf(group_sum<GROUP>(squares) / length + p.epsilon);
+  if (!store) return;
+#pragma unroll
+  for (int k = 0; k < HELD; ++k) {
+    const int column = COLUMN(k);
+    if (column >= p.length) continue;
+    stay_packed(held[k]);
+    Held scale, bias;
+    scale.load(static_cast<const T*>(p.scale) + column, 1);
+    if (p.bias != nullptr) bias.load(static_cast<const T*>(p.bias) + column, 1);
+    float x0[HELD_VECTOR];
+#pragma unroll
+    for (int j = 0; j < HELD_VECTOR; ++j) {
+      x0[j] = (load_value(held[k].at(j)) - mean) * factor * load_value(scale.at(j));
+      if (p.bias != nullptr) x0[j] += load_value(bias.at(j));
+    }
+    finish_held(p, x0, row, column);
+  }
+}
+
+INGOT_INLINE void softmax_row(const Params& p, const Held (&held)[HELD], int row, int lane, bool store) {
+  float x[HELD][HELD_VECTOR], most = -kInfinity, sum = 0.0f;
+#pragma unroll
+  for (int k = 0; k < HELD; ++k)
+    if (COLUMN(k) < p.length)
+#pragma unroll
+      for (int j = 0; j < HELD_VECTOR; ++j) most = x_max(most, x[k][j] = load_value(held[k].at(j)));
+  most = group_max<GROUP>(most);
+#pragma unroll
+  for (int k = 0; k < HELD; ++k)
+    if (COLUMN(k) < p.length)
+#pragma unroll
+      for (int j = 0; j < HELD_VECTOR; ++j) {
+        const float e = expf(x[k][j] - most);
+        sum += e;
+        if (OPERATION == SOFTMAX) x[k][j] = e;
+      }
+  sum = group_sum<GROUP>(sum);
+  const float factor = OPERATION == SOFTMAX ? 1.0f / sum : logf(sum);
+  if (!store) return;
+#pragma unroll
+  for (int k = 0; k < HELD; ++k) {
+    const int column = COLUMN(k);
+    if (column >= p.length) continue;
+    float x0[HELD_VECTOR];
+#pragma unroll
+    for (int j = 0; j < HELD_VECTOR; ++j) x0[j] = OPERATION == SOFTMAX ? x[k][j] * factor : x[k][j] - most - factor;
+    finish_held(p, x0, row, column);
+  }
+}
+
+extern "C" __global__ void __launch_bounds__(128, kMinBlocks) rows_held(const __grid_constant__ Params p) {
+  begin_dependent();
+  const int lane = static_cast<int>(threadIdx.x) % GROUP;
   for (int first = static_cast<int>(blockIdx.x) * kPerBlock; first < p.rows;
        first += static_cast<int>(gridDim.x) * kPerBlock) {
-    // Lanes beyond the last row go with it: all take part in the sums.
     const int mine = first + static_cast<int>(threadIdx.x) / GROUP, row = min_int(mine, p.rows - 1);
     const T* from = static_cast<const T*>(p.x) + static_cast<long long>(row) * p.length;
     Held held[HELD];
 #pragma unroll
-    for (int k = 0; k < HELD; ++k) {
-      const int i = (k * GROUP + lane) * V;
-      if (i < p.length) held[k].load(from + i, 1);
-    }
-    float x[HELD][V], middle = 0.0f, factor = 1.0f;
-#pragma unroll
     for (int k = 0; k < HELD; ++k)
-#pragma unroll
-      for (int j = 0; j < V; ++j)
-        x[k][j] = (k * GROUP + lane) * V < p.length ? load_value(held[k].at(j)) : kNorm ? 0.0f : -kInfinity;
-    if (!kNorm) {
-      middle = -kInfinity;
-#pragma unroll
-      for (int k = 0; k < HELD; ++k)
-#pragma unroll
-        for (int j = 0; j < V; ++j) middle = x_max(middle, x[k][j]);
-      middle = group_max<GROUP>(middle);
-      float sum = 0.0f;
-#pragma unroll
-      for (int k = 0; k < HELD; ++k)
-        if ((k * GROUP + lane) * V < p.length)
-#pragma unroll
-          for (int j = 0; j < V; ++j) {
-            const float e = expf(x[k][j] - middle);
-            sum += e;
-            if (OPERATION == SOFTMAX) x[k][j] = e;
-          }
-      sum = group_sum<GROUP>(sum);
-      if (OPERATION == SOFTMAX)
-        factor = 1.0f / sum;
-      else
-        factor = logf(sum);
-    } else {
-      if (OPERATION == LAYER_NORM) {
-        float sum = 0.0f;
-#pragma unroll
-        for (int k = 0; k < HELD; ++k)
-#pragma unroll
-          for (int j = 0; j < V; ++j) sum += x[k][j];
-        middle = group_sum<GROUP>(sum) / length;
-      }
-      float squares = 0.0f;
-#pragma unroll
-      for (int k = 0; k < HELD; ++k)
-        if ((k * GROUP + lane) * V < p.length)
-#pragma unroll
-          for (int j = 0; j < V; ++j) {
-            x[k][j] -= middle;
-            squares = fmaf(x[k][j], x[k][j], squares);
-          }
-      factor = 1.0f / sqrtf(group_sum<GROUP>(squares) / length + p.epsilon);
-    }
-    if (mine >= p.rows) continue;
-#pragma unroll
-    for (int k = 0; k < HELD; ++k) {
-      const int column = (k * GROUP + lane) * V;
-      if (column >= p.length) continue;
-      float x0[V];
-#pragma unroll
-      for (int j = 0; j < V; ++j) {
-        x0[j] = OPERATION == LOG_SOFTMAX ? x[k][j] - middle - factor : x[k][j] * factor;
-        if (kNorm) x0[j] *= load_value(scale[k].at(j));
-        if (kNorm && p.bias != nullptr) x0[j] += load_value(bias[k].at(j));
-      }
-      Vec<OUT, V> out;
-      EPILOGUE_LOADS
-#pragma unroll
-      for (int j = 0; j < V; ++j) out.v[j] = EPILOGUE(j);
-      *reinterpret_cast<Vec<OUT, V>*>(static_cast<OUT*>(p.y) + static_cast<long long>(row) * p.length + column) = out;
-    }
+      if (COLUMN(k) < p.length) held[k].load(from + COLUMN(k), 1);
+#if OPERATION == LAYER_NORM || OPERATION == RMS_NORM
+    norm_row(p, held, row, lane, mine < p.rows);
+#else
+    softmax_row(p, held, row, lane, mine < p.rows);
+#endif
   }
 }
