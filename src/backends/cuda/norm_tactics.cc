@@ -134,8 +134,8 @@ Result<LaunchPlan> rows_plan(const PlanArgs& args) {
   const int each = held_vector(problem);
   INGOT_ASSIGN_OR_RETURN(const EpilogueLayout held_layout,
                          epilogue_layout(args.inputs, problem.own_inputs(), args.outputs[0], each));
-  const bool holds = row_length(problem, shape) == p.length && p.length % each == 0 && held_layout.vectors &&
-                     p.length <= held.lanes * held.vectors * each;
+  const bool holds = held.vectors > 0 && row_length(problem, shape) == p.length && p.length % each == 0 &&
+                     held_layout.vectors && p.length <= held.lanes * held.vectors * each;
   PlannedLaunch launch = PlannedLaunch::of(holds      ? "rows_held"
                                            : !vectors ? "rows_any"
                                            : warp     ? "rows_warp"

@@ -83,7 +83,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
 }  // namespace
 
 const Tactic& resize_tactic() {
-  static const CudaTactic tactic({"cuda.resize", 1, {"Resize"}, supports, sources, plan});
+  static const CudaTactic tactic({"cuda.resize", 2, {"Resize"}, supports, sources, plan});
   return tactic;
 }
 
