@@ -156,7 +156,8 @@ std::vector<std::string> configs(const Problem& problem) {
   const Result<GemmShape> shape = gemm_shape(problem, problem.inputs, problem.outputs, false);
   if (!shape.is_ok()) return {};
   const GemmParams& p = shape->params;
-  const bool deform = shape->a == ModeA::kDeform, large_window = shape->a == ModeA::kWindow && p.m >= 4096;
+  const bool deform = shape->a == ModeA::kDeform;
+  const bool window = shape->a == ModeA::kWindow && p.kernel_h * p.kernel_w > 1;
   std::vector<std::pair<double, std::string>> guesses;
   for (const std::string& text : tiles_for(*shape)) {
     int before = 0;
@@ -173,7 +174,7 @@ std::vector<std::string> configs(const Problem& problem) {
       // Weights in bf16 would be too coarse.
       if (deform && problem.inputs[0].dtype == DType::f16) guesses.emplace_back(guess, config + " h");
       guesses.emplace_back(guess, deform ? config + " f" : config);
-      if (large_window) guesses.emplace_back(guess, config + " c");
+      if (window && (p.m >= 4096 || (tile->m == 64 && tile->n <= 64))) guesses.emplace_back(guess, config + " c");
     }
   }
   std::stable_sort(guesses.begin(), guesses.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
