@@ -23,7 +23,9 @@ class Turn {
   explicit Turn(const cuda::Device& device) {
     std::error_code failed;
     const std::filesystem::path folder = std::filesystem::temp_directory_path(failed);
-    if (!failed) file_ = ::open((folder / ("ingot-gpu-" + device.bus() + ".lock")).c_str(), O_RDONLY | O_CREAT, 0644);
+    if (!failed)
+      file_ = ::open((folder / ("ingot-gpu-" + device.bus() + ".lock")).c_str(),
+                     O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (file_ >= 0) ::flock(file_, LOCK_EX);
   }
   ~Turn() {

@@ -55,8 +55,8 @@ std::string_view comparison(ExprOp op) {
 
 // Functions that have a short form for results of 16 bits (prelude.cuh).
 bool has_short_form(ExprOp op) {
-  return op == ExprOp::k_sigmoid || op == ExprOp::k_silu || op == ExprOp::k_gelu || op == ExprOp::k_gelu_tanh || op == ExprOp::k_hardsigmoid ||
-         op == ExprOp::k_hardswish;
+  return op == ExprOp::k_sigmoid || op == ExprOp::k_silu || op == ExprOp::k_gelu || op == ExprOp::k_gelu_tanh ||
+         op == ExprOp::k_hardsigmoid || op == ExprOp::k_hardswish;
 }
 
 std::string right_side(const Expr& expr, const ExprInstr& instr) {
