@@ -17,6 +17,7 @@
 #include "builder/plan_plugins.h"
 #include "builder/profile.h"
 #include "builder/rehearse_half.h"
+#include "builder/squeeze_excite.h"
 #include "builder/transpose_epilogues.h"
 #include "ir/text.h"
 
@@ -209,7 +210,11 @@ Result<BuiltPlan> build(const ir::Graph& graph, const BuildOptions& options) {
     INGOT_RETURN_IF_ERROR(make_half(lowered, options.precision));
     if (device.kind == "cpu") INGOT_RETURN_IF_ERROR(rehearse_half(lowered, options.precision));
   }
-  if (device.kind == "cuda") INGOT_RETURN_IF_ERROR(fuse_transpose_epilogues(lowered, solvable_by(options)));
+  if (device.kind == "cuda") {
+    INGOT_RETURN_IF_ERROR(fuse_transpose_epilogues(lowered, solvable_by(options)));
+    for (LoweredProgram& program : lowered.programs) fuse_squeeze_excite(program, solvable_by(options));
+    fuse_squeeze_excite(lowered, solvable_by(options));
+  }
   INGOT_ASSIGN_OR_RETURN(const Choices choices, tune_all(lowered, options));
   INGOT_ASSIGN_OR_RETURN(BuiltPlan built, emit(std::move(lowered), choices, device));
   built.plan.engine_version = INGOT_VERSION;

@@ -34,6 +34,7 @@ const Row* find_row(std::string_view op) {
                               scatter_rows(),          selection_rows(),
                               sequence_rows(),         shape_rows(),
                               signal_rows(),           softmax_rows(),
+                              squeeze_excite_rows(),
                               string_rows(),           tfidf_rows(),
                               unique_rows(),           vision_rows(),
                               label_encoder_rows(),    pairwise_coupling_rows(),

@@ -49,6 +49,7 @@ std::span<const Row> sequence_rows();
 std::span<const Row> shape_rows();
 std::span<const Row> signal_rows();
 std::span<const Row> softmax_rows();
+std::span<const Row> squeeze_excite_rows();
 std::span<const Row> string_rows();
 std::span<const Row> tfidf_rows();
 std::span<const Row> unique_rows();

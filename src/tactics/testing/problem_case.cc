@@ -48,6 +48,11 @@ double random_float(const Problem& problem, std::size_t input, std::int64_t i, b
   if (problem.kind == "DeformConv" && input == 2)
     return i % 11 == 5 ? value * 40 : i % 7 == 2 ? std::round(value) : i % 97 == 13 ? value * 1e30 : value;
   if (problem.kind == "Cast") value *= 100;
+  // Two products in a row: sums as a network has them, about as large as the operands.
+  if (problem.kind == "SqueezeExcite" && (input == 1 || input == 3)) {
+    const Shape& weights = problem.inputs[input].shape;
+    return value / std::sqrt(static_cast<double>(element_count(weights).value_or(1)) / static_cast<double>(weights[0]));
+  }
   if (special && i % 7 == 3) return i % 3 == 0 ? std::nan("") : i % 3 == 1 ? HUGE_VAL : -HUGE_VAL;
   return special && i % 11 == 5 ? value * 40 : value;
 }

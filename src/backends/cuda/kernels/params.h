@@ -222,6 +222,22 @@ struct MoveParams {
   long long first, units;  // of the table: this output's part
 };
 
+// Squeeze-and-excite over [image][pixel][channel]. A cluster of PIXEL_PARTS x CHANNEL_PARTS blocks is an image; a block
+// has part of the pixels of part of the channels.
+struct SqueezeExciteParams {
+  const void* x;
+  const void* w1;     // [squeezed][channel_pitch], zeros behind the channels
+  const void* w2;     // [channels][squeezed_pitch], zeros behind the squeezed values
+  const float* bias;  // squeezed_pitch for the first product, channel_pitch for the second
+  void* y;
+  int pixels, channels, squeezed;
+  int channel_pitch, squeezed_pitch;              // multiples of 16 bytes of weights
+  int part_pixels, part_channels, part_squeezed;  // of a block; channels like the pitch
+  int lanes1, lanes2;                             // threads for a row of weights: a power of two, at most 32
+  float one_over_pixels;
+  EpilogueOperand operands[kMaxEpilogueInputs];
+};
+
 // What the general kernels take (kernels/general.cuh): operands by index, sizes and numbers by names that the host
 // gives.
 constexpr int kMaxGeneralInputs = 10;
