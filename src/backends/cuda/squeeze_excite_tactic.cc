@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Squeeze-and-excite as one kernel. cuda.squeeze_excite: a block an image, on every device;
-// cuda.squeeze_excite_cluster: a cluster of blocks an image, "2x4": two parts of the pixels times four of the channels.
+// cuda.squeeze_excite_cluster: a cluster of blocks an image. Its configs: "2x4 512" is two parts of the pixels times
+// four of the channels, 512 threads each.
 #include <algorithm>
 #include <cstddef>
 #include <cstdio>
@@ -15,12 +16,12 @@ namespace {
 
 using ingot_cuda::SqueezeExciteParams;
 
-constexpr int kThreads = 512, kMostKept = 14;
+constexpr int kMostKept = 14;  // vectors of the map in the registers of a thread
 constexpr std::size_t kOwnInputs = 5;  // X, W1, B1, W2, B2
 
-// What a kernel costs before it does anything, and what one multiprocessor moves in that time at 80 GB/s, as a block of
-// these kernels does from the second-level cache.
-constexpr double kLaunchMicroseconds = 2.2, kBytesPerLaunch = kLaunchMicroseconds * 80e3;
+// What a kernel costs that does next to nothing, and what one multiprocessor moves in that time: blocks of these
+// kernels read and write maps in the second-level cache at 45 to 64 GB/s on an H200.
+constexpr double kLaunchMicroseconds = 2.2, kBytesPerLaunch = kLaunchMicroseconds * 50e3;
 constexpr std::int64_t kUsualMultiprocessors = 132;
 
 std::int64_t round_up(std::int64_t value, std::int64_t to) { return (value + to - 1) / to * to; }
@@ -58,7 +59,7 @@ Result<Sizes> sizes_of(const Problem& problem, std::span<const Operand> inputs) 
 }
 
 struct Parts {
-  int pixels = 1, channels = 1;
+  int pixels = 1, channels = 1, threads = 512;
   [[nodiscard]] int blocks() const { return pixels * channels; }
 };
 
@@ -75,11 +76,11 @@ Share share_of(const Sizes& sizes, const Parts& parts) {
   share.pixels = divide_up(sizes.pixels, parts.pixels);
   share.channels = round_up(divide_up(sizes.channel_pitch(), parts.channels), sizes.weights_in_16());
   share.squeezed = parts.channels == 1 ? sizes.squeezed : divide_up(sizes.squeezed, parts.pixels);
-  const std::int64_t values = 4 * share.channels + 3 * sizes.squeezed_pitch() + kThreads * (sizes.vector() + 1);
+  const std::int64_t values = 4 * share.channels + 3 * sizes.squeezed_pitch() + parts.threads * (sizes.vector() + 1);
   share.shared_bytes = values * 4;
   share.weight_bytes = (share.squeezed * share.channels + share.channels * sizes.squeezed_pitch()) * sizes.element;
   const std::int64_t across = share.channels / sizes.vector();
-  share.vectors_per_thread = across > kThreads ? 0 : divide_up(share.pixels, kThreads / across);
+  share.vectors_per_thread = across > parts.threads ? 0 : divide_up(share.pixels, parts.threads / across);
   return share;
 }
 
@@ -172,16 +173,23 @@ std::vector<std::string> cluster_configs(const Problem& problem) {
   std::vector<std::string> configs;
   const Result<Sizes> sizes = sizes_of(problem, problem.inputs);
   if (!sizes.is_ok()) return configs;
-  for (const Parts& parts : cluster_parts(*sizes))
-    configs.push_back(fmt::format("{}x{}", parts.pixels, parts.channels));
+  for (const Parts& parts : cluster_parts(*sizes)) {
+    configs.push_back(fmt::format("{}x{} {}", parts.pixels, parts.channels, parts.threads));
+    // Fewer threads meet sooner; the map should not be read twice for that.
+    const Parts fewer{parts.pixels, parts.channels, parts.threads / 2};
+    if (parts.blocks() == 8 && fits(*sizes, fewer, most_shared(true)) &&
+        share_of(*sizes, fewer).vectors_per_thread <= kMostKept)
+      configs.push_back(fmt::format("{}x{} {}", fewer.pixels, fewer.channels, fewer.threads));
+  }
   return configs;
 }
 
 Result<Parts> parts_of(const std::string& config) {
   Parts parts;
   if (config.empty()) return parts;
-  if (std::sscanf(config.c_str(), "%1dx%1d", &parts.pixels, &parts.channels) != 2 || config.size() != 3 ||
-      parts.pixels < 1 || parts.channels < 1 || parts.blocks() > 8)
+  if (std::sscanf(config.c_str(), "%1dx%1d %3d", &parts.pixels, &parts.channels, &parts.threads) != 3 ||
+      config.size() != 7 || parts.pixels < 1 || parts.channels < 1 || parts.blocks() > 8 ||
+      (parts.threads != 256 && parts.threads != 512))
     return invalid_argument("cuda.squeeze_excite_cluster: bad config '{}'", config);
   return parts;
 }
@@ -203,9 +211,9 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
   for (const int fewer : {12, 8, 6, 4, 3, 2, 1})
     if (vectors <= fewer) kept = fewer;
   text += activations + fmt::format("using T = {};\n", cuda_type(problem.inputs[0].dtype));
-  text += define("VECTOR", sizes.vector()) + define("WEIGHTS", sizes.weights_in_16()) + define("THREADS", kThreads) +
-          define("PIXEL_PARTS", parts.pixels) + define("CHANNEL_PARTS", parts.channels) +
-          define("KEEP", sizes.scales_only ? 1 : kept) +
+  text += define("VECTOR", sizes.vector()) + define("WEIGHTS", sizes.weights_in_16()) +
+          define("THREADS", parts.threads) + define("PIXEL_PARTS", parts.pixels) +
+          define("CHANNEL_PARTS", parts.channels) + define("KEEP", sizes.scales_only ? 1 : kept) +
           define("KEEP_ALL", vectors <= kept ? 1 : 0) + define("STAGED", staged(sizes, parts) ? 1 : 0) +
           define("SCALES_ONLY", sizes.scales_only ? 1 : 0);
   return std::vector<std::string>{assemble(text, "squeeze_excite.cu")};
@@ -245,11 +253,11 @@ Result<Packed> pack(const Problem& problem) {
 }
 
 // Threads for a row of weights: as few rounds of the block as can be, and then few exchanges between threads.
-int lanes_for(std::int64_t rows, std::int64_t length) {
+int lanes_for(std::int64_t rows, std::int64_t length, int threads) {
   int best = 1;
   double least = 0;
   for (int lanes = 1, exchanges = 0; lanes <= 32; lanes *= 2, ++exchanges) {
-    const double cost = static_cast<double>(divide_up(rows * lanes, kThreads) * divide_up(length, lanes)) + exchanges;
+    const double cost = static_cast<double>(divide_up(rows * lanes, threads) * divide_up(length, lanes)) + exchanges;
     if (lanes > 1 && cost >= least) continue;
     least = cost;
     best = lanes;
@@ -272,8 +280,8 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   p.part_pixels = static_cast<int>(share.pixels);
   p.part_channels = static_cast<int>(share.channels);
   p.part_squeezed = static_cast<int>(share.squeezed);
-  p.lanes1 = lanes_for(share.squeezed, share.channels / sizes.weights_in_16());
-  p.lanes2 = lanes_for(share.channels, sizes.squeezed_pitch() / sizes.weights_in_16());
+  p.lanes1 = lanes_for(share.squeezed, share.channels / sizes.weights_in_16(), parts.threads);
+  p.lanes2 = lanes_for(share.channels, sizes.squeezed_pitch() / sizes.weights_in_16(), parts.threads);
   p.one_over_pixels = 1.0F / static_cast<float>(sizes.pixels);
   INGOT_ASSIGN_OR_RETURN(const EpilogueLayout layout,
                          epilogue_layout(args.inputs, kOwnInputs, args.outputs[0], static_cast<int>(sizes.vector())));
@@ -285,7 +293,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   const auto blocks = static_cast<unsigned>(parts.blocks());
   launch.grid = {static_cast<unsigned>(sizes.images) * blocks, 1, 1};
   launch.cluster = {blocks, 1, 1};
-  launch.block = {kThreads, 1, 1};
+  launch.block = {static_cast<unsigned>(parts.threads), 1, 1};
   launch.shared_bytes = static_cast<unsigned>(share.shared_bytes + (staged(sizes, parts) ? share.weight_bytes : 0));
   launch.point(offsetof(SqueezeExciteParams, x), Place::kInput, 0);
   launch.point(offsetof(SqueezeExciteParams, w1), Place::kWeights, 0);
