@@ -16,7 +16,7 @@ namespace {
 
 using ingot_cuda::SqueezeExciteParams;
 
-constexpr int kMostKept = 14;  // vectors of the map in the registers of a thread
+constexpr int kMostKept = 14;          // vectors of the map in the registers of a thread
 constexpr std::size_t kOwnInputs = 5;  // X, W1, B1, W2, B2
 
 // What a kernel costs that does next to nothing, and what one multiprocessor moves in that time: blocks of these
