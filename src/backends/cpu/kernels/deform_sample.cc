@@ -20,26 +20,19 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 constexpr std::int64_t kLanes = HWY_MAX_BYTES / static_cast<std::int64_t>(sizeof(float));
+constexpr std::int64_t kAheadFloats = 512;
 
-void clear(float* out, std::int64_t count) {
-  const D d;
-  std::int64_t c = 0;
-  for (; c + kLanes <= count; c += kLanes) hn::StoreU(hn::Zero(d), d, out + c);
-  for (; c < count; ++c) out[c] = 0.F;
-}
-
-// Meanwhile the pixels of the sample `after` are fetched: they lie anywhere.
-void blend(const DeformSample& s, const DeformSample& after, std::int64_t count, float* out) {
+// Meanwhile the pixels of the sample `ahead` are fetched: they lie anywhere.
+void blend(const DeformSample& s, const DeformSample& ahead, std::int64_t count, float* out) {
   const D d;
   const V w0 = hn::Set(d, s.weight[0]), w1 = hn::Set(d, s.weight[1]);
   const V w2 = hn::Set(d, s.weight[2]), w3 = hn::Set(d, s.weight[3]);
   const float *p0 = s.corner[0], *p1 = s.corner[1], *p2 = s.corner[2], *p3 = s.corner[3];
-  const float* const* next = after.corner[0] == nullptr ? s.corner : after.corner;
   std::int64_t c = 0;
   for (; c + 2 * kLanes <= count; c += 2 * kLanes) {
 #pragma GCC unroll 2
     for (std::int64_t v = c; v < c + 2 * kLanes; v += kLanes) {
-      for (int i = 0; i < 4; ++i) hwy::Prefetch(next[i] + v);
+      for (int i = 0; i < 4; ++i) hwy::Prefetch(ahead.corner[i] + v);
       const V top = hn::MulAdd(w1, hn::LoadU(d, p1 + v), hn::Mul(w0, hn::LoadU(d, p0 + v)));
       const V low = hn::MulAdd(w3, hn::LoadU(d, p3 + v), hn::Mul(w2, hn::LoadU(d, p2 + v)));
       hn::StoreU(hn::Add(top, low), d, out + v);
@@ -53,13 +46,14 @@ void blend(const DeformSample& s, const DeformSample& after, std::int64_t count,
   }
 }
 
-void sample_rows(const DeformSample* samples, int rows, std::int64_t count, float* out, std::int64_t pitch) {
+void sample_rows(const DeformSample* samples, const DeformSample* next, int rows, std::int64_t count, float* out,
+                 std::int64_t pitch) {
+  // Far enough ahead to hide the latency of the last-level cache, and no more than the first level holds.
+  const int distance = static_cast<int>(std::clamp<std::int64_t>(kAheadFloats / std::max<std::int64_t>(count, 1), 1, 8));
+  const int last = next == nullptr ? rows - 1 : 2 * rows - 1;
   for (int i = 0; i < rows; ++i, out += pitch) {
-    if (samples[i].corner[0] == nullptr) {
-      clear(out, count);
-    } else {
-      blend(samples[i], samples[std::min(i + 1, rows - 1)], count, out);
-    }
+    const int ahead = std::min(i + distance, last);
+    blend(samples[i], ahead < rows ? samples[ahead] : next[ahead - rows], count, out);
   }
 }
 

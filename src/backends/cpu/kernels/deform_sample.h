@@ -6,15 +6,16 @@
 
 namespace ingot::cpu {
 
-// Four pixels (their first channel wanted) and their weights. A null first corner: the sample is 0.
+// Four pixels (their first channel wanted) and their weights.
 struct DeformSample {
   const float* corner[4];
   float weight[4];
 };
 
-// out[i * pitch + c] = sum over corners of sample i's weight * corner[c], for c < count.
-using DeformSampleFn = void (*)(const DeformSample* samples, int rows, std::int64_t count, float* out,
-                                std::int64_t pitch);
+// out[i * pitch + c] = sum over corners of sample i's weight * corner[c], for c < count. `next`: the samples of the call
+// to come, of as many rows and channels, or null.
+using DeformSampleFn = void (*)(const DeformSample* samples, const DeformSample* next, int rows, std::int64_t count,
+                                float* out, std::int64_t pitch);
 DeformSampleFn deform_sample_fn(int panel);
 
 // A pixel (its first channel wanted) and its factor.
