@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // cpu.deform_conv.gather_gemm: f32 DeformConv over two spatial dimensions, channels last, weights packed as for
 // cpu.conv.implicit_gemm. Offsets and mask in either layout.
+#include <limits>
+
 #include "backends/cpu/conv_shape.h"
 #include "backends/cpu/epilogue_form.h"
 #include "backends/cpu/kernels/deform_conv.h"
@@ -20,6 +22,8 @@ Result<DeformShape> deform_shape(const Attrs& attrs, const Shape& x, const Shape
   shape.offset_groups = attrs.get_int("offset_group", 1);
   if (shape.offset_groups < 1 || shape.conv.in_channels % shape.offset_groups != 0)
     return invalid_argument("{} channels in {} offset groups", shape.conv.in_channels, shape.offset_groups);
+  if (shape.conv.in_pixels() > std::numeric_limits<std::int32_t>::max())
+    return unsupported("an image of {} pixels", shape.conv.in_pixels());
   return shape;
 }
 

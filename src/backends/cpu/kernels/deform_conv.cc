@@ -105,8 +105,7 @@ class DeformRows final : public RowSource {
     for (int i = 0; i < rows; ++i) {
       places.y[i] = pixels.y[i] + y + pixels.offset[i][offset_y];
       places.x[i] = pixels.x[i] + x + pixels.offset[i][offset_x];
-      places.factor[i] =
-          operands_.mask.data == nullptr ? 1.F : pixels.mask[i][index * operands_.mask.channel_stride];
+      places.factor[i] = operands_.mask.data == nullptr ? 1.F : pixels.mask[i][index * operands_.mask.channel_stride];
     }
     locate_(places, static_cast<std::int32_t>(conv_.in[1]), static_cast<std::int32_t>(conv_.in[2]));
     for (int i = 0; i < rows; ++i) {

@@ -27,9 +27,8 @@ void locate(DeformPlaces& places, std::int32_t height, std::int32_t width) {
   for (int i = 0; i < DeformPlaces::kCount; i += kLanes) {
     const auto y = hn::Load(d, places.y + i), x = hn::Load(d, places.x + i);
     const auto factor = hn::Load(d, places.factor + i);
-    const auto inside =
-        hn::And(hn::And(hn::Gt(y, hn::Neg(one)), hn::Gt(x, hn::Neg(one))),
-                hn::And(hn::Lt(y, hn::ConvertTo(d, rows)), hn::Lt(x, hn::ConvertTo(d, columns))));
+    const auto inside = hn::And(hn::And(hn::Gt(y, hn::Neg(one)), hn::Gt(x, hn::Neg(one))),
+                                hn::And(hn::Lt(y, hn::ConvertTo(d, rows)), hn::Lt(x, hn::ConvertTo(d, columns))));
     const auto floor_y = hn::Floor(y), floor_x = hn::Floor(x);
     const auto v = hn::Sub(y, floor_y), u = hn::Sub(x, floor_x);
     const auto above = hn::Sub(one, v), before = hn::Sub(one, u);

@@ -49,7 +49,8 @@ void blend(const DeformSample& s, const DeformSample& ahead, std::int64_t count,
 void sample_rows(const DeformSample* samples, const DeformSample* next, int rows, std::int64_t count, float* out,
                  std::int64_t pitch) {
   // Far enough ahead to hide the latency of the last-level cache, and no more than the first level holds.
-  const int distance = static_cast<int>(std::clamp<std::int64_t>(kAheadFloats / std::max<std::int64_t>(count, 1), 1, 8));
+  const int distance =
+      static_cast<int>(std::clamp<std::int64_t>(kAheadFloats / std::max<std::int64_t>(count, 1), 1, 8));
   const int last = next == nullptr ? rows - 1 : 2 * rows - 1;
   for (int i = 0; i < rows; ++i, out += pitch) {
     const int ahead = std::min(i + distance, last);

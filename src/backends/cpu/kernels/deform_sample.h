@@ -12,8 +12,8 @@ struct DeformSample {
   float weight[4];
 };
 
-// out[i * pitch + c] = sum over corners of sample i's weight * corner[c], for c < count. `next`: the samples of the call
-// to come, of as many rows and channels, or null.
+// out[i * pitch + c] = sum over corners of sample i's weight * corner[c], for c < count. `next`: the samples of the
+// call to come, of as many rows and channels, or null.
 using DeformSampleFn = void (*)(const DeformSample* samples, const DeformSample* next, int rows, std::int64_t count,
                                 float* out, std::int64_t pitch);
 DeformSampleFn deform_sample_fn(int panel);
