@@ -143,7 +143,7 @@ Family::Run run_of(const Problem& problem) { return find_general(problem.kind)->
 std::vector<std::span<const GeneralOp>> tables() {
   return {convolution_ops(), window_ops(),    index_ops(),     order_ops(),    select_ops(),  reduce_ops(),
           norm_ops(),        attention_ops(), recurrent_ops(), quantize_ops(), product_ops(), resize_ops(),
-          signal_ops(),      generator_ops(), loss_ops(),      ml_ops()};
+          signal_ops(),      generator_ops(), loss_ops(),      ml_ops(),       text_ops()};
 }
 
 }  // namespace

@@ -116,5 +116,6 @@ std::span<const GeneralOp> signal_ops();
 std::span<const GeneralOp> generator_ops();
 std::span<const GeneralOp> loss_ops();
 std::span<const GeneralOp> ml_ops();
+std::span<const GeneralOp> text_ops();
 
 }  // namespace ingot::cuda
