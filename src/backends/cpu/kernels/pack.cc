@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "backends/cpu/kernels/pack_transpose.h"
+#include "backends/cpu/kernels/transpose.h"
 
 namespace ingot::cpu {
 std::size_t packed_b_bytes(std::int64_t k, std::int64_t n, int panel) {
@@ -13,11 +13,11 @@ std::size_t packed_b_bytes(std::int64_t k, std::int64_t n, int panel) {
 
 void pack_b(std::int64_t k, std::int64_t n, const float* b, std::int64_t ldb, bool transposed, int panel,
             float* packed) {
-  const TransposeFn transpose = transpose_kernel(panel);
   for (std::int64_t col = 0; col < n; col += panel, packed += k * panel) {
     const std::int64_t cols = std::min<std::int64_t>(panel, n - col);
     if (transposed) {
-      transpose(k, cols, b + col * ldb, ldb, packed, panel);
+      transpose_block(reinterpret_cast<const std::byte*>(b + col * ldb), ldb, sizeof(float), cols, k,
+                      reinterpret_cast<std::byte*>(packed), panel);
     } else {
       for (std::int64_t row = 0; row < k; ++row)
         std::memcpy(packed + row * panel, b + row * ldb + col, static_cast<std::size_t>(cols) * sizeof(float));
