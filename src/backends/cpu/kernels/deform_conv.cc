@@ -88,6 +88,9 @@ class DeformRows final : public RowSource {
       const PixelTensor& mask = operands_.mask;
       pixels.offset[i] = offset.data + image * offset.image_stride + at * offset.pixel_stride;
       pixels.mask[i] = mask.data == nullptr ? nullptr : mask.data + image * mask.image_stride + at * mask.pixel_stride;
+      // Those of the next tile.
+      __builtin_prefetch(pixels.offset[i] + rows * offset.pixel_stride);
+      if (pixels.mask[i] != nullptr) __builtin_prefetch(pixels.mask[i] + rows * mask.pixel_stride);
       if (++at == conv_.out_pixels()) {
         at = 0;
         ++image;

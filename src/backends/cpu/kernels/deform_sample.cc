@@ -20,9 +20,13 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 constexpr std::int64_t kLanes = HWY_MAX_BYTES / static_cast<std::int64_t>(sizeof(float));
+// Pixels of so many channels are fetched before their turn; of shorter ones the processor has enough in flight by
+// itself.
+constexpr std::int64_t kFetchedFrom = 192;
 constexpr std::int64_t kAheadFloats = 512;
 
 // Meanwhile the pixels of the sample `ahead` are fetched: they lie anywhere.
+template <bool kFetch>
 void blend(const DeformSample& s, const DeformSample& ahead, std::int64_t count, float* out) {
   const D d;
   const V w0 = hn::Set(d, s.weight[0]), w1 = hn::Set(d, s.weight[1]);
@@ -32,7 +36,8 @@ void blend(const DeformSample& s, const DeformSample& ahead, std::int64_t count,
   for (; c + 2 * kLanes <= count; c += 2 * kLanes) {
 #pragma GCC unroll 2
     for (std::int64_t v = c; v < c + 2 * kLanes; v += kLanes) {
-      for (int i = 0; i < 4; ++i) hwy::Prefetch(ahead.corner[i] + v);
+      if constexpr (kFetch)
+        for (int i = 0; i < 4; ++i) hwy::Prefetch(ahead.corner[i] + v);
       const V top = hn::MulAdd(w1, hn::LoadU(d, p1 + v), hn::Mul(w0, hn::LoadU(d, p0 + v)));
       const V low = hn::MulAdd(w3, hn::LoadU(d, p3 + v), hn::Mul(w2, hn::LoadU(d, p2 + v)));
       hn::StoreU(hn::Add(top, low), d, out + v);
@@ -48,13 +53,16 @@ void blend(const DeformSample& s, const DeformSample& ahead, std::int64_t count,
 
 void sample_rows(const DeformSample* samples, const DeformSample* next, int rows, std::int64_t count, float* out,
                  std::int64_t pitch) {
+  if (count < kFetchedFrom) {
+    for (int i = 0; i < rows; ++i, out += pitch) blend<false>(samples[i], samples[i], count, out);
+    return;
+  }
   // Far enough ahead to hide the latency of the last-level cache, and no more than the first level holds.
-  const int distance =
-      static_cast<int>(std::clamp<std::int64_t>(kAheadFloats / std::max<std::int64_t>(count, 1), 1, 8));
+  const int distance = static_cast<int>(std::max<std::int64_t>(kAheadFloats / count, 1));
   const int last = next == nullptr ? rows - 1 : 2 * rows - 1;
   for (int i = 0; i < rows; ++i, out += pitch) {
     const int ahead = std::min(i + distance, last);
-    blend(samples[i], ahead < rows ? samples[ahead] : next[ahead - rows], count, out);
+    blend<true>(samples[i], ahead < rows ? samples[ahead] : next[ahead - rows], count, out);
   }
 }
 
