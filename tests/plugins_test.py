@@ -266,6 +266,38 @@ def test_exported_creators(plugins, tmp_path, rng, attributes, factor):
     np.testing.assert_array_equal(y, factor * x)
 
 
+@pytest.mark.parametrize("indices,part", [([5], "names input 5, the node has 2"), (-1, "names input -1")])
+def test_shape_inputs_that_are_not_there(plugins, tmp_path, rng, indices, part):
+    error = error_of(tmp_path, [plugins / "v10_shape_input.so"], "RepeatTo", {"x": normal(rng, 2, 3)}, command="build",
+                     constants={"n": np.array([7], np.int64)}, tensorrt_plugin_shape_input_indices=indices)
+    assert f"attribute tensorrt_plugin_shape_input_indices {part}" in error, error
+
+
+def test_one_shape_input_as_a_number(plugins, tmp_path, rng):
+    x = normal(rng, 2, 3)
+    y = run(tmp_path, [plugins / "v10_shape_input.so"], "RepeatTo", {"x": x}, constants={"n": np.array([3], np.int64)},
+            tensorrt_plugin_shape_input_indices=1)["y"]
+    np.testing.assert_array_equal(y, np.resize(x, (3, 3)))
+
+
+def test_a_checker_of_engines_is_a_creator(plugins, tmp_path, rng):
+    x = normal(rng, 2, 3)
+    np.testing.assert_array_equal(run(tmp_path, [plugins / "v8_checked.so"], "Checked", {"x": x})["y"], x)
+    path = model_of(tmp_path / "m.onnx", "Checked", {"x": x})
+    done = ingot_cli.run("build", path, "-o", tmp_path / "m.plan", "--plugins", plugins / "v8_checked.so")
+    assert done.ok and "Checked in brief" in done.stderr and "in detail" not in done.stderr, done.stderr
+    error = error_of(tmp_path, [plugins / "v8_checked.so"], "Checked", {"x": x}, unset=1)
+    assert "its rule for dimensions leaves dimension 1 of output 0 unset" in error, error
+
+
+@pytest.mark.parametrize("where", ["create", "clone", "dimensions", "formats", "configure", "initialize", "enqueue",
+                                   "number"])
+def test_whatever_throws_is_named(plugins, tmp_path, rng, where):
+    error = error_of(tmp_path, [plugins / "v7_throws.so"], "Throws", {"x": normal(rng, 2, 3)}, where=where)
+    said = {"initialize": "initialize returned 3", "number": "it threw an exception"}.get(where, f"thrown at {where}")
+    assert said in error and "Throws" in error and "v7_throws.so" in error, error
+
+
 def test_exported_creators_of_version_2(plugins, tmp_path, rng):
     x = normal(rng, 4)
     np.testing.assert_array_equal(run(tmp_path, [plugins / "v10_exported.so"], "HalfOf", {"x": x})["y"], x / 2)
@@ -531,6 +563,13 @@ def test_check_and_list(plugins):
     assert done.ok and "demo::PowerScale" in done.stdout and "good" in done.stdout, done.stdout + done.stderr
     done = ingot_cli.run("plugin", "list", plugins / "native_scale.so", plugins / "v10_exported.so")
     assert done.ok and "factor: float, required" in done.stdout and "acme::Times.1" in done.stdout, done.stdout
+
+
+def test_a_broken_library_does_not_hide_the_others(plugins, tmp_path):
+    broken = tmp_path / "broken.so"
+    broken.write_text("no library")
+    done = ingot_cli.run("plugin", "list", broken, plugins / "native_scale.so")
+    assert not done.ok and "broken.so" in done.stderr and "demo::PowerScale" in done.stdout, done.stdout + done.stderr
 
 
 def test_check_with_given_operands(plugins):

@@ -4,6 +4,7 @@
 
 #include "backends/cuda/cuda_backend.h"
 #include "backends/cuda/plugin_run.h"
+#include "base/log.h"
 #include "builder/build.h"
 #include "commands.h"
 #include "plugin/check.h"
@@ -48,13 +49,22 @@ void print(const plugin::Library& library) {
   }
 }
 
+// One library that cannot be loaded does not hide the others.
 Status list(const Arguments& arguments) {
-  for (const std::string& path : arguments.libraries)
-    INGOT_RETURN_IF_ERROR(plugin::Registry::global().load(path).status());
+  Status first_failure;
+  for (const std::string& path : arguments.libraries) {
+    const auto loaded = plugin::Registry::global().load(path);
+    if (loaded.is_ok()) continue;
+    if (first_failure.is_ok())
+      first_failure = loaded.status();
+    else
+      log_warning("{}", loaded.status().message());
+  }
   const auto libraries = plugin::Registry::global().libraries();
   for (const plugin::Library* library : libraries) print(*library);
-  if (libraries.empty()) std::printf("no plugin library is loaded (name some, or set INGOT_PLUGINS)\n");
-  return Status::ok();
+  if (libraries.empty() && arguments.libraries.empty())
+    std::printf("no plugin library is loaded (name some, or set INGOT_PLUGINS)\n");
+  return first_failure;
 }
 
 Status check(const Arguments& arguments) {

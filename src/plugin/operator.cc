@@ -133,11 +133,15 @@ Result<std::unique_ptr<Library>> read_library(const ingot_plugin_library* descri
 }
 
 const ingot_plugin_host& host() {
-  static const ingot_plugin_host the_host = {
-      sizeof(ingot_plugin_host), INGOT_PLUGIN_MAJOR, INGOT_PLUGIN_MINOR, INGOT_VERSION,
-      [](std::int32_t severity, const char* text) {
-        log_message(static_cast<Severity>(std::clamp<std::int32_t>(severity, 0, 3)), text != nullptr ? text : "");
-      }};
+  static const ingot_plugin_host the_host = {sizeof(ingot_plugin_host), INGOT_PLUGIN_MAJOR, INGOT_PLUGIN_MINOR,
+                                             INGOT_VERSION, [](std::int32_t number, const char* text) {
+                                               const auto severity =
+                                                   static_cast<Severity>(std::clamp<std::int32_t>(number, 0, 3));
+                                               // Libraries of many operators say a line of this kind for each; what
+                                               // else a plugin says is for its user.
+                                               if (severity == Severity::kVerbose && !log_enabled(severity)) return;
+                                               log_message(severity, text != nullptr ? text : "");
+                                             }};
   return the_host;
 }
 

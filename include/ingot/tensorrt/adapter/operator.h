@@ -71,8 +71,9 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       layer = make_layer(op.creator, fields.get());
       if (op.creator.v3 == nullptr) return;
       const ingot_plugin_value& indices = values[op.wanted.size()];
+      if (indices.type == INGOT_PLUGIN_INT) mark_shape_input(indices.i);
       for (std::int64_t i = 0; i < indices.count && indices.type == INGOT_PLUGIN_INTS; ++i)
-        is_shape.at(static_cast<std::size_t>(indices.ints[i])) = true;
+        mark_shape_input(indices.ints[i]);
     }
     std::unique_ptr<Layer> layer;
     std::vector<bool> is_shape;
@@ -87,6 +88,14 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       std::vector<DataType> out;
       for (const PluginTensorDesc& desc : descs) out.push_back(desc.type);
       return out;
+    }
+
+   private:
+    void mark_shape_input(std::int64_t index) {
+      if (index < 0 || static_cast<std::size_t>(index) >= is_shape.size())
+        throw std::runtime_error(std::string("attribute ") + shape_inputs_name() + " names input " +
+                                 std::to_string(index) + ", the node has " + std::to_string(is_shape.size()));
+      is_shape[static_cast<std::size_t>(index)] = true;
     }
   };
 
@@ -179,8 +188,12 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
         throw std::runtime_error("output " + std::to_string(i) + " has " + std::to_string(shapes[i].nbDims) +
                                  " dimensions");
       ingot_plugin_dim dims[Dims::MAX_DIMS] = {};
-      for (std::int32_t k = 0; k < shapes[i].nbDims; ++k)
-        dims[k] = static_cast<const Expr*>(need(shapes[i].d[k], "the rule for a dimension"))->dim;
+      for (std::int32_t k = 0; k < shapes[i].nbDims; ++k) {
+        if (shapes[i].d[k] == nullptr)
+          throw std::runtime_error("its rule for dimensions leaves dimension " + std::to_string(k) + " of output " +
+                                   std::to_string(i) + " unset");
+        dims[k] = static_cast<const Expr*>(shapes[i].d[k])->dim;
+      }
       call->set_output(call->host, i, to_ingot(out_types[i]), shapes[i].nbDims, dims);
     }
   }
@@ -504,8 +517,12 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       return guarded(error, [&] { infer_shapes(*static_cast<const Operator*>(user), call); });
     };
     api.combination = [](void* user, const ingot_plugin_operands* call, std::size_t index, ingot_plugin_format* out) {
+      const auto& op = *static_cast<const Operator*>(user);
       std::int32_t more = 0;
-      guarded(nullptr, [&] { more = combination(*static_cast<const Operator*>(user), call, index, out); });
+      char text[256] = "";
+      ingot_plugin_error error{text, sizeof(text)};
+      // The engine hears that there is no combination, its user why.
+      if (guarded(&error, [&] { more = combination(op, call, index, out); }) != 0) log_once(1, op.name + ": " + text);
       return more;
     };
     api.create = [](void* user, const ingot_plugin_operands* call, void** instance, ingot_plugin_error* error) {
