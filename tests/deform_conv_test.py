@@ -189,6 +189,23 @@ def test_spellings_agree_with_the_definition(ingot, tmp_path, op, domain):
     assert is_close(run(tmp_path / "m.onnx", feeds, tmp_path), truth)
 
 
+def test_an_older_order_with_symbolic_sizes(ingot, tmp_path):
+    """x, offset, weights under ONNX's name: neither the sizes of the maps nor the batch are known while it is read."""
+    operands, attributes = make(x=(2, 6, 7, 5), k=4, kernel=(2, 3), stride=(1, 2), pads=(1, 0, 1, 0), group=2,
+                                offset_group=3, mask=False, bias=False)
+    node = helper.make_node("DeformConv", ["x", "offset", "w"], ["y"], domain="custom", out_channels=4,
+                            kernel_size=[2, 3], pad=[1, 0], stride=[1, 2], dilations=[1, 1], groups=2,
+                            deformable_groups=3)
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", operands[name].shape[1], name + "h", name + "w"])
+              for name in ("x", "offset")]
+    graph = helper.make_graph([node], "g", inputs, [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None] * 4)],
+                              [numpy_helper.from_array(operands["w"], "w")])
+    opsets = [helper.make_opsetid("", 13), helper.make_opsetid("custom", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), tmp_path / "m.onnx")
+    y = run(tmp_path / "m.onnx", {name: operands[name] for name in ("x", "offset")}, tmp_path)
+    assert is_close(y, expected(operands, attributes))
+
+
 def named_dcnv2(node):
     """The attribute `name` of Plugin nodes; make_node's own `name` is the node's."""
     node.attribute.append(helper.make_attribute("name", "DCNv2"))

@@ -2,11 +2,13 @@
 """Plugin libraries, built out of the engine's tree, through the command line: results against NumPy, and every way in
 which a library can be missing or wrong."""
 import ctypes
+import importlib.util
 import os
 import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import onnx
@@ -427,6 +429,11 @@ def test_the_frozen_interface_loads(plugins, tmp_path, rng):
     np.testing.assert_array_equal(y, x + 2)
 
 
+def test_a_library_that_crashes_when_asked_is_refused(plugins):
+    done = ingot_cli.run("plugin", "list", plugins / "native_crash.so")
+    assert not done.ok and "native_crash.so': ingot_plugin_query crashed with an abort" in done.stderr, done.stderr
+
+
 def test_a_newer_major_version_is_refused(plugins, tmp_path):
     error = error_of(tmp_path, [plugins / "native_newer.so"], "X", {"x": np.zeros(1, np.float32)})
     assert "version 2.3 of the plugin interface" in error and "supports version 1." in error
@@ -594,5 +601,17 @@ def test_new_builds_and_passes(tmp_path):
     subprocess.run(["cmake", "--build", build], check=True)
     tested = subprocess.run(["ctest", "--test-dir", build, "-V"], capture_output=True, text=True)
     assert tested.returncode == 0 and "good" in tested.stdout, tested.stdout
+    if all(importlib.util.find_spec(module) for module in ("torch", "onnxscript", "ingot")):
+        done = subprocess.run([sys.executable, "-m", "pytest", "-q", "test_swirl_net.py"], cwd=tmp_path / "swirl",
+                              env={**os.environ, "LIBRARY": str(build / "libswirl_net.so")}, capture_output=True,
+                              text=True)
+        assert done.returncode == 0 and "2 passed" in done.stdout, done.stdout
     assert not ingot_cli.run("plugin", "new", "swirl", "--folder", tmp_path / "other").ok
     assert "exists already" in ingot_cli.run("plugin", "new", "SwirlNet", "--folder", tmp_path / "swirl").stderr
+
+
+@pytest.mark.parametrize("name", ["Test", "Torch", "Float", "Install"])
+def test_new_refuses_names_that_would_not_build(tmp_path, name):
+    done = ingot_cli.run("plugin", "new", name, "--folder", tmp_path / "it")
+    assert not done.ok and f"which is taken; say 'My{name}'" in done.stderr, done.stderr
+    assert not (tmp_path / "it").exists()

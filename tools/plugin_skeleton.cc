@@ -122,6 +122,11 @@ void @name@_cuda(const float* x, float* y, std::int64_t count, float factor, voi
     {"@name@.py", R"("""@Name@ in PyTorch, and its export to ONNX by both exporters."""
 import torch
 
+try:
+    import onnxscript  # the dynamo exporter alone needs it
+except ImportError:
+    onnxscript = None
+
 
 @torch.library.custom_op("@name@::@name@", mutates_args=())
 def @name@(x: torch.Tensor, factor: float = 1.0) -> torch.Tensor:
@@ -159,12 +164,11 @@ class @Name@(torch.nn.Module):
 
 def translation_table():
     """For torch.onnx.export(..., dynamo=True, custom_translation_table=translation_table())."""
-    import onnxscript
-
     opset = onnxscript.values.Opset("@name@", 1)
 
+    # The annotations are read: without one on the result the exporter takes it that there is none.
     @onnxscript.script(opset, default_opset=onnxscript.opset18)
-    def translation(x, factor: float = 1.0):
+    def translation(x: onnxscript.FLOAT, factor: float = 1.0) -> onnxscript.FLOAT:
         return opset.@Name@(x, factor=factor)
 
     return {torch.ops.@name@.@name@.default: translation}
@@ -174,6 +178,7 @@ def translation_table():
 import os
 
 import numpy as np
+import pytest
 import torch
 
 import ingot
@@ -182,12 +187,15 @@ import @name@
 ingot.load_plugin(os.environ.get("LIBRARY", "build/lib@name@.so"))
 
 
-def test_against_pytorch(tmp_path):
+@pytest.mark.parametrize("dynamo", [False, True])
+def test_against_pytorch(tmp_path, dynamo):
+    if dynamo and @name@.onnxscript is None:
+        pytest.skip("the dynamo exporter needs the package onnxscript")
     model = torch.nn.Sequential(torch.nn.Linear(5, 7), @name@.@Name@(2.5), torch.nn.ReLU()).eval()
     x = torch.randn(3, 5)
     path = str(tmp_path / "model.onnx")
-    torch.onnx.export(model, (x, ), path, input_names=["x"], output_names=["y"], dynamo=False,
-                      custom_opsets={"@name@": 1})
+    how = {"custom_translation_table": @name@.translation_table()} if dynamo else {"custom_opsets": {"@name@": 1}}
+    torch.onnx.export(model, (x, ), path, input_names=["x"], output_names=["y"], dynamo=dynamo, **how)
     engine = ingot.build(path)
     with torch.no_grad():
         np.testing.assert_allclose(engine({"x": x.numpy()})["y"], model(x).numpy(), rtol=1e-5, atol=1e-6)
@@ -233,17 +241,30 @@ std::string lower_of(const std::string& name) {
   return out;
 }
 
+// Names that a build system's targets, C++, Python or the modules that the test imports have already.
+bool is_taken(std::string_view lower) {
+  static constexpr std::string_view kTaken[] = {
+      "all",   "clean",  "edit_cache", "help",   "install", "package", "rebuild_cache", "test",  "bool",
+      "char",  "double", "float",      "int",    "long",    "short",   "class",         "def",   "del",
+      "for",   "if",     "import",     "lambda", "pass",    "return",  "while",         "abs",   "map",
+      "max",   "min",    "pow",        "range",  "round",   "sum",     "copy",          "ingot", "math",
+      "numpy", "onnx",   "onnxscript", "os",     "pytest",  "random",  "sys",           "time",  "torch"};
+  return std::ranges::find(kTaken, lower) != std::end(kTaken);
+}
+
 }  // namespace
 
 Status write_skeleton(const std::string& name, const std::string& folder) {
   const auto plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
   if (name.empty() || std::isupper(static_cast<unsigned char>(name[0])) == 0 || !std::ranges::all_of(name, plain))
     return invalid_argument("'{}' is no name for an operator: letters and digits, beginning with a capital", name);
+  const std::string lower = lower_of(name);
+  if (is_taken(lower))
+    return invalid_argument("'{}' would be called '{}' in CMake and Python, which is taken; say 'My{}'", name, lower, name);
   std::error_code error;
   if (std::filesystem::exists(folder, error)) return invalid_argument("'{}' exists already", folder);
   std::filesystem::create_directories(folder, error);
   if (error) return invalid_argument("'{}' cannot be created: {}", folder, error.message());
-  const std::string lower = lower_of(name);
   for (const File& file : kFiles) {
     const std::string path = folder + "/" + filled(file.path, name, lower);
     std::ofstream stream(path);

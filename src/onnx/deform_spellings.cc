@@ -199,6 +199,15 @@ std::string shapes_of(const NodeDraft& draft) {
   return text;
 }
 
+// Whether ONNX's own form has all attributes of the node.
+bool has_onnx_attributes(const NodeDraft& draft) {
+  static constexpr std::array<std::string_view, 6> kNames = {"strides", "pads",         "dilations",
+                                                             "group",   "offset_group", "kernel_shape"};
+  return std::ranges::all_of(draft.attrs.entries(), [](const auto& entry) {
+    return std::ranges::find(kNames, entry.first) != kNames.end();
+  });
+}
+
 const Spelling* find_spelling(std::string_view op) {
   const auto found = std::ranges::find(spellings(), op, &Spelling::op);
   return found == spellings().end() ? nullptr : &*found;
@@ -216,7 +225,7 @@ Status upgrade_deform_conv(NodeDraft& draft) {
   // Nothing to tell apart by, or one of the other ranks that ONNX defines: only its own form is understood.
   const auto& shape = draft.input_type(0).shape;
   const bool is_open = !dim_of(draft, 1, 2) || !dim_of(draft, 2, 1) || (shape && shape->size() != 4);
-  if (spelling.op == "DeformConv" && is_open) return Status::ok();
+  if (spelling.op == "DeformConv" && is_open && has_onnx_attributes(draft)) return Status::ok();
   if (spelling.op == "deform_conv2d") INGOT_RETURN_IF_ERROR(scalars_to_attributes(draft));
   if (spelling.op == "Plugin") INGOT_RETURN_IF_ERROR(info_to_attributes(draft));
   INGOT_ASSIGN_OR_RETURN(const DeformNumbers numbers, read_deform_numbers(draft.attrs, spelling.pads));

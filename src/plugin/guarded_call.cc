@@ -120,15 +120,18 @@ Status call(const Operator& op, const char* what, FunctionRef<std::int32_t(ingot
 
 Status call_guarded(const Operator& op, const char* what, FunctionRef<std::int32_t(ingot_plugin_error*)> body) {
   Status status;
-  int signal = 0;
-  {
-    const Handlers handlers;
-    const SignalStack stack;
-    signal = run_until_signal([&] { status = call(op, what, body); });
-  }
-  if (signal == 0) return status;
+  const auto crash = crash_in([&] { status = call(op, what, body); });
+  if (!crash) return status;
   return Status(StatusCode::kInvalidArgument,
-                fmt::format("{}: its {} function crashed with {}", op.describe(), what, name_of(signal)));
+                fmt::format("{}: its {} function crashed with {}", op.describe(), what, *crash));
+}
+
+std::optional<std::string_view> crash_in(FunctionRef<void()> body) {
+  const Handlers handlers;
+  const SignalStack stack;
+  const int signal = run_until_signal(body);
+  if (signal == 0) return std::nullopt;
+  return name_of(signal);
 }
 
 }  // namespace ingot::plugin

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 #include "base/function_ref.h"
 #include "base/status.h"
@@ -18,5 +20,8 @@ Status call(const Operator& op, const char* what, FunctionRef<std::int32_t(ingot
 // calling thread resumes here. What the plugin had locked or allocated is lost, so nothing of the operator should be
 // run afterwards. Costs signal handlers for the duration: not for steady-state runs.
 Status call_guarded(const Operator& op, const char* what, FunctionRef<std::int32_t(ingot_plugin_error*)> body);
+
+// What `body`, which must not throw, crashed with: "an abort".
+std::optional<std::string_view> crash_in(FunctionRef<void()> body);
 
 }  // namespace ingot::plugin

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "base/text.h"
+#include "plugin/guarded_call.h"
 #include "plugin/load_advice.h"
 
 namespace ingot::plugin {
@@ -117,11 +118,16 @@ Result<const Library*> Registry::load(const std::string& path) {
         "plugin classes with the headers in ingot/tensorrt)",
         file);
   const ingot_plugin_library* description = nullptr;
-  try {
-    description = query(&host());
-  } catch (...) {
-    return invalid_argument("plugin library '{}': ingot_plugin_query threw an exception", file);
-  }
+  bool threw = false;
+  const auto crash = crash_in([&] {
+    try {
+      description = query(&host());
+    } catch (...) {
+      threw = true;
+    }
+  });
+  if (crash) return invalid_argument("plugin library '{}': ingot_plugin_query crashed with {}", file, *crash);
+  if (threw) return invalid_argument("plugin library '{}': ingot_plugin_query threw an exception", file);
   auto library = read_library(description);
   if (!library.is_ok()) return std::move(library).status().annotate(fmt::format("plugin library '{}'", file));
   (*library)->path = file;
