@@ -260,7 +260,8 @@ Status write_skeleton(const std::string& name, const std::string& folder) {
     return invalid_argument("'{}' is no name for an operator: letters and digits, beginning with a capital", name);
   const std::string lower = lower_of(name);
   if (is_taken(lower))
-    return invalid_argument("'{}' would be called '{}' in CMake and Python, which is taken; say 'My{}'", name, lower, name);
+    return invalid_argument("'{}' would be called '{}' in CMake and Python, which is taken; say 'My{}'", name, lower,
+                            name);
   std::error_code error;
   if (std::filesystem::exists(folder, error)) return invalid_argument("'{}' exists already", folder);
   std::filesystem::create_directories(folder, error);

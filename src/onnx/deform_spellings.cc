@@ -203,9 +203,8 @@ std::string shapes_of(const NodeDraft& draft) {
 bool has_onnx_attributes(const NodeDraft& draft) {
   static constexpr std::array<std::string_view, 6> kNames = {"strides", "pads",         "dilations",
                                                              "group",   "offset_group", "kernel_shape"};
-  return std::ranges::all_of(draft.attrs.entries(), [](const auto& entry) {
-    return std::ranges::find(kNames, entry.first) != kNames.end();
-  });
+  return std::ranges::all_of(draft.attrs.entries(),
+                             [](const auto& entry) { return std::ranges::find(kNames, entry.first) != kNames.end(); });
 }
 
 const Spelling* find_spelling(std::string_view op) {
