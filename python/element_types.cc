@@ -16,6 +16,8 @@ enum SmallFloat : std::uint8_t {
   kE5m2 = 12,
   kE5m2fnuz = 13,
   kE8m0fnu = 14,
+  kE2m3fn = 15,
+  kE3m2fn = 16,
   kE2m1fn = 17
 };
 
@@ -44,6 +46,8 @@ constexpr ElementType kTypes[] = {
     {INGOT_F8E5M2, "float8_e5m2", 8, of(kE5m2, 8), true},
     {INGOT_F8E5M2FNUZ, "float8_e5m2fnuz", 8, of(kE5m2fnuz, 8), true},
     {INGOT_F8E8M0, "float8_e8m0fnu", 8, of(kE8m0fnu, 8), true},
+    {INGOT_F6E2M3, "float6_e2m3fn", 8, of(kE2m3fn, 8), true},
+    {INGOT_F6E3M2, "float6_e3m2fn", 8, of(kE3m2fn, 8), true},
     {INGOT_U4, "uint4", 4, of(Code::UInt, 4), true},
     {INGOT_I4, "int4", 4, of(Code::Int, 4), true},
     {INGOT_F4E2M1, "float4_e2m1fn", 4, of(kE2m1fn, 4), true},

@@ -82,6 +82,14 @@ CASES = {
     "reshape to another size": ("reshape|element", [node("Reshape", "x s")], [constant("s", [4, 2])], []),
     "reshape with two open sizes": ("-1", [node("Reshape", "x s")], [constant("s", [-1, -1])], []),
     "another type": ("f32|i64|type", [node("Add", "x b")], [], [value("b", (2, 3), INT64)]),
+    "complex numbers to cast": ("number type, boolean or string", [node("Cast", "c", to=FLOAT)], [],
+                                [value("c", (2,), TensorProto.COMPLEX64)]),
+    "a cast to complex numbers": ("c64", [node("Cast", "x", to=TensorProto.COMPLEX64)], [], []),
+    "maximum of strings": ("number type", [node("ReduceMax", "s", keepdims=0)], [], [value("s", (2,), TensorProto.STRING)]),
+    "strings added up": ("not supported: a reduction of strings", [node("ScatterND", "s i s", reduction="add")],
+                         [constant("i", [[0], [0]])], [value("s", (2,), TensorProto.STRING)]),
+    "strings interpolated": ("not supported: strings", [node("GridSample", "s g")], [constant("g", np.zeros((1, 1, 1, 2), np.float32))],
+                             [value("s", (1, 1, 2, 2), TensorProto.STRING)]),
     "floats as indices": ("i64|i32|integer|f32", [node("Gather", "x x")], [], []),
     # --- bodies ---
     "branch without its output": ("then_branch", [node("If", "c", then_branch=body([], [], ""), else_branch=body(

@@ -104,16 +104,18 @@ def linear():
         r = random(i)
         x = (3 * r.standard_normal((6, 4))).astype(dtype)
         scale = 0.05 if transform == "PROBIT" else 1.0  # of what must be probabilities there
+        # The formula that stands for PROBIT takes the root of a difference, which near 1/2 is all rounding.
+        atol = 1e-3 if transform == "PROBIT" else 2e-5
         name = f"{transform}-{np.dtype(dtype).name}"
         if dtype == F32:
             yield case(f"LinearRegressor-{name}", "LinearRegressor", {"x": np.abs(x)}, targets=2, post_transform=transform,
-                       coefficients=(scale * np.abs(r.standard_normal(8))).tolist(), intercepts=[0.1, 0.2], atol=2e-5)
+                       coefficients=(scale * np.abs(r.standard_normal(8))).tolist(), intercepts=[0.1, 0.2], atol=atol)
         for classes in (2, 3):
             labels = {"classlabels_ints": list(range(5, 5 + classes))} if classes == 2 else {
                 "classlabels_strings": ["a", "b", "c"]}
             yield case(f"LinearClassifier-{classes}-{name}", "LinearClassifier", {"x": np.abs(x)}, "y,z",
                        coefficients=(scale * np.abs(r.standard_normal(4 * classes))).tolist(),
-                       intercepts=(scale * r.random(classes)).tolist(), post_transform=transform, atol=2e-5, **labels)
+                       intercepts=(scale * r.random(classes)).tolist(), post_transform=transform, atol=atol, **labels)
         if transform in ("NONE", "LOGISTIC"):
             yield case(f"LinearClassifier-one-{name}", "LinearClassifier", {"x": x}, "y,z", classlabels_ints=[0, 1],
                        coefficients=r.standard_normal(4).tolist(), intercepts=[0.1], post_transform=transform)

@@ -66,7 +66,9 @@ typedef enum ingot_dtype {
   INGOT_F4E2M1 = 23,
   INGOT_F8E8M0 = 24,
   INGOT_U2 = 25,
-  INGOT_I2 = 26
+  INGOT_I2 = 26,
+  INGOT_F6E2M3 = 27, /* 6 bits in a byte each */
+  INGOT_F6E3M2 = 28
 } ingot_dtype;
 
 INGOT_API const char* ingot_version(void);

@@ -11,7 +11,7 @@ ml_dtypes = pytest.importorskip("ml_dtypes")
 
 NAMES = ["float32", "float64", "float16", "bfloat16", "bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16",
          "int32", "int64", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "uint4", "int4",
-         "float4_e2m1fn"]
+         "float4_e2m1fn", "uint2", "int2", "float8_e8m0fnu", "float6_e2m3fn", "float6_e3m2fn"]
 
 
 def engine_of(dtype: np.dtype, shape) -> ingot.Engine:
@@ -20,7 +20,7 @@ def engine_of(dtype: np.dtype, shape) -> ingot.Engine:
     graph = helper.make_graph([helper.make_node("Transpose", ["x"], ["y"], perm=[1, 0])], "test",
                               [helper.make_tensor_value_info("x", kind, shape)],
                               [helper.make_tensor_value_info("y", kind, shape[::-1])])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 25)], ir_version=13)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 28)], ir_version=14)
     return ingot.build(model.SerializeToString(), time_budget=0)
 
 

@@ -28,6 +28,7 @@ class Lowering {
       : graph_(graph), symbols_(symbols), known_symbols_(std::move(known)), programs_(programs) {}
 
   Result<LoweredProgram> run() {
+    while (unknown_size_ > 1 && !all_fit()) unknown_size_ /= 2;
     for (const ValueId id : graph_.inputs()) {
       INGOT_ASSIGN_OR_RETURN(const std::int32_t tensor, add_tensor(graph_.value(id), Storage::input));
       out_.inputs.push_back(tensor);
@@ -90,6 +91,20 @@ class Lowering {
     return add_tensor(value, Storage::constant);
   }
 
+  // Whether no tensor is beyond all reason, as one of many unknown dimensions is unless they count as small.
+  bool all_fit() const {
+    constexpr double kMost = 0x1p34;
+    return std::ranges::all_of(graph_.nodes(), [&](const ir::NodeId id) {
+      return std::ranges::all_of(graph_.node(id).outputs, [&](const ValueId output) {
+        if (output == kNoValue || !graph_.value(output).type.shape) return true;
+        double elements = 1;
+        for (const std::int64_t size : opt_shape(*graph_.value(output).type.shape))
+          elements *= static_cast<double>(size);
+        return elements <= kMost;
+      });
+    });
+  }
+
   // A shape for problem texts: symbols at their opt values.
   Shape opt_shape(const SymShape& shape) const {
     Shape out;
@@ -97,9 +112,9 @@ class Lowering {
       SymbolValues symbols = symbols_;
       std::vector<std::string> names;
       dim.collect_symbols(names);
-      for (const std::string& name : names) symbols.emplace(name, kUnknownSize);
+      for (const std::string& name : names) symbols.emplace(name, unknown_size_);
       const Result<std::int64_t> value = dim.evaluate(symbols);
-      out.push_back(value.is_ok() ? std::max<std::int64_t>(*value, 0) : kUnknownSize);
+      out.push_back(value.is_ok() ? std::max<std::int64_t>(*value, 0) : unknown_size_);
     }
     return out;
   }
@@ -225,6 +240,7 @@ class Lowering {
 
   const ir::Graph& graph_;
   const SymbolValues& symbols_;
+  std::int64_t unknown_size_ = kUnknownSize;
   LoweredProgram out_;
   std::map<ValueId, std::int32_t> ids_;
   std::set<std::string> known_symbols_;

@@ -39,7 +39,8 @@ struct Lowered : LoweredProgram {
   [[nodiscard]] std::string to_string() const;  // one line per step
 };
 
-// `symbols` gives the opt value of each symbol; symbols without one (data-dependent sizes) count as kUnknownSize.
+// `symbols` gives the opt value of each symbol; symbols without one (data-dependent sizes) count as kUnknownSize, or
+// as less where that makes tensors beyond all reason.
 inline constexpr std::int64_t kUnknownSize = 16;
 Result<Lowered> lower(const ir::Graph& graph, const SymbolValues& symbols);
 

@@ -82,7 +82,9 @@ Result<SymbolValues> opt_symbols(const ir::Graph& graph, const std::vector<Shape
     for (std::size_t axis = 0; axis < shape.size(); ++axis) {
       std::vector<std::string> names;
       shape[axis].collect_symbols(names);
-      const std::int64_t size = axis == 0 ? 1 : (shape.size() == 4 && axis >= 2 ? kImageSize : kSequence);
+      std::int64_t size = axis == 0 ? 1 : (shape.size() == 4 && axis >= 2 ? kImageSize : kSequence);
+      // Of many dimensions each is smaller, so that the tensor has 2^28 elements at most.
+      if (shape.size() > 5) size = std::min(size, std::int64_t{1} << 28 / (shape.size() - 1));
       for (std::string& name : names) symbols.emplace(std::move(name), size);
     }
   }

@@ -21,7 +21,8 @@
   X(kBroadcastAxis, "", "Add, Div, Mul, Sub and the like of opsets 1 to 6", "the attribute axis where the rank of an operand is not known") \
   X(kEarlyPRelu, "", "PRelu of opsets 1 to 6", "operands of unknown rank, for which the slope's axis is not known") \
   X(kEarlyForm, "", "Tile, Upsample of opsets 1 to 5", "this form, which nobody writes any more: convert the model to opset 7 or newer") \
-  X(kPerElementStatistics, "", "BatchNormalization", "spatial=0, statistics for each element: no newer opset has it") \
+  X(kNoNumbers, "", "Col2Im, GridSample, Resize, Upsample", "strings and complex numbers, of which no sums are made") \
+  X(kNoReduction, "", "ScatterElements, ScatterND", "a reduction of strings, of complex numbers or of elements below a byte") \
   X(kEarlyTraining, "", "BatchNormalization", "the training mode of opsets before 14: export the model in evaluation mode") \
   X(kTrainingRank, "", "BatchNormalization", "training mode where the rank of input 0 is not known or less than 2") \
   X(kGroupScales, "", "GroupNormalization", "opsets 18 to 20, with a scale for each group, where the channel count is not known or no multiple of num_groups") \

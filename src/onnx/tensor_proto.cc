@@ -65,6 +65,23 @@ Status copy_typed(const TensorProto& proto, HostTensor& tensor) {
   }
 }
 
+// How many bytes a tensor's elements take in raw or external data, where those of 6 bits are packed.
+std::int64_t raw_size(DType dtype, std::int64_t elements, std::int64_t size) {
+  return is_float6(dtype) ? size - elements / 4 : size;
+}
+
+// Elements of 6 bits, packed from the low bits up.
+Result<TensorPtr> unpack_float6(DType dtype, Shape shape, std::span<const std::byte> raw) {
+  INGOT_ASSIGN_OR_RETURN(HostTensor tensor, HostTensor::create(dtype, std::move(shape)));
+  auto* out = tensor.mutable_data<std::uint8_t>();
+  const auto byte = [&](std::size_t i) { return i < raw.size() ? std::to_integer<unsigned>(raw[i]) : 0U; };
+  for (std::int64_t i = 0; i < tensor.elements(); ++i) {
+    const auto bit = static_cast<std::size_t>(i) * 6;
+    out[i] = static_cast<std::uint8_t>(((byte(bit / 8) | byte(bit / 8 + 1) << 8U) >> bit % 8) & 0x3fU);
+  }
+  return share(std::move(tensor));
+}
+
 Result<std::int64_t> parse_number(std::string_view key, std::string_view text) {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -89,6 +106,10 @@ Result<TensorPtr> to_external_tensor(const TensorProto& proto, DType dtype, Shap
   }
   if (length != size)
     return invalid_argument("external data '{}': length {} for a tensor of {} bytes", location, length, size);
+  if (is_float6(dtype)) {
+    INGOT_ASSIGN_OR_RETURN(const HostTensor packed, external.read(location, offset, DType::u8, {size}));
+    return unpack_float6(dtype, std::move(shape), packed.bytes());
+  }
   INGOT_ASSIGN_OR_RETURN(HostTensor tensor, external.read(location, offset, dtype, std::move(shape)));
   return share(std::move(tensor));
 }
@@ -108,6 +129,7 @@ Result<TensorPtr> to_raw_tensor(const TensorProto& proto, DType dtype, Shape sha
   if (raw.size() != size)
     return invalid_argument("{}{} takes {} bytes, raw_data holds {}", to_string(dtype), to_string(shape), size,
                             raw.size());
+  if (is_float6(dtype)) return unpack_float6(dtype, std::move(shape), std::as_bytes(std::span(raw)));
   if (keep_alive && size >= kShareThreshold) {
     INGOT_ASSIGN_OR_RETURN(HostTensor tensor,
                            HostTensor::view(dtype, std::move(shape), std::as_bytes(std::span(raw)), keep_alive));
@@ -137,9 +159,10 @@ Result<TensorPtr> to_tensor(const TensorProto& proto, const ExternalData& extern
   if (dtype == DType::string) return to_string_tensor(proto, std::move(shape), *elements);
   if (proto.data_location() != 0 && proto.data_location() != 1)
     return invalid_argument("data_location {} is unknown", proto.data_location());
-  if (proto.data_location() == 1) return to_external_tensor(proto, dtype, std::move(shape), *size, external);
+  const std::int64_t stored = raw_size(dtype, *elements, *size);
+  if (proto.data_location() == 1) return to_external_tensor(proto, dtype, std::move(shape), stored, external);
   if (proto.has_raw_data())
-    return to_raw_tensor(proto, dtype, std::move(shape), static_cast<std::size_t>(*size), keep_alive);
+    return to_raw_tensor(proto, dtype, std::move(shape), static_cast<std::size_t>(stored), keep_alive);
   // The lists bound what the tensor can hold: nothing is allocated for a shape that they cannot fill.
   const std::int64_t listed =
       std::int64_t{8} * (proto.float_data_size() + proto.int32_data_size() + proto.int64_data_size() +

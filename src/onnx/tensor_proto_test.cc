@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "onnx/tensor_proto.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
+#include <span>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -62,7 +65,7 @@ void add_ones(TensorProto& proto, DType dtype, std::int64_t elements) {
 
 TEST(TensorProto, EveryTypeFromRawAndFromLists) {
   for (const DType dtype : kAllNumeric) {
-    if (dtype == DType::string) continue;
+    if (dtype == DType::string || is_float6(dtype)) continue;
     HostTensor expected = HostTensor::create(dtype, {3}).value();
     for (std::int64_t i = 0; i < 3; ++i) expected.set_double(i, 1.0);
     TensorProto raw = proto_of(dtype, {3});
@@ -89,6 +92,25 @@ TEST(TensorProto, PackedSubByteLists) {
   EXPECT_EQ(tensor->as_int(0), 1);
   EXPECT_EQ(tensor->as_int(1), 2);
   EXPECT_EQ(tensor->as_int(2), -1);
+}
+
+// x0 | x1 << 6 | x2 << 12 | x3 << 18, and the same again for the fifth element.
+TEST(TensorProto, SixBitElements) {
+  constexpr std::array<std::uint8_t, 5> kCodes{0x21, 0x3f, 0x0c, 0x10, 0x2a};
+  for (const DType dtype : {DType::f6e2m3, DType::f6e3m2}) {
+    TensorProto raw = proto_of(dtype, {5});
+    constexpr std::array<unsigned char, 4> kPacked{0xe1, 0xcf, 0x40, 0x2a};
+    raw.set_raw_data(kPacked.data(), kPacked.size());
+    TensorProto listed = proto_of(dtype, {5});
+    for (const std::uint8_t code : kCodes) listed.add_int32_data(code);
+    for (const TensorProto& proto : {raw, listed}) {
+      const TensorPtr tensor = convert(proto);
+      ASSERT_NE(tensor, nullptr);
+      EXPECT_TRUE(std::ranges::equal(std::span(tensor->data<std::uint8_t>(), 5), kCodes));
+    }
+    raw.set_raw_data(kPacked.data(), 3);
+    EXPECT_THAT(error_of(raw), HasSubstr("takes 4 bytes, raw_data holds 3"));
+  }
 }
 
 TEST(TensorProto, Strings) {

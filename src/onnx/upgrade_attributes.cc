@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <utility>
 
+#include "onnx/limits.h"
 #include "onnx/upgrades.h"
 
 namespace ingot::onnx {
@@ -23,6 +24,8 @@ Status upgrade_clip(NodeDraft& draft) {
   return number_to_input(draft, "max", 2);
 }
 
+Status upgrade_col2im(NodeDraft& draft) { return require_sums(draft); }
+
 Status upgrade_dft(NodeDraft& draft) {
   if (draft.opset >= 20) return Status::ok();
   INGOT_ASSIGN_OR_RETURN(const std::optional<std::int64_t> axis, draft.take<std::int64_t>("axis"));
@@ -31,6 +34,7 @@ Status upgrade_dft(NodeDraft& draft) {
 }
 
 Status upgrade_grid_sample(NodeDraft& draft) {
+  INGOT_RETURN_IF_ERROR(require_sums(draft));
   INGOT_ASSIGN_OR_RETURN(const std::optional<std::string> mode, draft.read<std::string>("mode"));
   if (mode == "bilinear") draft.attrs.set("mode", std::string("linear"));
   if (mode == "bicubic") draft.attrs.set("mode", std::string("cubic"));
@@ -45,6 +49,13 @@ Status upgrade_pad(NodeDraft& draft) {
 Status upgrade_roi_align(NodeDraft& draft) {
   if (draft.opset < 16) draft.attrs.set("coordinate_transformation_mode", std::string("output_half_pixel"));
   return Status::ok();
+}
+
+Status upgrade_scatter(NodeDraft& draft) {
+  INGOT_ASSIGN_OR_RETURN(const std::string reduction, draft.read_or<std::string>("reduction", "none"));
+  if (reduction == "none" || !draft.has_input(0)) return Status::ok();
+  const DType type = draft.input_type(0).dtype;
+  return bits_of(type) < 8 || kind_of(type) == 'c' ? beyond(Limit::kNoReduction) : Status::ok();
 }
 
 Status upgrade_slice(NodeDraft& draft) {

@@ -26,11 +26,15 @@ Status normalize_in_training(NodeDraft& draft) {
   Ints axes{0};
   for (std::int64_t axis = 2; axis < x.rank(); ++axis) axes.push_back(axis);
   const ir::ValueId over = draft.add_ints("axes", axes);
-  INGOT_ASSIGN_OR_RETURN(const ir::ValueId kept, draft.emit("ReduceMean", {draft.inputs[0], over}));
-  INGOT_ASSIGN_OR_RETURN(const ir::ValueId centered, draft.emit("Sub", {draft.inputs[0], kept}));
+  ir::ValueId wide = draft.inputs[0];  // halves hold neither the sums nor the squares
+  if (bits_of(x.dtype) == 16) {
+    INGOT_ASSIGN_OR_RETURN(wide, draft.emit("Cast", {wide}, {{"to", DType::f32}}));
+  }
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId kept, draft.emit("ReduceMean", {wide, over}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId centered, draft.emit("Sub", {wide, kept}));
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId squares, draft.emit("Mul", {centered, centered}));
   const Attrs flat{{"keepdims", std::int64_t{0}}};
-  INGOT_ASSIGN_OR_RETURN(const ir::ValueId mean, draft.emit("ReduceMean", {draft.inputs[0], over}, flat));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId mean, draft.emit("ReduceMean", {wide, over}, flat));
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId variance, draft.emit("ReduceMean", {squares, over}, flat));
   const ir::ValueId now[] = {mean, variance};
   for (std::size_t i = 0; i < 2; ++i) {
@@ -51,19 +55,34 @@ Status normalize_in_training(NodeDraft& draft) {
   return Status::ok();
 }
 
+// With a mean, a variance, a scale and a bias for each element of a sample.
+Status normalize_each_element(NodeDraft& draft) {
+  for (std::size_t i = 0; i < 5; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
+  INGOT_ASSIGN_OR_RETURN(const std::optional<double> epsilon, draft.take<double>("epsilon"));
+  const ir::ValueId least = draft.add_scalar("epsilon", draft.input_type(4).dtype, epsilon.value_or(1e-5));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId variance, draft.emit("Add", {draft.inputs[4], least}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId deviation, draft.emit("Sqrt", {variance}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId centered, draft.emit("Sub", {draft.inputs[0], draft.inputs[3]}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId normal, draft.emit("Div", {centered, deviation}));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId scaled, draft.emit("Mul", {normal, draft.inputs[1]}));
+  draft.op = "Add";
+  draft.inputs = {scaled, draft.inputs[2]};
+  draft.attrs = {};
+  return Status::ok();
+}
+
 }  // namespace
 
 Status upgrade_batch_normalization(NodeDraft& draft) {
   INGOT_ASSIGN_OR_RETURN(const std::optional<std::int64_t> spatial, draft.take<std::int64_t>("spatial"));
   INGOT_ASSIGN_OR_RETURN(const std::optional<std::int64_t> training, draft.take<std::int64_t>("training_mode"));
-  if (spatial.value_or(1) == 0) return beyond(Limit::kPerElementStatistics);
   const bool wants_statistics = std::any_of(draft.outputs.begin() + 1, draft.outputs.end(),
                                             [](const std::string& name) { return !name.empty(); });
   if (draft.opset >= 14 && training.value_or(0) != 0) return normalize_in_training(draft);
   if (training.value_or(0) != 0 || wants_statistics) return beyond(Limit::kEarlyTraining);
   INGOT_RETURN_IF_ERROR(draft.take<double>("momentum").status());  // moves the running statistics in training only
   draft.outputs.resize(1);
-  return Status::ok();
+  return spatial.value_or(1) == 0 ? normalize_each_element(draft) : Status::ok();
 }
 
 // Until opset 20, scale and bias were given for each group, since then for each channel.

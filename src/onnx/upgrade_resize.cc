@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "onnx/upgrades.h"
 
+#include <algorithm>
+#include <ranges>
 #include <vector>
+
+#include "onnx/limits.h"
 
 namespace ingot::onnx {
 namespace {
@@ -15,6 +19,25 @@ Status set_first_semantics(NodeDraft& draft) {
   return Status::ok();
 }
 
+// The first Resize took the element below where an axis grows and the one above where it shrinks (later: nearest_mode),
+// so axes that may shrink are a second step.
+Status split_first_nearest(NodeDraft& draft) {
+  const HostTensor* scales = draft.constant(draft.inputs[2]);
+  const auto shrinks = [&](std::int64_t i) { return scales->as_double(i) < 1; };
+  const auto numbers = std::views::iota(std::int64_t{0}, scales == nullptr ? 0 : scales->elements());
+  if (scales != nullptr && std::ranges::none_of(numbers, shrinks)) return Status::ok();
+  const bool both = scales == nullptr || std::ranges::any_of(numbers, [&](auto i) { return scales->as_double(i) > 1; });
+  if (both) {
+    const ir::ValueId one = draft.add_scalar("one", DType::f32, 1);
+    INGOT_ASSIGN_OR_RETURN(const ir::ValueId larger, draft.emit("Max", {draft.inputs[2], one}));
+    INGOT_ASSIGN_OR_RETURN(draft.inputs[0],
+                           draft.emit("Resize", {draft.inputs[0], ir::kNoValue, larger}, Attrs(draft.attrs)));
+    INGOT_ASSIGN_OR_RETURN(draft.inputs[2], draft.emit("Min", {draft.inputs[2], one}));
+  }
+  draft.attrs.set("nearest_mode", std::string("ceil"));
+  return Status::ok();
+}
+
 // Exporters write an empty tensor for "not given".
 void drop_empty(NodeDraft& draft, std::size_t index) {
   if (!draft.has_input(index)) return;
@@ -24,11 +47,19 @@ void drop_empty(NodeDraft& draft, std::size_t index) {
 
 }  // namespace
 
+Status require_sums(const NodeDraft& draft) {
+  if (!draft.has_input(0)) return Status::ok();
+  const char kind = kind_of(draft.input_type(0).dtype);
+  return kind == 's' || kind == 'c' ? beyond(Limit::kNoNumbers) : Status::ok();
+}
+
 Status upgrade_resize(NodeDraft& draft) {
+  INGOT_RETURN_IF_ERROR(require_sums(draft));
   if (draft.opset < 11) {
     INGOT_RETURN_IF_ERROR(draft.require_input(1));
     draft.inputs = {draft.inputs[0], ir::kNoValue, draft.inputs[1]};
-    return set_first_semantics(draft);
+    INGOT_RETURN_IF_ERROR(set_first_semantics(draft));
+    return draft.attrs.get_string("nearest_mode", "") == "floor" ? split_first_nearest(draft) : Status::ok();
   }
   for (std::size_t i = 1; i < 4; ++i) drop_empty(draft, i);
   while (!draft.inputs.empty() && draft.inputs.back() == ir::kNoValue) draft.inputs.pop_back();
@@ -37,6 +68,7 @@ Status upgrade_resize(NodeDraft& draft) {
 
 Status upgrade_upsample(NodeDraft& draft) {
   INGOT_RETURN_IF_ERROR(draft.require_input(0));
+  INGOT_RETURN_IF_ERROR(require_sums(draft));
   INGOT_ASSIGN_OR_RETURN(const std::optional<Floats> scales, draft.take<Floats>("scales"));
   if (scales) {
     const std::vector<float> narrow(scales->begin(), scales->end());

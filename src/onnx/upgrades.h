@@ -12,10 +12,12 @@ Status upgrade_early(std::string_view onnx_op, NodeDraft& draft);
 // upgrade_attributes.cc: attributes that became inputs or changed their meaning
 Status upgrade_axes(NodeDraft& draft);  // Squeeze, Unsqueeze, reductions: axes is input 1
 Status upgrade_clip(NodeDraft& draft);
+Status upgrade_col2im(NodeDraft& draft);
 Status upgrade_dft(NodeDraft& draft);
 Status upgrade_grid_sample(NodeDraft& draft);
 Status upgrade_pad(NodeDraft& draft);
 Status upgrade_roi_align(NodeDraft& draft);
+Status upgrade_scatter(NodeDraft& draft);
 Status upgrade_stft(NodeDraft& draft);
 Status upgrade_slice(NodeDraft& draft);
 Status upgrade_split(NodeDraft& draft);
@@ -37,6 +39,7 @@ Status upgrade_group_normalization(NodeDraft& draft);
 Status upgrade_softmax(NodeDraft& draft);  // LogSoftmax and Hardmax too
 
 // upgrade_resize.cc
+Status require_sums(const NodeDraft& draft);  // of elements of input 0
 Status upgrade_resize(NodeDraft& draft);
 Status upgrade_upsample(NodeDraft& draft);
 

@@ -104,7 +104,7 @@ INGOT_EXPRESSION(express_gelu) {
 INGOT_EXPRESSION(express_hard_sigmoid) {
   ExprBuilder b(inputs);
   const DType t = inputs[0];
-  const double alpha = attrs.get_float("alpha", 0.2);
+  const double alpha = attrs.get_float("alpha", 0.2F);
   const double beta = attrs.get_float("beta", 0.5);
   // Files store 1/6 as a float.
   if (std::abs(alpha - 1.0 / 6.0) < 1e-6 && beta == 0.5) {
@@ -134,7 +134,7 @@ INGOT_EXPRESSION(express_is_inf) {
 
 INGOT_EXPRESSION(express_leaky_relu) {
   ExprBuilder b(inputs);
-  b.op(ExprOp::k_prelu, inputs[0], {b.x(0), b.number(inputs[0], attrs.get_float("alpha", 0.01))});
+  b.op(ExprOp::k_prelu, inputs[0], {b.x(0), b.number(inputs[0], attrs.get_float("alpha", 0.01F))});
   return b.done();
 }
 
@@ -197,13 +197,15 @@ INGOT_EXPRESSION(express_selu) {
 
 INGOT_EXPRESSION(express_shrink) {
   ExprBuilder b(inputs);
-  const DType t = inputs[0];
+  // The attributes are fractions, of which integers must not lose theirs before the result.
+  const DType t = is_float(inputs[0]) ? inputs[0] : DType::f64;
+  const ExprArg x = b.as(t, b.x(0));
   const double lambda = attrs.get_float("lambd", 0.5);
   const ExprArg bias = b.number(t, attrs.get_float("bias", 0.0));
-  const ExprArg below = b.op(ExprOp::k_less, DType::boolean, {b.x(0), b.number(t, -lambda)});
-  const ExprArg above = b.op(ExprOp::k_greater, DType::boolean, {b.x(0), b.number(t, lambda)});
-  const ExprArg high = b.op(ExprOp::k_select, t, {above, b.op(ExprOp::k_sub, t, {b.x(0), bias}), b.number(t, 0)});
-  b.op(ExprOp::k_select, t, {below, b.op(ExprOp::k_add, t, {b.x(0), bias}), high});
+  const ExprArg below = b.op(ExprOp::k_less, DType::boolean, {x, b.number(t, -lambda)});
+  const ExprArg above = b.op(ExprOp::k_greater, DType::boolean, {x, b.number(t, lambda)});
+  const ExprArg high = b.op(ExprOp::k_select, t, {above, b.op(ExprOp::k_sub, t, {x, bias}), b.number(t, 0)});
+  b.as(inputs[0], b.op(ExprOp::k_select, t, {below, b.op(ExprOp::k_add, t, {x, bias}), high}));
   return b.done();
 }
 

@@ -65,7 +65,7 @@ struct OperandSpec {
   std::string_view name;
   // What the element type must be. Empty: any tensor. "any": any type, tensor or not. A lower-case name: that DType.
   // An upper-case word: operands with the same word have one type, of the class that its first letter names: T any,
-  // F floating, N number, Q integer, I i32 or i64.
+  // F floating, N number, R number or boolean, S the same or string, Q integer, I i32 or i64.
   std::string_view type;
   bool optional = false;
   bool repeated = false;  // only the last one

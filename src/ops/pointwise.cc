@@ -50,6 +50,8 @@ Status infer_swiglu(InferContext& ctx) {
 
 Status cast_to(InferContext& ctx, DType type) {
   if (type == DType::undefined) return invalid_argument("attribute to names no element type");
+  if (kind_of(type) == 'c')
+    return invalid_argument("attribute to is {}: no real number becomes complex", to_string(type));
   ctx.set_tensor(0, type, ctx.shape(0));
   auto value = ctx.symbolic_value(0);
   if (value && is_integer(type)) ctx.set_symbolic_value(0, *std::move(value));
@@ -61,7 +63,8 @@ Status infer_cast_like(InferContext& ctx) { return cast_to(ctx, ctx.dtype(1)); }
 
 Status infer_bit_cast(InferContext& ctx) {
   const DType to = ctx.attrs().get_dtype("to", DType::undefined);
-  if (bits_of(to) == 0 || bits_of(to) != bits_of(ctx.dtype(0))) {
+  const bool padded = is_float6(to) || is_float6(ctx.dtype(0));
+  if (bits_of(to) == 0 || bits_of(to) != bits_of(ctx.dtype(0)) || padded) {
     return invalid_argument("{} is {}, whose bits are not those of {}", ctx.input_name(0), to_string(ctx.dtype(0)),
                             to_string(to));
   }
@@ -106,8 +109,8 @@ std::vector<Row> rows() {
       {"BitwiseOr", integers, infer_same_type, one_instruction<ExprOp::k_bit_or>},
       {"BitwiseXor", integers, infer_same_type, one_instruction<ExprOp::k_bit_xor>},
       {"BitCast", "X", infer_bit_cast, nullptr, {{"to", AttrKind::dtype, true}}},
-      {"Cast", "X", infer_cast, express_cast, {{"to", AttrKind::dtype, true}, kSaturate, kRoundMode}},
-      {"CastLike", "X target_type", infer_cast_like, nullptr, {kSaturate, kRoundMode}},
+      {"Cast", "X:S", infer_cast, express_cast, {{"to", AttrKind::dtype, true}, kSaturate, kRoundMode}},
+      {"CastLike", "X:S target_type", infer_cast_like, nullptr, {kSaturate, kRoundMode}},
       {"Ceil", real, infer_same_type, one_instruction<ExprOp::k_ceil>},
       {"Celu", real, infer_same_type, express_celu, {kAlpha}},
       {"Clip", "X:N min?:N max?:N", infer_like_x, express_clip},
@@ -115,7 +118,7 @@ std::vector<Row> rows() {
       {"Cosh", real, infer_same_type, one_instruction<ExprOp::k_cosh>},
       {"Div", numbers, infer_same_type, one_instruction<ExprOp::k_div>},
       {"Elu", real, infer_same_type, express_elu, {kAlpha}},
-      {"Equal", "A:T B:T", infer_boolean, express_equal},
+      {"Equal", "A:S B:S", infer_boolean, express_equal},
       {"Erf", number, infer_same_type, one_instruction<ExprOp::k_erf>},
       {"Exp", real, infer_same_type, one_instruction<ExprOp::k_exp>},
       {"Floor", real, infer_same_type, one_instruction<ExprOp::k_floor>},

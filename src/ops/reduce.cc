@@ -88,7 +88,7 @@ void add_reduce_ops(Table& table) {
                             {keepdims, {"noop_with_empty_axes", AttrKind::integer}}, {.epilogue = true}));
   }
   for (const std::string_view name : {"ReduceMax", "ReduceMin"}) {  // of booleans too
-    table.push_back(make_op(name, "data:T axes?:i64", "reduced", infer_reduce,
+    table.push_back(make_op(name, "data:R axes?:i64", "reduced", infer_reduce,
                             {keepdims, {"noop_with_empty_axes", AttrKind::integer}}, {.epilogue = true}));
   }
   for (const std::string_view name : {"ArgMax", "ArgMin"}) {

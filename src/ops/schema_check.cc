@@ -27,6 +27,8 @@ bool class_holds(char type_class, DType type) {
   switch (type_class) {
     case 'F': return is_float(type);
     case 'N': return is_float(type) || is_integer(type);
+    case 'R': return is_float(type) || is_integer(type) || type == DType::boolean;
+    case 'S': return kind_of(type) != 'c';
     case 'Q': return is_integer(type);
     case 'I': return type == DType::i32 || type == DType::i64;
     default: return true;
@@ -37,6 +39,8 @@ std::string_view class_name(char type_class) {
   switch (type_class) {
     case 'F': return "a floating type";
     case 'N': return "a number type";
+    case 'R': return "a number type or boolean";
+    case 'S': return "a number type, boolean or string";
     case 'Q': return "an integer type";
     case 'I': return "i32 or i64";
     default: return "a tensor";

@@ -19,6 +19,7 @@ bool is_layout_perm_before(const Graph& graph, const Node& root) {
 Match convert(const Graph& graph, const Node& root) {
   if (root.attrs.get_int("channels_last", 0) != 0 || root.attrs.has("epilogue")) return no_match();
   if (root.attrs.get_int("offset_channels_last", 0) != 0) return no_match();
+  if (bits_of(graph.value(root.inputs[0]).type.dtype) < 8) return no_match();  // strings and types below a byte
   const int rank = rank_of(graph, root.inputs[0]);
   if (follows(root.op) && !is_layout_perm_before(graph, root)) return no_match();
   if (rank < 3 || rank > 5 || rank_of(graph, root.outputs[0]) != rank) return no_match();

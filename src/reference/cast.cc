@@ -11,7 +11,7 @@ namespace ingot::reference {
 
 namespace {
 
-bool is_float8(DType dtype) { return is_float(dtype) && bits_of(dtype) == 8; }
+bool is_float8(DType dtype) { return is_float(dtype) && bits_of(dtype) == 8 && !is_float6(dtype); }
 
 // A power of two with an exponent of 8 bits, biased by 127; 255 is NaN.
 std::uint8_t to_exponent(double value, const CastRules& rules) {

@@ -122,6 +122,10 @@ Result<Outputs> evaluate_grid_sample(const Call& call) {
             interpolate(values.data() + (n * channels + c) * in_plane, strides, taps);
     }
   }
+  if (!is_float(x->dtype())) {  // a cubic swings beyond its points
+    const Limits limits = limits_of(x->dtype());
+    for (double& value : y) value = std::clamp(value, limits.lowest_float, limits.highest_float);
+  }
   return single_output(output_type(call, 0, x->dtype()), std::move(shape), y);
 }
 

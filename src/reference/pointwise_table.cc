@@ -194,9 +194,9 @@ constexpr PointwiseRow kTable[] = {
     FLOAT("Celu", 1, std::max(0.0, x[0]) + std::min(0.0, p[0] * std::expm1(x[0] / p[0])), {"alpha", 1}),
     FLOAT("Selu", 1, p[1] * elu(x[0], p[0]), {"alpha", 1.67326319217681884765625},
           {"gamma", 1.05070102214813232421875}),
-    FLOAT("LeakyRelu", 1, x[0] < 0 ? p[0] * x[0] : x[0], {"alpha", 0.01}),
+    FLOAT("LeakyRelu", 1, x[0] < 0 ? p[0] * x[0] : x[0], {"alpha", 0.01F}),
     FLOAT("ThresholdedRelu", 1, x[0] > p[0] ? x[0] : 0, {"alpha", 1}),
-    FLOAT("HardSigmoid", 1, std::max(0.0, std::min(1.0, p[0] * x[0] + p[1])), {"alpha", 0.2}, {"beta", 0.5}),
+    FLOAT("HardSigmoid", 1, std::max(0.0, std::min(1.0, p[0] * x[0] + p[1])), {"alpha", 0.2F}, {"beta", 0.5}),
     FLOAT("HardSwish", 1, x[0] * std::max(0.0, std::min(1.0, x[0] / 6 + 0.5))),
     ALL("Shrink", 1, 1,
         static_cast<T>(static_cast<double>(x[0]) < -p[0]  ? static_cast<double>(x[0]) + p[1]

@@ -63,7 +63,9 @@ Result<Scales> read_scales(const Call& call) {
 Result<Outputs> evaluate_quantize(const Call& call) {
   INGOT_ASSIGN_OR_RETURN(const Scales s, read_scales(call));
   const DType to = output_type(call, 0, s.zero_point != nullptr ? s.zero_point->dtype() : DType::u8);
-  const DType precision = call.attrs->get_dtype("precision", s.scale->dtype());
+  // Integers and powers of two would not hold a quotient: they leave it as exact as it is.
+  const bool fraction = is_float(s.scale->dtype()) && bits_of(s.scale->dtype()) > 8;
+  const DType precision = call.attrs->get_dtype("precision", fraction ? s.scale->dtype() : DType::f64);
   const Limits limits = limits_of(to);
   const CastRules rules{call.attrs->get_int("saturate", 1) != 0};
   std::vector<double> values = to_numbers<double>(*s.x);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Resize: axis by axis, as resize_plan.h says.
 #include <algorithm>
+#include <cmath>
 
 #include "reference/copy.h"
 #include "reference/families.h"
@@ -57,8 +58,11 @@ Result<Outputs> evaluate_resize(const Call& call) {
     } while (next_index(index, shape));
   }
   if (!is_float(x->dtype())) {
+    // As ONNX Runtime does it where it does: linear interpolation cuts fractions off, the others round.
+    const bool cut = call.attrs->get_string("mode", "nearest") == "linear" && call.attrs->get_int("antialias", 0) == 0;
     const Limits limits = limits_of(x->dtype());
-    for (double& value : values) value = std::clamp(value, limits.lowest_float, limits.highest_float);
+    for (double& value : values)
+      value = std::clamp(cut ? value : std::nearbyint(value), limits.lowest_float, limits.highest_float);
   }
   return single_output(output_type(call, 0, x->dtype()), shape, values);
 }

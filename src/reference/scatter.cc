@@ -53,6 +53,7 @@ Result<Outputs> scatter(const HostTensor& data, const HostTensor& updates, const
                   updates.data<std::byte>() + to_signed(i) * elements * bytes, to_size(elements * bytes));
     return outputs_of(std::move(out));
   }
+  if (kind_of(data.dtype()) == 'c') return unsupported("a reduction of {}", to_string(data.dtype()));
   return with_number_type(data.dtype(), [&](auto zero) -> Result<Outputs> {
     using T = decltype(zero);
     std::vector<T> values = to_numbers<T>(data);

@@ -66,13 +66,22 @@ Result<Outputs> evaluate_trilu(const Call& call) {
   return outputs_of(std::move(out));
 }
 
+// Empty strings count as zeros.
+bool is_zero(const HostTensor& tensor, std::int64_t i) {
+  switch (tensor.dtype()) {
+    case DType::string: return tensor.strings()[to_size(i)].empty();
+    case DType::c64: return tensor.data<float>()[2 * i] == 0 && tensor.data<float>()[2 * i + 1] == 0;
+    case DType::c128: return tensor.data<double>()[2 * i] == 0 && tensor.data<double>()[2 * i + 1] == 0;
+    default: return tensor.as_double(i) == 0;
+  }
+}
+
 Result<Outputs> evaluate_non_zero(const Call& call) {
-  INGOT_ASSIGN_OR_RETURN(const HostTensor* in, numeric_operand(call, 0, "X"));
+  INGOT_ASSIGN_OR_RETURN(const HostTensor* in, required_operand(call, 0, "X"));
   const Shape shape = in->rank() == 0 ? Shape{1} : in->shape();
-  const std::vector<double> values = to_numbers<double>(*in);
   std::vector<std::int64_t> found;
-  for (std::size_t i = 0; i < values.size(); ++i)
-    if (values[i] != 0) found.push_back(to_signed(i));
+  for (std::int64_t i = 0; i < in->elements(); ++i)
+    if (!is_zero(*in, i)) found.push_back(i);
   const Shape strides = strides_of(shape);
   std::vector<std::int64_t> indices;
   for (std::size_t axis = 0; axis < shape.size(); ++axis)

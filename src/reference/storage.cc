@@ -32,7 +32,9 @@ Result<HostTensor> WideStorage::narrow(const HostTensor& tensor) const {
   const int bits = bits_of(dtype_);
   for (std::int64_t i = 0; i < tensor.elements(); ++i) {
     if (dtype_ == DType::string) {
-      narrow.strings()[to_size(i)] = pool_[to_size(tensor.data<std::int64_t>()[i])];
+      const auto number = static_cast<std::uint64_t>(tensor.data<std::int64_t>()[i]);
+      if (number >= pool_.size()) return unsupported("arithmetic on strings");
+      narrow.strings()[to_size(i)] = pool_[number];
     } else {
       auto& byte = narrow.mutable_data<std::uint8_t>()[i * bits / 8];
       byte = static_cast<std::uint8_t>(byte | tensor.data<std::uint8_t>()[i] << (i * bits % 8));

@@ -2,6 +2,7 @@
 // Unique: distinct elements, or distinct slices along an axis, with where they were.
 #include <algorithm>
 #include <cmath>
+#include <complex>
 #include <numeric>
 #include <type_traits>
 #include <utility>
@@ -20,6 +21,14 @@ int compare(const T& a, const T& b) {
     if (std::isnan(a) || std::isnan(b)) return static_cast<int>(std::isnan(a)) - static_cast<int>(std::isnan(b));
   if (a < b) return -1;
   return b < a ? 1 : 0;
+}
+
+using Complex = std::complex<double>;
+
+// The imaginary parts decide where the real ones do not.
+int compare(const Complex& a, const Complex& b) {
+  const int order = compare(a.real(), b.real());
+  return order != 0 ? order : compare(a.imag(), b.imag());
 }
 
 // Slice k of a tensor seen as [outer, count, inner].
@@ -101,6 +110,31 @@ Result<HostTensor> store(DType dtype, Shape shape, std::vector<std::string> valu
   return tensor;
 }
 
+std::vector<Complex> to_complex(const HostTensor& tensor) {
+  std::vector<Complex> values;
+  const bool single = tensor.dtype() == DType::c64;
+  const auto part = [&](std::int64_t i) -> double {
+    return single ? static_cast<double>(tensor.data<float>()[i]) : tensor.data<double>()[i];
+  };
+  for (std::int64_t i = 0; i < tensor.elements(); ++i) values.emplace_back(part(2 * i), part(2 * i + 1));
+  return values;
+}
+
+Result<HostTensor> store(DType dtype, Shape shape, const std::vector<Complex>& values) {
+  INGOT_ASSIGN_OR_RETURN(HostTensor tensor, HostTensor::create(dtype, std::move(shape)));
+  std::size_t i = 0;
+  for (const Complex& value : values) {
+    for (const double part : {value.real(), value.imag()}) {
+      if (dtype == DType::c64) {
+        tensor.mutable_data<float>()[i++] = static_cast<float>(part);
+      } else {
+        tensor.mutable_data<double>()[i++] = part;
+      }
+    }
+  }
+  return tensor;
+}
+
 template <typename T>
 Result<HostTensor> store(DType dtype, Shape shape, const std::vector<T>& values) {
   return from_numbers(dtype, std::move(shape), values);
@@ -125,6 +159,7 @@ Result<Outputs> evaluate_unique(const Call& call) {
     return outputs_of(std::move(y), vector(groups.first), vector(groups.inverse), vector(groups.counts));
   };
   if (x->dtype() == DType::string) return finish(x->strings());
+  if (kind_of(x->dtype()) == 'c') return finish(to_complex(*x));
   return with_number_type(x->dtype(), [&](auto zero) { return finish(to_numbers<decltype(zero)>(*x)); });
 }
 

@@ -16,7 +16,7 @@ struct SmallFormat {
   int bias;
   std::uint8_t max_code;  // of the largest finite magnitude
   std::uint8_t sign_bit;
-  std::uint8_t nan_code;  // 0 when there is none
+  std::uint8_t nan_code;  // what NaN becomes; 0: the largest value
   std::uint8_t inf_code;  // 0 when there is none
   bool negative_zero;     // false: the code of -0 is the NaN
 };
@@ -27,6 +27,8 @@ constexpr SmallFormat format_of(DType type) {
     case DType::f8e4m3fnuz: return {3, 8, 0x7f, 0x80, 0x80, 0, false};
     case DType::f8e5m2: return {2, 15, 0x7b, 0x80, 0x7e, 0x7c, true};
     case DType::f8e5m2fnuz: return {2, 16, 0x7f, 0x80, 0x80, 0, false};
+    case DType::f6e2m3: return {3, 1, 0x1f, 0x20, 0x20, 0, true};
+    case DType::f6e3m2: return {2, 3, 0x1f, 0x20, 0x20, 0, true};
     default: return {1, 1, 0x07, 0x08, 0, 0, true};  // f4e2m1
   }
 }

@@ -29,6 +29,8 @@ constexpr Format kFormats[] = {
     {"f8e5m2", DType::f8e5m2, 5, 2, 15, Format::ieee, true},
     {"f8e5m2fnuz", DType::f8e5m2fnuz, 5, 2, 16, Format::no_negative_zero, true},
     {"f4e2m1", DType::f4e2m1, 2, 1, 1, Format::plain, true},
+    {"f6e2m3", DType::f6e2m3, 2, 3, 1, Format::plain, true},
+    {"f6e3m2", DType::f6e3m2, 3, 2, 3, Format::plain, true},
 };
 
 int width(const Format& f) { return 1 + f.exponent_bits + f.mantissa_bits; }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // DType: the element types of tensors, with their sizes in bits and their text names.
 //
-// Sub-byte types are packed little-end first (element 0 in the low bits), each tensor padded to whole bytes, as in
-// ONNX.
+// Types of 4 and 2 bits are packed little-end first (element 0 in the low bits), each tensor padded to whole bytes, as
+// in ONNX. Those of 6 bits take a byte each, whose upper bits mean nothing: only ONNX's raw data pack them.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +38,9 @@ namespace ingot {
   X(f4e2m1, 4, 'f', 23)     \
   X(f8e8m0, 8, 'f', 24)     \
   X(u2, 2, 'u', 25)         \
-  X(i2, 2, 'i', 26)
+  X(i2, 2, 'i', 26)         \
+  X(f6e2m3, 8, 'f', 27)     \
+  X(f6e3m2, 8, 'f', 28)
 
 // Numeric values are ONNX's, are stored in plans and are part of the C API: never renumber.
 enum class DType : std::uint8_t {
@@ -55,6 +57,7 @@ std::optional<DType> dtype_from_number(std::int64_t number);
 
 int bits_of(DType type);  // 0 for strings
 char kind_of(DType type);
+inline bool is_float6(DType type) { return type == DType::f6e2m3 || type == DType::f6e3m2; }
 inline bool is_float(DType type) { return kind_of(type) == 'f'; }
 inline bool is_byte(DType type) { return type == DType::u8 || type == DType::i8; }
 inline bool is_integer(DType type) { return kind_of(type) == 'i' || kind_of(type) == 'u'; }

@@ -85,7 +85,9 @@ double HostTensor::as_double(std::int64_t i) const {
     case DType::f8e4m3fnuz:
     case DType::f8e5m2:
     case DType::f8e5m2fnuz:
-    case DType::f8e8m0: return small_float_to_float(dtype_, load<std::uint8_t>(data_, i));
+    case DType::f8e8m0:
+    case DType::f6e2m3:
+    case DType::f6e3m2: return small_float_to_float(dtype_, load<std::uint8_t>(data_, i));
     case DType::f4e2m1: return small_float_to_float(dtype_, load_bits(data_, i, 4));
     case DType::boolean: return load<std::uint8_t>(data_, i) != 0 ? 1 : 0;
     case DType::c64: return load<float>(data_, 2 * i);
@@ -121,7 +123,9 @@ void HostTensor::set_double(std::int64_t i, double value) {
     case DType::f8e4m3fnuz:
     case DType::f8e5m2:
     case DType::f8e5m2fnuz:
-    case DType::f8e8m0: return store(data_, i, float_to_small_float(dtype_, round_to_odd(value)));
+    case DType::f8e8m0:
+    case DType::f6e2m3:
+    case DType::f6e3m2: return store(data_, i, float_to_small_float(dtype_, round_to_odd(value)));
     case DType::f4e2m1: return store_bits(data_, i, 4, float_to_small_float(dtype_, round_to_odd(value)));
     case DType::boolean: return store(data_, i, static_cast<std::uint8_t>(value != 0 ? 1 : 0));
     case DType::c64: store(data_, 2 * i, static_cast<float>(value)); return store(data_, 2 * i + 1, 0.0F);

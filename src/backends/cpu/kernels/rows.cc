@@ -158,6 +158,16 @@ struct Normalise {
   }
 };
 
+// One after the other: beside a large maximum the logarithm would be lost.
+struct Lower {
+  static constexpr float kFill = 0;
+  float first, second;
+  HWY_INLINE V run(V x, std::int64_t, std::int64_t) const {
+    const D d;
+    return hn::Sub(hn::Sub(x, hn::Set(d, first)), hn::Set(d, second));
+  }
+};
+
 struct ScaleMask {
   static constexpr float kFill = 0;
   float factor;
@@ -189,7 +199,7 @@ void log_softmax(const float* x, std::int64_t n, float* out) {
   std::int64_t i = 0;
   for (; i + step <= n; i += step) terms.run(hn::LoadU(D(), x + i), i, step);
   if (i < n) terms.run(load_tail(D(), x + i, n - i, -kInf), i, n - i);
-  map_row(x, n, out, Scale{1, -top - std::log(sum_of(terms.sum))});
+  map_row(x, n, out, Lower{top, std::log(sum_of(terms.sum))});
 }
 
 void attention(float* x, std::int64_t n, float scale, const float* mask, const std::uint8_t* keep) {

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every element type that the installed onnx package gives an operator: ONNX's node tests with the operands of one type
+parameter in another type build and run, or the importer refuses them in the words of docs/operators.md. Then values of
+types that the node tests do not come by, against NumPy or ONNX Runtime."""
+import re
+import warnings
+
+import numpy as np
+import pytest
+
+ml_dtypes = pytest.importorskip("ml_dtypes", reason="the package ml_dtypes is not installed")
+ingot = pytest.importorskip("ingot", reason="the Python module is not installed")
+pytest.importorskip("onnxruntime", reason="the package onnxruntime is not installed")
+
+import onnx
+from onnx import TensorProto, defs, helper
+
+from ort_cases import Case, check, make_model, op, random, run_ingot
+
+# Whose operands of one type the case ties to others: attributes, bodies, or the type that bits become.
+TIED = {"BitCast", "LabelEncoder", "Loop", "Scan", "TfIdfVectorizer"}
+NAMES = {"float": "FLOAT", "double": "DOUBLE"}
+
+
+def element_type(constraint):
+    """tensor(float) -> (FLOAT, its NumPy type); None for sequences, optionals and maps."""
+    name = re.fullmatch(r"tensor\((\w+)\)", constraint)
+    if not name:
+        return None
+    number = TensorProto.DataType.Value(NAMES.get(name[1], name[1].upper()))
+    return number, np.dtype(object) if number == TensorProto.STRING else helper.tensor_dtype_to_np_dtype(number)
+
+
+def turned(array, dtype):
+    """The values in another type, nearest to what it holds."""
+    array = np.asarray(array)
+    if dtype == object:
+        return np.array([str(x) for x in array.flat], object).reshape(array.shape)
+    if array.dtype.kind in "OUS":
+        return np.arange(array.size).reshape(array.shape).astype(dtype)
+    real = array.real if array.dtype.kind == "c" and dtype.kind != "c" else array
+    if dtype.kind in "iu" or dtype.name in ("int4", "uint4", "int2", "uint2"):
+        info = ml_dtypes.iinfo(dtype)
+        bounds = max(int(info.min), -2**62), min(int(info.max), 2**62)
+        return np.clip(np.nan_to_num(real.astype(np.float64)), *bounds).astype(np.int64).astype(dtype)
+    return real.astype(dtype) if dtype.kind in "bcd" else real.astype(np.float32).astype(dtype)
+
+
+def spread():
+    """One case for each operator, version, type parameter and type."""
+    from onnx.backend.test.case.node import collect_testcases
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cases = collect_testcases(None)
+    found = {}
+    for case in cases:
+        opsets = {opset.domain: opset.version for opset in case.model.opset_import}
+        node = case.model.graph.node[0]
+        if len(case.model.graph.node) != 1 or node.domain not in opsets or node.op_type in TIED or not case.data_sets:
+            continue
+        if not defs.has(node.op_type, opsets[node.domain], node.domain) or "training" in node.domain:
+            continue
+        schema = defs.get_schema(node.op_type, opsets[node.domain], node.domain)
+        values = dict(zip((value.name for value in case.model.graph.input), case.data_sets[0][0]))
+        if not all(isinstance(value, (np.ndarray, np.generic)) for value in values.values()):
+            continue
+        parameters = {name: schema.inputs[min(i, len(schema.inputs) - 1)].type_str
+                      for i, name in enumerate(node.input) if name in values}
+        for constraint in schema.type_constraints:
+            names = [name for name, parameter in parameters.items() if parameter == constraint.type_param_str]
+            for text in constraint.allowed_type_strs if names else []:
+                key = f"{node.op_type}-{schema.since_version}-{constraint.type_param_str}-{text}"
+                if (element := element_type(text)) and key not in found:
+                    found[key] = (case.model, values, names, element)
+    return found
+
+
+CASES = spread()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_type(name):
+    origin, values, names, (number, dtype) = CASES[name]
+    model = onnx.ModelProto()
+    model.CopyFrom(origin)
+    for value in model.graph.input:
+        if value.name in names:
+            value.type.tensor_type.elem_type = number
+    for value in model.graph.output:
+        value.ClearField("type")  # inferred
+    with np.errstate(all="ignore"):
+        inputs = {key: turned(value, dtype) if key in names else np.asarray(value) for key, value in values.items()}
+        try:
+            run_ingot(model, inputs)
+        except ingot.Unsupported as error:
+            assert re.search(r"\): not supported: ", str(error)), error
+
+
+def run_one(node, inputs, opset=21, outputs="y"):
+    case = Case([node], inputs, outputs.split(","), opset=opset)
+    model = make_model(case, False)
+    model.ir_version = 14
+    return run_ingot(model, inputs)
+
+
+@pytest.mark.parametrize("name", ["float6_e2m3fn", "float6_e3m2fn"])
+def test_float6(name):
+    dtype = np.dtype(getattr(ml_dtypes, name))
+    number = helper.np_dtype_to_tensor_dtype(dtype)
+    r = random(1)
+    x = np.concatenate([r.standard_normal(50) * 4, [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30]]).astype(np.float32)
+    (narrow,) = run_one(op("Cast", "x", "y", to=number), {"x": x}, 28)
+    np.testing.assert_array_equal(narrow.view(np.uint8), x.astype(dtype).view(np.uint8))
+    codes = np.arange(64, dtype=np.uint8).view(dtype)
+    (wide,) = run_one(op("Cast", "x", "y", to=TensorProto.FLOAT), {"x": codes}, 28)
+    np.testing.assert_array_equal(wide, codes.astype(np.float32))
+    scale = np.float32(0.37)
+    (q,) = run_one(op("QuantizeLinear", "x,s", "y", output_dtype=number), {"x": x[:50], "s": scale}, 28)
+    np.testing.assert_array_equal(q.view(np.uint8), (x[:50] / scale).astype(dtype).view(np.uint8))
+    (y,) = run_one(op("DequantizeLinear", "q,s", "y"), {"q": q, "s": scale}, 28)
+    np.testing.assert_array_equal(y, q.astype(np.float32) * scale)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, ml_dtypes.float8_e8m0fnu])
+def test_quantised_by_a_scale_that_holds_no_fractions(dtype):
+    x = random(2).integers(-999, 999, 60).astype(np.float32)
+    (y,) = run_one(op("QuantizeLinear", "x,s,z", "y"), {"x": x, "s": np.asarray(8).astype(dtype), "z": np.int8(3)}, 28)
+    np.testing.assert_array_equal(y, np.clip(np.rint(x / 8) + 3, -128, 127).astype(np.int8))
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int32, np.uint32, np.int64, np.uint64])
+def test_shrink_of_integers(dtype):
+    x = random(3).integers(0 if np.dtype(dtype).kind == "u" else -9, 10, 40).astype(dtype)
+    check(Case([op("Shrink", "x", "y", lambd=1.5, bias=0.75)], {"x": x}, ["y"]))
+
+
+def test_log_softmax_beside_a_large_maximum():
+    x = (random(4).standard_normal((3, 37)) + np.array([[0], [1e4], [-1e6]])).astype(np.float32)
+    for axis, turn in [(1, x), (0, np.ascontiguousarray(x.T))]:
+        (y,) = run_one(op("LogSoftmax", "x", "y", axis=axis), {"x": turn})
+        wide = turn.astype(np.float64) - turn.max(axis, keepdims=True)
+        np.testing.assert_allclose(y, wide - np.log(np.exp(wide).sum(axis, keepdims=True)), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+def test_complex_numbers(dtype):
+    r = random(5)
+    x = (r.integers(-1, 2, (3, 8)) + 1j * r.integers(-1, 2, (3, 8))).astype(dtype)
+    np.testing.assert_array_equal(run_one(op("NonZero", "x", "y"), {"x": x})[0], np.stack(np.nonzero(x)))
+    values, first, inverse, counts = run_one(op("Unique", "x", "y,i,v,c"), {"x": x}, outputs="y,i,v,c")
+    for mine, theirs in zip((values, first, inverse, counts), np.unique(x, True, True, True)):
+        np.testing.assert_array_equal(mine, theirs.reshape(-1))
+
+
+def test_strings():
+    x = np.array([["a", "", "bc"], ["", "", "d"]], object)
+    np.testing.assert_array_equal(run_one(op("NonZero", "x", "y"), {"x": x})[0], np.stack(np.nonzero(x != "")))
+    x = np.array([f"{i}" for i in range(96)], object).reshape(2, 8, 3, 2)
+    (y,) = run_one(op("DepthToSpace", "x", "y", blocksize=2), {"x": x})
+    blocks = x.reshape(2, 2, 2, 2, 3, 2).transpose(0, 3, 4, 1, 5, 2).reshape(2, 2, 6, 4)
+    assert y.tolist() == blocks.tolist()
+
+
+@pytest.mark.parametrize("scales", [[1, 1, 0.6, 0.7], [1, 1, 0.5, 2.3], [1, 1, 1.5, 2], [1, 1, 0.4, 1]])
+def test_first_resize(scales):
+    """Opset 10 takes the element above where an axis shrinks, the one below where it grows."""
+    x = random(6).standard_normal((2, 3, 5, 7)).astype(np.float32)
+    check(Case([op("Resize", "x,s", "y", mode="nearest")], {"x": x, "s": np.float32(scales)}, ["y"], weights=("s",),
+               opset=10))
+
+
+def test_batch_normalization_per_element():
+    r = random(7)
+    x = r.standard_normal((3, 4, 5)).astype(np.float32)
+    s, b, m = (r.standard_normal((4, 5)).astype(np.float32) for _ in range(3))
+    v = np.abs(r.standard_normal((4, 5))).astype(np.float32) + np.float32(0.1)
+    (y,) = run_one(op("BatchNormalization", "x,s,b,m,v", "y", spatial=0, epsilon=1e-3),
+                   {"x": x, "s": s, "b": b, "m": m, "v": v}, 7)
+    np.testing.assert_allclose(y, (x - m) / np.sqrt(v + 1e-3) * s + b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+def test_batch_statistics_of_halves(dtype):
+    r = random(8)
+    x = (r.standard_normal((4, 3, 9)) * 2 + 30).astype(dtype)
+    one, zero = np.ones(3, np.float32), np.zeros(3, np.float32)
+    _, mean, variance = run_one(op("BatchNormalization", "x,s,b,m,v", "y,mm,vv", training_mode=1, momentum=0.0),
+                                {"x": x, "s": one, "b": zero, "m": zero, "v": one}, outputs="y,mm,vv")
+    wide = x.astype(np.float64)
+    np.testing.assert_allclose(mean, wide.mean((0, 2)), rtol=1e-6)
+    np.testing.assert_allclose(variance, wide.var((0, 2)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("rank", [9, 12])
+def test_sizes_of_many_dimensions_at_run_time(rank):
+    shape = [2 if i % 4 == 0 else 1 for i in range(rank)]
+    x = random(9).standard_normal(shape).astype(np.float32)
+    target = np.array([2 if i % 5 == 1 else size for i, size in enumerate(shape)])
+    check(Case([op("Expand", "x,t", "e"), op("ReduceSum", "e,a", "y", keepdims=0)], {"x": x, "t": target, "a": np.array([0, -1])},
+               ["y"], weights=("t", "a"), terms=4, dims={"x": [f"d{i}" for i in range(rank)]}))
