@@ -268,6 +268,34 @@ def test_exported_creators(plugins, tmp_path, rng, attributes, factor):
     np.testing.assert_array_equal(y, factor * x)
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.int32])
+def test_v3_shape_input_that_a_run_brings(plugins, tmp_path, rng, dtype):
+    """One plan, sizes that are an input's values; what follows takes the result as any other."""
+    x = normal(rng, 2, 3)
+    nodes = [helper.make_node("RepeatTo", ["x", "n"], ["r"], tensorrt_plugin_shape_input_indices=[1]),
+             helper.make_node("Neg", ["r"], ["y"])]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 3]),
+              helper.make_tensor_value_info("n", helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), [1])]
+    graph = helper.make_graph(nodes, "g", inputs, [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, None])])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
+    library = ["--plugins", plugins / "v10_shape_input.so"]
+    done = ingot_cli.run("build", tmp_path / "m.onnx", "-o", tmp_path / "m.plan", *library)
+    assert done.ok, done.stderr
+    for rows, wanted in [(2, 7), (2, 1), (1, 7), (2, 0)]:
+        np.savez(tmp_path / "in.npz", x=x[:rows], n=np.array([wanted], dtype))
+        done = ingot_cli.run("run", tmp_path / "m.plan", "--inputs", tmp_path / "in.npz", "--output",
+                             tmp_path / "out.npz", *library)
+        assert done.ok, done.stderr
+        np.testing.assert_array_equal(np.load(tmp_path / "out.npz")["y"], -np.resize(x[:rows], (wanted, 3)))
+
+
+def test_v3_shape_input_of_unknown_length(plugins, tmp_path, rng):
+    error = error_of(tmp_path, [plugins / "v10_shape_input.so"], "RepeatTo",
+                     {"x": normal(rng, 2, 3), "n": np.array([7], np.int64)}, command="build", symbolic={"n": ["k"]},
+                     tensorrt_plugin_shape_input_indices=[1])
+    assert "shape input 1 needs a known number of at most 8 elements" in error, error
+
+
 @pytest.mark.parametrize("indices,part", [([5], "names input 5, the node has 2"), (-1, "names input -1")])
 def test_shape_inputs_that_are_not_there(plugins, tmp_path, rng, indices, part):
     error = error_of(tmp_path, [plugins / "v10_shape_input.so"], "RepeatTo", {"x": normal(rng, 2, 3)}, command="build",

@@ -47,6 +47,14 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       out.known = call_->is_constant(call_->host, dim, &out.value) != 0;
       return &out;
     }
+    // An element of a shape input that only a run brings; while a model is read.
+    IDimensionExpr const* unknown_size() {
+      Expr& out = make();
+      out.depends_on_data = true;
+      out.dim =
+          call_->data_dependent(call_->host, call_->constant(call_->host, std::numeric_limits<std::int32_t>::max()));
+      return &out;
+    }
     IDimensionExpr const* operation(DimensionOperation op, IDimensionExpr const& first,
                                     IDimensionExpr const& second) override {
       static const std::int32_t kOperations[] = {INGOT_PLUGIN_ADD,  INGOT_PLUGIN_MUL,       INGOT_PLUGIN_MAX,

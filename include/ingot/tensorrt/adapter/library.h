@@ -4,7 +4,7 @@
 #pragma once
 #pragma GCC system_header
 
-#include "operator.h"
+#include "contexts.h"
 
 extern "C" __attribute__((visibility("hidden"))) inline nvinfer1::IPluginRegistry* getPluginRegistry() noexcept {
   return &ingot_tensorrt::Registry::instance();
