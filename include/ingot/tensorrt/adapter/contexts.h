@@ -67,8 +67,8 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
         for (std::int32_t k = 0; k < call->outputs[i].rank; ++k)
           needs_bounds = needs_bounds || call->outputs[i].dims[k] < 0;
       }
-      find_bounds(call, needs_bounds);
       Attachment to;
+      find_bounds(call, needs_bounds, to.most);
       to.allocator = Registry::instance().allocator();
       if (cuda != nullptr) {
         to.allocator = &device_memory;
@@ -100,7 +100,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       return call->cuda;
     }
     // Which outputs the data size, and memory for the most that they can be.
-    void find_bounds(const ingot_plugin_operands* call, bool needed) {
+    void find_bounds(const ingot_plugin_operands* call, bool needed, std::vector<Dims>& most) {
       Builder builder(static_cast<const std::vector<std::int64_t>*>(nullptr));
       std::vector<DimsExprs> bounds;
       const auto find = [&] {
@@ -118,8 +118,10 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
         const bool unused = i >= call->output_count || call->outputs[i].dtype == 0;
         if (unused || by_data[i]) scratch[i].reserve(bytes_of(outputs[i].type, bounds[i]));
         outputs[i].dims.nbDims = bounds[i].nbDims;
+        most.push_back(outputs[i].dims);
         for (std::int32_t k = 0; k < bounds[i].nbDims; ++k) {
           const auto* expr = static_cast<const Expr*>(bounds[i].d[k]);
+          most.back().d[k] = static_cast<DimSize>(expr->value);
           outputs[i].dims.d[k] = expr->depends_on_data ? static_cast<DimSize>(-1) : static_cast<DimSize>(expr->value);
         }
       }

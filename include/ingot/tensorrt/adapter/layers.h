@@ -15,6 +15,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     cudnnContext* cudnn = nullptr;
     cublasContext* cublas = nullptr;
     IGpuAllocator* allocator = nullptr;
+    std::vector<Dims> most;  // of the outputs: where the data decide a size, its upper bound; empty: as described
   };
 
   class Layer {
@@ -38,6 +39,20 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
   inline std::vector<DynamicPluginTensorDesc> dynamic(const Descs& descs) {
     std::vector<DynamicPluginTensorDesc> out;
     for (const PluginTensorDesc& desc : descs) out.push_back(dynamic_desc(desc));
+    return out;
+  }
+
+  // Of outputs, between nothing and the most that the data can make of them.
+  inline std::vector<DynamicPluginTensorDesc> dynamic_outputs(const Descs& descs, const std::vector<Dims>& most) {
+    std::vector<DynamicPluginTensorDesc> out = dynamic(descs);
+    for (std::size_t i = 0; i < out.size() && i < most.size(); ++i) {
+      out[i].max = most[i];
+#if NV_TENSORRT_MAJOR >= 10
+      out[i].opt = most[i];
+#endif
+      for (std::int32_t k = 0; k < out[i].min.nbDims; ++k)
+        if (out[i].min.d[k] < 0) out[i].min.d[k] = 0;
+    }
     return out;
   }
 
@@ -121,7 +136,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       return std::unique_ptr<Layer>(new DynamicLayer(need(plugin_->clone(), "clone")));
     }
     std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t, const Attachment& to) override {
-      const auto in = dynamic(inputs), out = dynamic(outputs);
+      const auto in = dynamic(inputs), out = dynamic_outputs(outputs, to.most);
       plugin_->configurePlugin(in.data(), count(inputs), out.data(), count(outputs));
       check(plugin_->initialize(), "initialize");
       plugin_->attachToContext(to.cudnn, to.cublas, to.allocator);
@@ -321,7 +336,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t tactic,
                           const Attachment& to) override {
       context_.allocator = to.allocator;
-      const auto in = dynamic(inputs), out = dynamic(outputs);
+      const auto in = dynamic(inputs), out = dynamic_outputs(outputs, to.most);
       check(build_->configurePlugin(in.data(), count(inputs), out.data(), count(outputs)), "configurePlugin");
       const std::size_t workspace = build_->getWorkspaceSize(in.data(), count(inputs), out.data(), count(outputs));
       IPluginV3* attached = need(runtime_->attachToContext(&context_), "attachToContext");
