@@ -36,9 +36,16 @@ class PluginField {
       : name(name_), data(data_), type(type_), length(length_) {}
 };
 
+// An aggregate at every language level: in C++11 members with initialisers would keep sources from writing {0,
+// nullptr}.
 struct PluginFieldCollection {
+#if __cplusplus >= 201402L
   std::int32_t nbFields{};
   PluginField const* fields{};
+#else
+  std::int32_t nbFields;
+  PluginField const* fields;
+#endif
 };
 
 enum class PluginCapabilityType : std::int32_t { kCORE = 0, kBUILD = 1, kRUNTIME = 2 };
