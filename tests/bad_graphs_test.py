@@ -29,7 +29,8 @@ def constant(name, array):
 def build(nodes, constants=(), inputs=(), outputs="y", opset=21, functions=()):
     graph = helper.make_graph(nodes, "bad", [value("x"), *inputs],
                               [onnx.ValueInfoProto(name=name) for name in outputs.split()], list(constants))
-    opsets = [helper.make_opsetid("", opset), helper.make_opsetid("own", 1), helper.make_opsetid("ai.onnx.ml", 3)]
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid("own", 1), helper.make_opsetid("ai.onnx.ml", 3),
+              helper.make_opsetid("com.microsoft", 1)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=10, functions=list(functions))
     return ingot.build(model.SerializeToString(), threads=1, time_budget=0.0)
 
@@ -110,6 +111,10 @@ CASES = {
         [("Identity", "go", "g"), ("Shape", "s", "n")], LOOP_INPUTS, "g n"))], [constant("m", 3), constant("c", True)], []),
     "scan over a scalar": ("axis|rank", [node("Scan", "n", num_scan_inputs=1, body=body(
         [("Relu", "e", "r")], [value("e", [])], "r"))], [], [value("n", [])]),
+    "scan over another type than the body's": ("is i64, but what goes in is f32", [node("Scan", "x", num_scan_inputs=1, body=body(
+        [("Neg", "e", "r")], [value("e", [3], INT64)], "r"))], [], []),
+    "an operator of ONNX Runtime's for one device": ("not supported: operators that are not in the table", [
+        node("PackedAttention", "x", domain="com.microsoft")], [], []),
     "scan of more inputs than there are": ("num_scan_inputs", [node("Scan", "x", num_scan_inputs=2, body=body(
         [("Relu", "e", "r")], [value("e", [3])], "r"))], [], []),
 }

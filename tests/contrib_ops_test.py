@@ -364,6 +364,31 @@ def embed_layer_norm():
                                  [name for name in outputs if name], ("word", "pos", "segment", "g", "b"), terms=width))
 
 
+def quantized_embed_layer_normalization():
+    for i, (dtype, extra) in enumerate([(np.uint8, ""), (np.int8, "seg"), (np.uint8, "seg mask")]):
+        r = random(i)
+        batch, length, width = 2, 5, 24
+        inputs = {"ids": r.integers(0, 30, (batch, length)).astype(I32)}
+        if "seg" in extra:
+            inputs["seg"] = r.integers(0, 2, (batch, length)).astype(I32)
+        if "mask" in extra:
+            inputs["mask"] = (np.arange(length) < r.integers(1, length + 1, (batch, 1))).astype(I32)
+        limits = np.iinfo(dtype)
+        tables = {"word": (30, width), "pos": (9, width), "segment": (2, width), "g": (width,), "b": (width,)}
+        for name, shape in tables.items():
+            inputs[name] = r.integers(limits.min, limits.max + 1, shape).astype(dtype)
+            inputs[name + "_s"] = np.array(r.uniform(0.01, 0.05), F32)
+            inputs[name + "_z"] = np.array(r.integers(limits.min // 2, limits.max // 2 + 1), dtype)
+        if "seg" not in extra:
+            for name in ("segment", "segment_s", "segment_z"):
+                del inputs[name]
+        names = ["ids", "seg", "word", "pos", "segment", "g", "b", "mask", *(name + "_s" for name in tables),
+                 *(name + "_z" for name in tables)]
+        constant = tuple(name for name in inputs if name.split("_")[0] in tables)
+        yield tuned(f"quantized-{i}", Case([op(MS + "QEmbedLayerNormalization", [
+            name if name in inputs else "" for name in names], "y,m", epsilon=1e-6)], inputs, ["y", "m"], constant, terms=width))
+
+
 # Scores of a row that may see no key are near -10000, in steps of 2^-10: weights have that relative error.
 FULLY_MASKED = 8 * 2.0**-10
 
@@ -710,7 +735,7 @@ def test_layer_normalization(case):
     check(case)
 
 
-@pytest.mark.parametrize("case", list(embed_layer_norm()))
+@pytest.mark.parametrize("case", [*embed_layer_norm(), *quantized_embed_layer_normalization()])
 def test_embed_layer_normalization(case):
     check(case)
 

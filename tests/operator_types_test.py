@@ -191,6 +191,21 @@ def test_batch_statistics_of_halves(dtype):
     np.testing.assert_allclose(variance, wide.var((0, 2)), rtol=1e-5)
 
 
+@pytest.mark.parametrize("x", [0.0, 3.0])
+def test_non_zero_scalar(x):
+    """As the specification says, and unlike NumPy."""
+    assert run_one(op("NonZero", "x", "y"), {"x": np.array(x, np.float32)})[0].shape == (0, int(x != 0))
+
+
+@pytest.mark.parametrize("begin, end, step", [(0, 7, -2**63 + 1), (4, -99, -2**63 + 1), (1, 2**63 - 1, 2**63 - 1), (-1, -2, 2**62),
+                                              (2, -2**63, -2**62)])
+def test_slices_of_huge_steps(begin, end, step):
+    x = random(10).standard_normal((3, 6)).astype(np.float32)
+    operands = {"b": np.array([begin]), "e": np.array([end]), "a": np.array([1]), "s": np.array([step])}
+    want = x[:, slice(begin, end, step)]
+    check(Case([op("Slice", "x,b,e,a,s", "y")], {"x": x} | operands, ["y"], weights=("b", "e", "a", "s")), [want])
+
+
 @pytest.mark.parametrize("rank", [9, 12])
 def test_sizes_of_many_dimensions_at_run_time(rank):
     shape = [2 if i % 4 == 0 else 1 for i in range(rank)]

@@ -18,11 +18,14 @@ namespace {
 
 constexpr std::string_view kDeviations =
     "\n## Where the specification is left\n\n"
+    "- An initializer that is also an input of the graph is a constant: a run cannot give it another value.\n"
     "- ImageDecoder: more than 2^28 pixels are an error. Alpha is dropped.\n"
     "- Loop: a trip count may be 2^63 - 1 with a condition that stays true. Nothing bounds the run; another thread "
     "ends "
     "it\n"
-    "  with `ingot_context_cancel`. The build never runs a loop.\n";
+    "  with `ingot_context_cancel`. The build never runs a loop.\n"
+    "- Resize of integers: linear interpolation cuts fractions off, as ONNX Runtime does; cubics and antialias "
+    "round.\n";
 
 struct Entry {
   std::string op, domain, opsets, canonical, types;

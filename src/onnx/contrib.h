@@ -81,7 +81,7 @@ Status lower_nhwc_max_pool(NodeDraft& draft);
 Status lower_simplified_layer_norm(NodeDraft& draft);
 Status lower_skip_layer_norm(NodeDraft& draft);
 Status lower_skip_simplified_layer_norm(NodeDraft& draft);
-Status lower_embed_layer_norm(NodeDraft& draft);
+Status lower_embed_layer_norm(NodeDraft& draft);  // QEmbedLayerNormalization too
 
 // contrib_attention.cc
 Status lower_attention(NodeDraft& draft);

@@ -69,12 +69,21 @@ Status lower_skip_simplified_layer_norm(NodeDraft& draft) {
 
 Status lower_embed_layer_norm(NodeDraft& draft) {
   for (const std::size_t i : {0, 2, 3, 5, 6}) INGOT_RETURN_IF_ERROR(draft.require_input(i));
+  const bool quantized = draft.written_op == "QEmbedLayerNormalization";
+  // What was taken of table i, inputs 2 to 6, as numbers. Their scales are the inputs from 8 on, the zero points those
+  // from 13 on.
+  const auto numbers = [&](std::size_t i, ir::ValueId taken) -> Result<ir::ValueId> {
+    if (!quantized) return taken;
+    for (const std::size_t of : {i + 6, i + 11}) INGOT_RETURN_IF_ERROR(draft.require_input(of));
+    return draft.emit("DequantizeLinear", {taken, draft.inputs[i + 6], draft.inputs[i + 11]});
+  };
   const ir::ValueId ids = draft.inputs[0];
   const Attrs rows{{"axis", std::int64_t{0}}};
   INGOT_ASSIGN_OR_RETURN(const double epsilon, draft.read_or<double>("epsilon", 1e-12));
   INGOT_ASSIGN_OR_RETURN(ir::ValueId sum, draft.emit("Gather", {draft.inputs[2], ids}, rows));
+  INGOT_ASSIGN_OR_RETURN(sum, numbers(2, sum));
   ir::ValueId position = ir::kNoValue;
-  if (draft.has_input(8)) {
+  if (!quantized && draft.has_input(8)) {
     INGOT_ASSIGN_OR_RETURN(position, draft.emit("Gather", {draft.inputs[3], draft.inputs[8]}, rows));
   } else {
     INGOT_ASSIGN_OR_RETURN(const ir::ValueId length,
@@ -82,11 +91,13 @@ Status lower_embed_layer_norm(NodeDraft& draft) {
     INGOT_ASSIGN_OR_RETURN(position, draft.emit("Slice", {draft.inputs[3], draft.add_ints("begin", {0}), length,
                                                           draft.add_ints("axis", {0})}));
   }
+  INGOT_ASSIGN_OR_RETURN(position, numbers(3, position));
   const bool segments = draft.has_input(1) && draft.has_input(4);
   ir::ValueId last = position;
   if (segments) {
     INGOT_ASSIGN_OR_RETURN(sum, draft.emit("Add", {sum, position}));
     INGOT_ASSIGN_OR_RETURN(last, draft.emit("Gather", {draft.inputs[4], draft.inputs[1]}, rows));
+    INGOT_ASSIGN_OR_RETURN(last, numbers(4, last));
   }
   if (draft.has_output(2)) {
     INGOT_RETURN_IF_ERROR(draft.emit_output(2, "Add", {sum, last}));
@@ -103,7 +114,9 @@ Status lower_embed_layer_norm(NodeDraft& draft) {
     INGOT_ASSIGN_OR_RETURN(HostTensor zero, HostTensor::create(DType::i32, {1}));
     INGOT_RETURN_IF_ERROR(draft.emit_output(1, "ConstantOfShape", {batch}, {{"value", share(std::move(zero))}}));
   }
-  become(draft, "LayerNormalization", {sum, draft.inputs[5], draft.inputs[6]}, layer_norm_attrs(epsilon));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId scale, numbers(5, draft.inputs[5]));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId bias, numbers(6, draft.inputs[6]));
+  become(draft, "LayerNormalization", {sum, scale, bias}, layer_norm_attrs(epsilon));
   return Status::ok();
 }
 

@@ -40,6 +40,7 @@ constexpr auto kRows = std::to_array<OpRow>({
     row("NhwcMaxPool", lower_nhwc_max_pool, "MaxPool"),
     row("Pad", nullptr, "Pad"),
     row("QAttention", lower_qattention, "Attention"),
+    row("QEmbedLayerNormalization", lower_embed_layer_norm, "LayerNormalization"),
     row("QGemm", lower_qgemm, "MatMulInteger"),
     row("QLinearAdd", lower_qlinear_binary, "Add"),
     row("QLinearAveragePool", lower_qlinear_pool, "AveragePool"),

@@ -180,6 +180,9 @@ Result<std::shared_ptr<ir::Graph>> import_body(ModelContext& context, const Grap
     if (type.kind == ir::Type::Kind::none && received) type = operands[i];
     if (type.kind == ir::Type::Kind::none)
       return invalid_argument("input \"{}\" of body \"{}\" has no type", inputs[i]->name(), proto.name());
+    if (received && type.is_tensor() && operands[i].is_tensor() && type.dtype != operands[i].dtype)
+      return invalid_argument("input \"{}\" of body \"{}\" is {}, but what goes in is {}", inputs[i]->name(),
+                              proto.name(), to_string(type.dtype), to_string(operands[i].dtype));
     INGOT_RETURN_IF_ERROR(scope.define(inputs[i]->name(), graph->add_input(inputs[i]->name(), std::move(type))));
   }
   INGOT_RETURN_IF_ERROR(add_captures(captures, outer.graph, scope));

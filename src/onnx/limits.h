@@ -31,6 +31,8 @@
   X(kFlexSizes, "ai.onnx.preview", "FlexAttention", "queries whose heads or their size are not known") \
   X(kWidths, "ai.onnx.ml", "FeatureVectorizer", "an input of another width than inputdimensions says") \
   X(kNodeMode, "ai.onnx.ml", "TreeEnsembleClassifier, TreeEnsembleRegressor", "node modes beside LEAF and BRANCH_LEQ, LT, GTE, GT, EQ, NEQ") \
+  X(kOtherContrib, "com.microsoft", "any other", "operators that are not in the table: most have kernels for one device alone, or stand for a whole decoding loop") \
+  X(kPrivateLayout, "com.microsoft.nchwc", "any", "ONNX Runtime's own layout for one machine: save the model at a lower optimisation level") \
   X(kActivation, "com.microsoft", "FusedConv, NhwcFusedConv, FusedGemm, FusedMatMulActivation", "activations that ONNX Runtime does not fuse itself") \
   X(kChannelRank, "com.microsoft", "NhwcConv, NhwcFusedConv, NhwcMaxPool, QLinearConv", "channels last where the rank of input 0 is not known") \
   X(kSoftmaxAxis, "com.microsoft", "BiasSoftmax", "another axis than the last") \

@@ -85,8 +85,11 @@ class Checker {
       }
     } else if (!opset && domain.empty()) {
       why = "the operator's domain is not among the opset imports";
+    } else if (domain == "com.microsoft.nchwc") {
+      why = beyond(Limit::kPrivateLayout).message();
     } else {
       why = domain.empty() && node.op_type() != "Plugin" ? "there is no such ONNX operator, and " : "";
+      if (domain == "com.microsoft") why = fmt::format("{}, and ", beyond(Limit::kOtherContrib).message());
       why += explain_missing_plugin(node);
     }
     return fmt::format("node \"{}\"{} ({}{}{}, opset {}): {}", display_name(node), where, domain,

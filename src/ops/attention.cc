@@ -112,7 +112,7 @@ Status infer_rotary(InferContext& ctx) {
 }  // namespace
 
 void add_attention_ops(Table& table) {
-  table.push_back(make_op("Attention", "Q:F K:F V:F1 attn_mask? past_key?:F past_value?:F1 nonpad_kv_seqlen?:i64",
+  table.push_back(make_op("Attention", "Q:F K:F V:F1 attn_mask?:R past_key?:F past_value?:F1 nonpad_kv_seqlen?:i64",
                           "Y present_key? present_value? qk_matmul_output?", infer_attention,
                           {{"is_causal", AttrKind::integer},
                            {"bshd", AttrKind::integer},

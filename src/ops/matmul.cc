@@ -80,7 +80,7 @@ void add_matmul_ops(Table& table) {
   table.push_back(make_op("MatMulInteger", "A:Q B:Q1 a_zero_point?:Q b_zero_point?:Q1", "Y", infer_matmul_integer, {},
                           {.epilogue = true}));
   table.push_back(make_op("QLinearMatMul",
-                          "a:T a_scale:F a_zero_point:T b:T1 b_scale:F b_zero_point:T1 y_scale:F y_zero_point:T2", "y",
+                          "a:N a_scale:F a_zero_point:N b:N1 b_scale:F b_zero_point:N1 y_scale:F y_zero_point:N2", "y",
                           infer_qlinear_matmul));
 }
 

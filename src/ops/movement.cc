@@ -147,8 +147,9 @@ Result<Dim> slice_length(const Dim& size, const Dim& start, const Dim& end, std:
   const Dim first = forward ? slice_bound(start, size, 0, 0) : slice_bound(start, size, 0, -1);
   const Dim last = forward ? slice_bound(end, size, 0, 0) : slice_bound(end, size, -1, -1);
   const Dim span = forward ? last - first : first - last;
-  const Dim length = ceil_div(span, Dim(forward ? step : -step));
-  if (length.is_constant()) return Dim(std::max<std::int64_t>(0, length.value()));
+  const std::int64_t stride = forward ? step : -step;  // as large as it likes
+  if (span.is_constant()) return Dim(span.value() <= 0 ? 0 : (span.value() - 1) / stride + 1);
+  const Dim length = ceil_div(span, Dim(stride));
   // From the beginning or to the end, bounds that are within the tensor cannot cross.
   const bool from_edge = first == (forward ? Dim(0) : size - Dim(1));
   const bool to_edge = last == (forward ? size : Dim(-1));

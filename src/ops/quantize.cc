@@ -57,7 +57,7 @@ void add_quantize_ops(Table& table) {
   std::vector<AttrSpec> quantize = common;
   quantize.push_back({"saturate", AttrKind::integer});
   quantize.push_back({"precision", AttrKind::dtype});
-  table.push_back(make_op("QuantizeLinear", "x:N y_scale:N1 y_zero_point?", "y", infer_quantize, quantize));
+  table.push_back(make_op("QuantizeLinear", "x:N y_scale:N1 y_zero_point?:N2", "y", infer_quantize, quantize));
   table.push_back(make_op("DequantizeLinear", "x:N x_scale:F x_zero_point?:N", "y", infer_dequantize, common));
   table.push_back(make_op("DynamicQuantizeLinear", "x:f32", "y y_scale? y_zero_point?", infer_dynamic_quantize));
 }

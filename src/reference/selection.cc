@@ -78,7 +78,7 @@ bool is_zero(const HostTensor& tensor, std::int64_t i) {
 
 Result<Outputs> evaluate_non_zero(const Call& call) {
   INGOT_ASSIGN_OR_RETURN(const HostTensor* in, required_operand(call, 0, "X"));
-  const Shape shape = in->rank() == 0 ? Shape{1} : in->shape();
+  const Shape& shape = in->shape();
   std::vector<std::int64_t> found;
   for (std::int64_t i = 0; i < in->elements(); ++i)
     if (!is_zero(*in, i)) found.push_back(i);
