@@ -21,9 +21,9 @@ struct TestLibrary {
     op.devices = INGOT_PLUGIN_CPU;
     op.least_inputs = op.most_inputs = op.least_outputs = op.most_outputs = 1;
     op.infer = [](void*, const ingot_plugin_infer* call, ingot_plugin_error*) -> std::int32_t {
-      std::vector<ingot_plugin_dim> dims;
-      for (std::int32_t i = 0; i < call->input_rank(call->host, 0); ++i)
-        dims.push_back(call->input_dim(call->host, 0, i));
+      std::vector<ingot_plugin_dim> dims(static_cast<std::size_t>(call->input_rank(call->host, 0)));
+      for (std::size_t i = 0; i < dims.size(); ++i)
+        dims[i] = call->input_dim(call->host, 0, static_cast<std::int32_t>(i));
       call->set_output(call->host, 0, call->input_type(call->host, 0), static_cast<std::int32_t>(dims.size()),
                        dims.data());
       return 0;

@@ -153,7 +153,7 @@ class LateKernel final : public Kernel {
       return make(*tactic_, config_, problem, state.threads, state.made);
     for (const Tactic* tactic : tactic_table()) {
       if (tactic->may_allocate() || !tactic->supports(problem, device).ok()) continue;
-      const Status status = make(*tactic, tactic->configs(problem, device).front(), problem, state.threads, state.made);
+      Status status = make(*tactic, tactic->configs(problem, device).front(), problem, state.threads, state.made);
       if (status.is_ok() || tactic->is_plain()) return status;
     }
     return internal("{}: not even a plain tactic", problem.kind);

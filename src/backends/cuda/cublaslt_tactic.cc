@@ -259,6 +259,7 @@ class CublasLtTactic final : public Tactic {
 
   [[nodiscard]] std::vector<std::string> configs(const Problem&, const DeviceInfo&) const override {
     std::vector<std::string> out;
+    out.reserve(kProposals);
     for (int i = 0; i < kProposals; ++i) out.push_back(std::to_string(i));
     return out;
   }

@@ -179,6 +179,7 @@ std::vector<std::string> configs(const Problem& problem) {
   }
   std::stable_sort(guesses.begin(), guesses.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> out;
+  out.reserve(guesses.size());
   for (auto& [guess, config] : guesses) out.push_back(std::move(config));
   return out;
 }

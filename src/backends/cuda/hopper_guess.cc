@@ -25,7 +25,7 @@ double guess_microseconds(const HopperGuess& guess) {
   const double waves = std::ceil(blocks / (kMultiprocessors * guess.blocks_at_once));
   const double elements = static_cast<double>(guess.m) * guess.n;
   const double step = std::max({elements * kProducts * sharing, (guess.m + guess.n) * kLoads * sharing, kLeastStep});
-  const double steps = static_cast<double>((guess.k_tiles + guess.splits - 1) / guess.splits);
+  const double steps = std::ceil(static_cast<double>(guess.k_tiles) / guess.splits);
   const double finish = elements * kFinish * (guess.reads_operands ? kOperands : 1.0) * sharing;
   return kLaunch + waves * (kBlock + steps * step + finish + (guess.splits > 1 ? kMeeting : 0.0));
 }

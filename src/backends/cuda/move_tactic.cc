@@ -14,8 +14,6 @@
 namespace ingot::cuda {
 namespace {
 
-using ingot_cuda::CopyParams;
-
 struct Mover {
   std::string_view kind;
   unsigned host_inputs;
@@ -80,6 +78,7 @@ Result<std::vector<HostTensor>> tables_of(const PlanArgs& args) {
 Result<std::vector<Shape>> shapes(const PlanArgs& args) {
   INGOT_ASSIGN_OR_RETURN(const std::vector<HostTensor> tables, tables_of(args));
   std::vector<Shape> out;
+  out.reserve(tables.size());
   for (const HostTensor& table : tables) out.push_back(table.shape());
   return out;
 }

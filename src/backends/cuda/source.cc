@@ -37,7 +37,7 @@ std::string cast(DType from, DType to, const std::string& value) {
     if (is_float(from)) return fmt::format("float_to_int<{}>({})", type, value);
     return fmt::format("static_cast<{}>({})", type, value);
   }
-  const std::string converted = fmt::format("static_cast<{}>({})", type, value);
+  std::string converted = fmt::format("static_cast<{}>({})", type, value);
   if (to == DType::f16 && from != DType::f16) return fmt::format("round_f16({})", converted);
   if (to == DType::bf16 && from != DType::bf16) return fmt::format("round_bf16({})", converted);
   return converted;
