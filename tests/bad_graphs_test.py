@@ -79,6 +79,8 @@ CASES = {
                                  [value("i", (1, 3, 8, 8))]),
     "window larger than the image": ("window|negative|kernel|size|small", [node("MaxPool", "i", kernel_shape=[12, 12])], [],
                                      [value("i", (1, 3, 8, 8))]),
+    "an output beyond all memory": ("output_shape", [node("ConvTranspose", "i w", output_shape=[10, 2**63 - 1])],
+                                    [constant("w", np.zeros((3, 2, 3, 3), np.float32))], [value("i", (1, 3, 8, 8))]),
     "rows that do not fit": ("dimension|concat|axis", [node("Concat", "x b", axis=0)], [], [value("b", (2, 4))]),
     "reshape to another size": ("reshape|element", [node("Reshape", "x s")], [constant("s", [4, 2])], []),
     "reshape with two open sizes": ("-1", [node("Reshape", "x s")], [constant("s", [-1, -1])], []),

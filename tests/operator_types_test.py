@@ -206,6 +206,20 @@ def test_slices_of_huge_steps(begin, end, step):
     check(Case([op("Slice", "x,b,e,a,s", "y")], {"x": x} | operands, ["y"], weights=("b", "e", "a", "s")), [want])
 
 
+@pytest.mark.parametrize("policy", ["not_larger", "not_smaller"])
+def test_resize_of_an_empty_image(policy):
+    node = op("Resize", ["x", "", "", "s"], "y", mode="nearest", keep_aspect_ratio_policy=policy, axes=[2, 3])
+    x = np.zeros((1, 3, 4, 0), np.float32)
+    check(Case([node], {"x": x, "s": np.array([6, 8])}, ["y"], weights=("s",)), [np.zeros((1, 3, 6, 0), np.float32)])
+
+
+@pytest.mark.parametrize("scale", [1e12, 3e38])
+def test_resize_beyond_all_memory(scale):
+    node = op("Resize", "x,,s", "y", mode="nearest")
+    with pytest.raises(ingot.Error, match="axis 3|scales are positive|possible"):
+        run_one(node, {"x": np.zeros((1, 1, 2, 2), np.float32), "s": np.array([1, 1, 1, scale], np.float32)})
+
+
 @pytest.mark.parametrize("rank", [9, 12])
 def test_sizes_of_many_dimensions_at_run_time(rank):
     shape = [2 if i % 4 == 0 else 1 for i in range(rank)]

@@ -104,6 +104,9 @@ Status infer_conv_transpose(InferContext& ctx) {
   if (extra.size() != n || (!asked.empty() && asked.size() != n)) {
     return invalid_argument("attributes output_padding and output_shape take {} entries", n);
   }
+  constexpr std::int64_t kMostAsked = std::int64_t{1} << 40;
+  for (const std::int64_t size : asked)
+    if (size < 1 || size > kMostAsked) return invalid_argument("attribute output_shape holds {}", size);
   if (kernel.empty()) {
     for (std::size_t i = 0; i < n; ++i) shape[map.spatial(i)] = asked.empty() ? ctx.unknown_dim() : Dim(asked[i]);
     ctx.set_tensor(0, ctx.dtype(0), std::move(shape));

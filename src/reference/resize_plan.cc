@@ -42,7 +42,10 @@ Result<std::vector<ResizeAxis>> read_axes(const Call& call, const Shape& x) {
   for (std::size_t d = 0; d < axes.size(); ++d) axes[d].in = axes[d].out = x[d];
   const std::string policy = call.attrs->get_string("keep_aspect_ratio_policy", "stretch");
   double common = policy == "not_larger" ? limits_of(DType::f64).highest_float : 0;
+  const auto is_empty = [&](std::size_t axis) { return axes[axis].in == 0; };
+  if (std::all_of(listed.begin(), listed.end(), is_empty)) common = 1;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if (is_empty(listed[i])) continue;  // and stays empty
     const double ratio = sizes[i] / static_cast<double>(axes[listed[i]].in);
     common = policy == "not_larger" ? std::min(common, ratio) : std::max(common, ratio);
   }
@@ -56,10 +59,11 @@ Result<std::vector<ResizeAxis>> read_axes(const Call& call, const Shape& x) {
       axis.out = truncate_to_int(sizes[i]);
       axis.scale = axis.in == 0 ? 1 : sizes[i] / in;  // an empty axis may stay empty
     } else {
-      axis.scale = common;
+      axis.scale = common > 0 ? common : 1;
       axis.out = truncate_to_int(std::floor(common * in + 0.5));
     }
-    if (!(axis.scale > 0) || axis.out < 0 || (axis.in == 0 && axis.out != 0))
+    constexpr std::int64_t kMost = std::int64_t{1} << 30;  // positions are listed
+    if (!(axis.scale > 0) || axis.out < 0 || axis.out > std::max(kMost, axis.in) || (axis.in == 0 && axis.out != 0))
       return invalid_argument("axis {} of operand 0 (X) cannot go from {} to {}", listed[i], axis.in, axis.out);
     if (!roi.empty()) {
       axis.roi_start = roi[i];
