@@ -206,6 +206,14 @@ def test_slices_of_huge_steps(begin, end, step):
     check(Case([op("Slice", "x,b,e,a,s", "y")], {"x": x} | operands, ["y"], weights=("b", "e", "a", "s")), [want])
 
 
+@pytest.mark.parametrize("size", [0, 1, 4])
+def test_slices_backwards_from_before_the_first(size):
+    """A start is clamped to the first element, where NumPy finds nothing to begin with."""
+    x = random(11).standard_normal((2, size)).astype(np.float32)
+    operands = {"b": np.array([-7]), "e": np.array([-99]), "a": np.array([1]), "s": np.array([-2])}
+    check(Case([op("Slice", "x,b,e,a,s", "y")], {"x": x} | operands, ["y"], weights=("b", "e", "a", "s")), [x[:, :1]])
+
+
 @pytest.mark.parametrize("policy", ["not_larger", "not_smaller"])
 def test_resize_of_an_empty_image(policy):
     node = op("Resize", ["x", "", "", "s"], "y", mode="nearest", keep_aspect_ratio_policy=policy, axes=[2, 3])

@@ -113,11 +113,12 @@ Result<Outputs> evaluate_slice(const Call& call) {
     const std::int64_t step = steps[k];
     if (step == 0) return invalid_argument("operand 4 (steps) has a zero");
     // Counted from the front, then clamped to where a walk in that direction may begin and must stop.
-    const std::int64_t low = step > 0 ? 0 : -1;
     const std::int64_t high = step > 0 ? dim : dim - 1;
-    const auto clamped = [&](std::int64_t at) { return std::clamp(at < 0 ? at + dim : at, low, high); };
-    const std::int64_t start = clamped(starts[k]);
-    const std::int64_t end = clamped(ends[k]);
+    const auto clamped = [&](std::int64_t at, std::int64_t low) {
+      return std::min(std::max(at < 0 ? at + dim : at, low), high);
+    };
+    const std::int64_t start = clamped(starts[k], 0);
+    const std::int64_t end = clamped(ends[k], step > 0 ? 0 : -1);
     const std::int64_t distance = step > 0 ? end - start : start - end;
     const std::uint64_t stride = step > 0 ? static_cast<std::uint64_t>(step) : ~static_cast<std::uint64_t>(step) + 1;
     const std::int64_t count =

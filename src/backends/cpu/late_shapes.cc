@@ -2,6 +2,7 @@
 #include "backends/cpu/late_shapes.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "backends/cpu/axes.h"
 #include "reference/resize_plan.h"
@@ -64,13 +65,13 @@ Result<Shape> sliced(const Problem& problem) {
     seen[*axis] = true;
     const std::int64_t dim = shape[*axis];
     const std::int64_t step = steps[i];
-    // Steps beyond any size take one element at most, and would overflow.
-    if (step == 0 || step < -(std::int64_t{1} << 62)) return invalid_argument("Slice: step {}", step);
-    const std::int64_t low = step > 0 ? 0 : -1;
+    if (step == 0 || step == std::numeric_limits<std::int64_t>::min()) return invalid_argument("Slice: step {}", step);
     const std::int64_t high = step > 0 ? dim : dim - 1;
-    const auto clamped = [&](std::int64_t at) { return std::clamp(at < 0 ? at + dim : at, low, high); };
-    const std::int64_t start = clamped(starts[i]);
-    const std::int64_t end = clamped(ends[i]);
+    const auto clamped = [&](std::int64_t at, std::int64_t low) {
+      return std::min(std::max(at < 0 ? at + dim : at, low), high);
+    };
+    const std::int64_t start = clamped(starts[i], 0);
+    const std::int64_t end = clamped(ends[i], step > 0 ? 0 : -1);
     const std::int64_t distance = step > 0 ? end - start : start - end;
     shape[*axis] = distance <= 0 ? 0 : (distance - 1) / std::abs(step) + 1;
   }
