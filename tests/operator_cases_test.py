@@ -306,6 +306,9 @@ def windows():
             r = random(i)
             x = values(r, dtype, 2, 3, 8, 7, special=False)
             yield made(f"MaxPool-{np.dtype(dtype).name}-{i}", [op("MaxPool", "x", "y,i", **attributes)], {"x": x}, "y,i")
+            if i in (0, 4):  # the second has a place where sizes are rounded up
+                yield made(f"MaxPool-too-large-{np.dtype(dtype).name}-{i}", [op("MaxPool", "x", "y", **{
+                    **attributes, "kernel_shape": [2, 8]})], {"x": x})
             if "dilations" not in attributes:
                 for include in (0, 1):
                     yield made(f"AveragePool-{np.dtype(dtype).name}-{i}-{include}",

@@ -134,7 +134,7 @@ TEST(Reference, BadOperandsAreNamed) {
   const std::vector<BadCall> calls = {
       {"Conv", {}, {x}, "operand 1 (W) is missing"},
       {"Conv", {}, {x, floats({1, 3, 1, 1}, {1, 1, 1})}, "operand 1 (W)"},
-      {"Conv", {}, {x, floats({1, 2, 3, 3}, std::vector<double>(18, 1))}, "smaller than the window"},
+      {"Conv", {}, {x, floats({1, 2, 4, 4}, std::vector<double>(32, 1))}, "smaller than the window"},
       {"Conv", {{"strides", Ints{0, 1}}}, {x, floats({1, 2, 1, 1}, {1, 1})}, "strides"},
       {"MaxPool", {{"kernel_shape", Ints{2}}}, {x}, "kernel_shape"},
       {"Add", {}, {floats({2}, {1, 2}), floats({3}, {1, 2, 3})}, "does not broadcast"},

@@ -50,10 +50,11 @@ Result<Shape> resolve_coarse(const Attrs& attrs, const Shape& fine, Window& wind
     }
     if (auto_pad == "VALID") window.pads_begin[axis] = window.pads_end[axis] = 0;
     const std::int64_t room = fine[axis] + window.pads_begin[axis] + window.pads_end[axis] - window.reach(axis);
-    if (room < 0)
+    // A window that is larger by less than its stride has no place: an empty result.
+    if (room < -stride)
       return invalid_argument("operand 0 (X) with spatial shape {} is smaller than the window of {} along axis {}",
                               to_string(fine), window.reach(axis), axis);
-    coarse[axis] = (ceil_mode ? room + stride - 1 : room) / stride + 1;
+    coarse[axis] = (ceil_mode ? room + 2 * stride - 1 : room + stride) / stride;
     // A window must not begin in the padding at the end.
     if (ceil_mode && (coarse[axis] - 1) * stride >= fine[axis] + window.pads_begin[axis]) --coarse[axis];
   }
