@@ -173,7 +173,8 @@ Status run(const Arguments& arguments) {
   const double load_ms = milliseconds(Clock::now() - start);
   NamedTensors feed;
   if (arguments.inputs.empty() && arguments.inputs_npz.empty()) {
-    INGOT_ASSIGN_OR_RETURN(feed, random_feed(*engine, arguments.engine.shapes, 1));
+    INGOT_ASSIGN_OR_RETURN(const bool is_plan, is_plan_file(arguments.file));
+    INGOT_ASSIGN_OR_RETURN(feed, random_feed(*engine, arguments.engine.shapes, !is_plan, 1));
   } else {
     INGOT_ASSIGN_OR_RETURN(feed, read_feed(*engine, arguments.inputs, arguments.inputs_npz));
   }

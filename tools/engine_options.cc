@@ -52,10 +52,13 @@ onnx::ImportOptions fixed_sizes(const Inputs& inputs, const std::vector<builder:
 }  // namespace
 
 void EngineOptions::add_to(CLI::App& command) {
+  const auto builds = [this](CLI::Option* option) {
+    only_builds.push_back(option);
+    return option;
+  };
   command.add_option("--device", device, "Where to run: cpu, cuda or cuda:N")->capture_default_str();
-  command
-      .add_option("--precision", precision,
-                  "Arithmetic: fp32, fp16 or bf16; on the CPU halves are only rehearsed, in fp32")
+  builds(command.add_option("--precision", precision,
+                            "Arithmetic: fp32, fp16 or bf16; on the CPU halves are only rehearsed, in fp32"))
       ->capture_default_str();
   command
       .add_option(
@@ -63,29 +66,29 @@ void EngineOptions::add_to(CLI::App& command) {
           "Sizes of symbolic dimensions: NAME:MINxOPTxMAX or NAME:SIZE; or of a whole input: INPUT:1x3x224x224, "
           "INPUT:MIN:OPT:MAX. Repeatable")
       ->allow_extra_args(true);
-  command.add_option("--timing-cache", timing_cache, "File of measured times, read and extended");
-  command.add_option("--workspace", workspace_mib, "Scratch memory that one step may use, in MiB (0: no limit)")
+  builds(command.add_option("--timing-cache", timing_cache, "File of measured times, read and extended"));
+  builds(command.add_option("--workspace", workspace_mib, "Scratch memory that one step may use, in MiB (0: no limit)"))
       ->check(CLI::NonNegativeNumber);
-  command.add_option("--time-budget", time_budget, "Seconds to spend on timing candidates")
+  builds(command.add_option("--time-budget", time_budget, "Seconds to spend on timing candidates"))
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   command.add_option("--threads", threads, "Threads (0: all processors that this process may use)")
       ->check(CLI::NonNegativeNumber);
-  command.add_option("--disable-tactic", disabled_tactics,
-                     "Leave out a tactic, or all with a prefix: 'onednn.*'. Repeatable");
-  command.add_option("--disable-pass", disabled_passes, "Leave out a pass or rule by name. Repeatable");
-  command.add_option("--stop-after-patch", stop_after_patch,
-                     "Apply only the first N rewrites, to find a wrong one by bisection");
-  command.add_flag("--trace-passes", trace_passes, "Print every rewrite with its number");
+  builds(command.add_option("--disable-tactic", disabled_tactics,
+                            "Leave out a tactic, or all with a prefix: 'onednn.*'. Repeatable"));
+  builds(command.add_option("--disable-pass", disabled_passes, "Leave out a pass or rule by name. Repeatable"));
+  builds(command.add_option("--stop-after-patch", stop_after_patch,
+                            "Apply only the first N rewrites, to find a wrong one by bisection"));
+  builds(command.add_flag("--trace-passes", trace_passes, "Print every rewrite with its number"));
   command
       .add_option("--plugins", plugins,
                   "Plugin library (LIB.so) to load; a bare name is looked up in INGOT_PLUGIN_PATH. Repeatable")
       ->allow_extra_args(false);
-  command.add_flag("--embed-plugins", embed_plugins, "Store the plugin libraries themselves in the plan");
+  builds(command.add_flag("--embed-plugins", embed_plugins, "Store the plugin libraries themselves in the plan"));
   command.add_flag("--allow-embedded-plugins", allow_embedded_plugins,
                    "Run the plugin libraries that a plan holds: trust it as you would a program");
-  command.add_flag("--allow-cpu-fallback", allow_cpu_fallback,
-                   "On CUDA: run nodes that have no kernel there on the CPU, and list them");
+  builds(command.add_flag("--allow-cpu-fallback", allow_cpu_fallback,
+                          "On CUDA: run nodes that have no kernel there on the CPU, and list them"));
   command.add_flag("--quiet", quiet, "No progress bar");
 }
 
@@ -171,9 +174,14 @@ Result<std::shared_ptr<const Engine>> load_engine(const EngineOptions& options, 
   INGOT_ASSIGN_OR_RETURN(const bool is_plan, is_plan_file(path));
   INGOT_ASSIGN_OR_RETURN(const int ordinal, builder::cuda_ordinal(options.device));
   load.cuda_device = std::max(0, ordinal);
-  if (is_plan) return Engine::load_file(path, load);
   // A file named like a plan is meant as one, so that a damaged plan is not reported as a damaged model.
-  if (path.ends_with(".plan") || path.ends_with(".engine")) return Engine::load_file(path, load);
+  if (is_plan || path.ends_with(".plan") || path.ends_with(".engine")) {
+    for (const CLI::Option* option : options.only_builds)
+      if (option->count() > 0)
+        std::fprintf(stderr, "warning: %s has no effect: %s was built already\n", option->get_name().c_str(),
+                     path.c_str());
+    return Engine::load_file(path, load);
+  }
   INGOT_ASSIGN_OR_RETURN(const builder::BuiltPlan built, build_model(options, path));
   INGOT_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, plan::write(built.plan));
   return Engine::load_bytes(bytes, load);

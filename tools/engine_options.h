@@ -29,6 +29,7 @@ struct EngineOptions {
   bool quiet = false;
   std::vector<std::string> plugins;
   bool embed_plugins = false, allow_embedded_plugins = false, allow_cpu_fallback = false;
+  std::vector<const CLI::Option*> only_builds;  // those that a plan leaves no use for
 
   void add_to(CLI::App& command);
 };
@@ -48,7 +49,7 @@ Result<Model> load_model(const std::string& path, const std::vector<std::string>
 // Checks the options against the model.
 Result<builder::BuildOptions> build_options(const EngineOptions& options, const Model& model, const std::string& path);
 Result<builder::BuiltPlan> build_model(const EngineOptions& options, const std::string& path);
-// From a plan, or from a model by building it in memory.
+// From a plan, or from a model by building it in memory. Warns of options that a plan leaves no use for.
 Result<std::shared_ptr<const Engine>> load_engine(const EngineOptions& options, const std::string& path);
 
 }  // namespace ingot::tools

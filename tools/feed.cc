@@ -33,23 +33,31 @@ Result<NamedTensors> read_feed(const Engine& engine, const std::vector<std::stri
 
 namespace {
 
+bool is_dynamic(const Engine& engine) {
+  for (std::size_t i = 0; i < engine.input_count(); ++i)
+    if (!concrete(engine.input(i).shape)) return true;
+  return false;
+}
+
 // The shape texts resolved against the engine's inputs, as they are against a model's at build.
 Result<std::vector<builder::ShapeRange>> resolve_shapes(const Engine& engine, const std::vector<std::string>& shapes) {
   ir::Graph inputs;
-  bool symbolic = false;
-  for (std::size_t i = 0; i < engine.input_count(); ++i) {
-    symbolic = symbolic || !concrete(engine.input(i).shape);
+  for (std::size_t i = 0; i < engine.input_count(); ++i)
     inputs.add_input(engine.input(i).name, ir::Type::tensor(engine.input(i).dtype, engine.input(i).shape));
-  }
-  // A model that was just built at these sizes has none left to choose.
-  if (!symbolic) return std::vector<builder::ShapeRange>();
   return builder::parse_shapes(inputs, shapes);
 }
 
 }  // namespace
 
-Result<NamedTensors> random_feed(const Engine& engine, const std::vector<std::string>& shapes, std::uint32_t seed) {
-  INGOT_ASSIGN_OR_RETURN(const std::vector<builder::ShapeRange> wanted, resolve_shapes(engine, shapes));
+Result<NamedTensors> random_feed(const Engine& engine, const std::vector<std::string>& shapes, bool built_with,
+                                 std::uint32_t seed) {
+  std::vector<builder::ShapeRange> wanted;
+  if (is_dynamic(engine)) {
+    INGOT_ASSIGN_OR_RETURN(wanted, resolve_shapes(engine, shapes));
+  } else if (!shapes.empty() && !built_with) {
+    return invalid_argument("--shapes {}: the engine's sizes are fixed; only those of a dynamic one can be chosen",
+                            shapes[0]);
+  }
   std::mt19937 random(seed);
   std::normal_distribution<double> normal;
   NamedTensors feed;

@@ -16,7 +16,9 @@ Result<NamedTensors> read_feed(const Engine& engine, const std::vector<std::stri
 
 // Seeded random tensors at the sizes given by `shapes` (texts as of --shapes), else at the profile's opt shapes, else
 // at 1 where a dimension is symbolic.
-Result<NamedTensors> random_feed(const Engine& engine, const std::vector<std::string>& shapes, std::uint32_t seed);
+// An engine without sizes to choose refuses `shapes`, unless it was `built_with` them.
+Result<NamedTensors> random_feed(const Engine& engine, const std::vector<std::string>& shapes, bool built_with,
+                                 std::uint32_t seed);
 
 // Sets shapes and binds; `feed` must outlive the runs. Converts nothing: a wrong element type is an error.
 Status bind_feed(Context& context, const NamedTensors& feed);
