@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "onnx/upgrades.h"
 
-#include <algorithm>
-#include <ranges>
 #include <vector>
 
 #include "onnx/limits.h"
@@ -23,11 +21,14 @@ Status set_first_semantics(NodeDraft& draft) {
 // so axes that may shrink are a second step.
 Status split_first_nearest(NodeDraft& draft) {
   const HostTensor* scales = draft.constant(draft.inputs[2]);
-  const auto shrinks = [&](std::int64_t i) { return scales->as_double(i) < 1; };
-  const auto numbers = std::views::iota(std::int64_t{0}, scales == nullptr ? 0 : scales->elements());
-  if (scales != nullptr && std::ranges::none_of(numbers, shrinks)) return Status::ok();
-  const bool both = scales == nullptr || std::ranges::any_of(numbers, [&](auto i) { return scales->as_double(i) > 1; });
-  if (both) {
+  bool shrinks = scales == nullptr;
+  bool grows = shrinks;
+  for (std::int64_t i = 0; scales != nullptr && i < scales->elements(); ++i) {
+    shrinks = shrinks || scales->as_double(i) < 1;
+    grows = grows || scales->as_double(i) > 1;
+  }
+  if (!shrinks) return Status::ok();
+  if (grows) {
     const ir::ValueId one = draft.add_scalar("one", DType::f32, 1);
     INGOT_ASSIGN_OR_RETURN(const ir::ValueId larger, draft.emit("Max", {draft.inputs[2], one}));
     INGOT_ASSIGN_OR_RETURN(draft.inputs[0],
