@@ -20,8 +20,8 @@ Status check_operands(const plan::Step& step, std::string_view what, const std::
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] < 0) {
       // Only what a tactic packed may be gone.
-      if (operands[i].present() && what == "input" && !(operands[i].constant && !step.blobs.empty()))
-        return corrupt("step '{}': input {} is missing", step.name, i);
+      if (operands[i].present() && (what == "output" || !operands[i].constant || step.blobs.empty()))
+        return corrupt("step '{}': {} {} is missing", step.name, what, i);
       continue;
     }
     const plan::Tensor& tensor = tensors[static_cast<std::size_t>(ids[i])];
