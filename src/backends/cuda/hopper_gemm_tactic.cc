@@ -2,7 +2,8 @@
 // cuda.hopper_gemm: products with constant weights by the tile engine for sm_90a. A config names the tile, the stages,
 // the row tiles of a cluster, and how k is split: "128x256 s4 m2 ka" (k1: not at all; ka: until every multiprocessor
 // has a block; kb: twice as far); at the end "c" brings A through the first-level cache, "h" and "f" interpolate
-// samples in half precision or in fp32.
+// samples in half precision or in fp32, and behind these "r": products take samples from registers, where every thread
+// makes its own.
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -27,20 +28,21 @@ constexpr std::int64_t kTableLimit = 48 << 10, kSharedLimit = 227 << 10;
 
 struct Tile {
   int m = 0, n = 0, stages = 0, cluster = 0;
-  char split = 'a', mode = ' ';
+  char split = 'a', mode = ' ', way = ' ';
 
+  [[nodiscard]] bool direct() const { return way == 'r'; }
   [[nodiscard]] int warpgroups_m() const { return std::min(2, m / 64); }
   [[nodiscard]] int warpgroups_n() const { return m == 64 && n == 256 ? 2 : 1; }
   [[nodiscard]] int consumers() const { return warpgroups_m() * warpgroups_n() * 128; }
   // Accumulators of a thread.
   [[nodiscard]] int registers() const { return m * n / consumers(); }
-  [[nodiscard]] int stage_bytes() const { return (m + n) * kTileK * 2; }
+  [[nodiscard]] int stage_bytes() const { return ((direct() ? 0 : m) + n) * kTileK * 2; }
 };
 
 Result<Tile> parse_tile(const std::string& text) {
   Tile tile;
-  const int fields = std::sscanf(text.c_str(), "%4dx%4d s%2d m%2d k%c %c", &tile.m, &tile.n, &tile.stages,
-                                 &tile.cluster, &tile.split, &tile.mode);
+  const int fields = std::sscanf(text.c_str(), "%4dx%4d s%2d m%2d k%c %c%c", &tile.m, &tile.n, &tile.stages,
+                                 &tile.cluster, &tile.split, &tile.mode, &tile.way);
   const bool sizes = (tile.m == 64 || tile.m == 128 || tile.m == 256) && tile.n >= 16 && tile.n <= 256 &&
                      tile.n % 16 == 0 && tile.stages >= 2 && tile.stages <= 16 && tile.registers() <= 128 &&
                      (tile.cluster == 1 || tile.cluster == 2 || tile.cluster == 4);
@@ -49,7 +51,10 @@ Result<Tile> parse_tile(const std::string& text) {
   return tile;
 }
 
-int producers(const GemmShape& shape) { return shape.a == ModeA::kDeform ? 256 : 128; }
+int producers(const GemmShape& shape, const Tile& tile) {
+  if (tile.direct()) return 0;
+  return shape.a == ModeA::kDeform ? 256 : 128;
+}
 
 bool sliced(const GemmShape& shape) {
   return (shape.a == ModeA::kWindow || shape.a == ModeA::kDeform) && shape.params.group_c % kTileK == 0;
@@ -103,9 +108,14 @@ std::vector<std::string> tiles_for(const GemmShape& shape) {
   const GemmParams& p = shape.params;
   const std::int64_t work = std::int64_t{p.m} * p.n * shape.batches;
   if (shape.a == ModeA::kDeform) {
-    if (p.n <= 64) return {"64x64 s8 m1", "64x64 s4 m1", "128x64 s4 m1"};
-    if (p.n <= 128) return {"64x128 s4 m1", "64x128 s4 m2", "128x128 s4 m1"};
-    return {"64x256 s3 m4", "64x256 s3 m2", "64x256 s4 m1", "128x256 s3 m2", "128x256 s3 m1"};
+    if (p.n <= 64) return {"64x64 s4 m1", "128x64 s4 m1", "128x64 s4 m1 r"};
+    if (p.n <= 128) return {"64x128 s4 m1", "128x128 s4 m1"};
+    // 128 rows where k need not be split: of clusters of four such blocks, a device does not hold one per four
+    // multiprocessors.
+    if (work >= std::int64_t{128} * 256 * 132) return {"128x256 s4 m1 r", "128x256 s3 m1", "64x256 s3 m1"};
+    // Maps so small that tiles of all columns leave most of the device idle.
+    if (work <= std::int64_t{64} * 256 * 132 / (2 * kClusterLimit)) return {"64x128 s4 m1", "64x256 s3 m1"};
+    return {"64x256 s3 m1", "64x128 s4 m1"};
   }
   std::vector<std::string> tiles;
   // Four stages and fewer: the next kernel's blocks find room beside these.
@@ -137,9 +147,9 @@ std::vector<std::string> tiles_for(const GemmShape& shape) {
 
 // That a multiprocessor has room for.
 std::int64_t blocks_at_once(const GemmShape& shape, const Tile& tile) {
-  const int threads = tile.consumers() + producers(shape);
+  const int threads = tile.consumers() + producers(shape, tile);
   if (tile.registers() > 64 || threads > 384 || (shape.a == ModeA::kDeform && tile.n > 64)) return 1;
-  const std::int64_t most = threads > 256 ? 2 : tile.registers() <= 32 ? 4 : 3;
+  const std::int64_t most = threads > 256 || shape.a == ModeA::kDeform ? 2 : tile.registers() <= 32 ? 4 : 3;
   return std::clamp<std::int64_t>(kSharedLimit / (shared_bytes(shape, tile) + 1024), 1, most);
 }
 
@@ -151,29 +161,36 @@ double guess_of(const Problem& problem, const GemmShape& shape, const Tile& tile
   return guess_microseconds(guess);
 }
 
+// `text` is a tile, "r" behind it where samples stay in registers. Weights in bf16 would be too coarse.
+std::string sampled_config(std::string_view text, std::string_view split, DType type) {
+  const bool direct = text.ends_with(" r");
+  return fmt::format("{}{} {}{}", text.substr(0, text.size() - (direct ? 2 : 0)), split, type == DType::f16 ? 'h' : 'f',
+                     direct ? "r" : "");
+}
+
 // Every way to split that differs on a device of the usual size.
 std::vector<std::string> configs(const Problem& problem) {
   const Result<GemmShape> shape = gemm_shape(problem, problem.inputs, problem.outputs, false);
   if (!shape.is_ok()) return {};
   const GemmParams& p = shape->params;
+  const DType type = problem.inputs[0].dtype;
   const bool deform = shape->a == ModeA::kDeform;
   const bool window = shape->a == ModeA::kWindow && p.kernel_h * p.kernel_w > 1;
   std::vector<std::pair<double, std::string>> guesses;
   for (const std::string& text : tiles_for(*shape)) {
     int before = 0;
     for (const std::string_view split : {" ka", " k1", " kb"}) {
-      const std::string config = text + std::string(split);
+      const std::string config = deform ? sampled_config(text, split, type) : text + std::string(split);
       const Result<Tile> tile = parse_tile(config);
       if (!tile.is_ok() || shared_bytes(*shape, *tile) > kSharedLimit) continue;
+      if (tile->direct() && p.offset_groups > 1) continue;
       const std::int64_t blocks =
           std::int64_t{(p.m + tile->m - 1) / tile->m} * ((p.n + tile->n - 1) / tile->n) * shape->batches;
       const int splits = choose_splits(*tile, blocks, 132, k_tiles_of(*shape));
       if (split != " ka" && (splits == before || (split == " k1" && before > 4))) continue;
       before = splits;
       const double guess = deform ? 0 : guess_of(problem, *shape, *tile, blocks, splits);  // deform: in order
-      // Weights in bf16 would be too coarse.
-      if (deform && problem.inputs[0].dtype == DType::f16) guesses.emplace_back(guess, config + " h");
-      guesses.emplace_back(guess, deform ? config + " f" : config);
+      guesses.emplace_back(guess, config);
       if (window && (p.m >= 4096 || (tile->m == 64 && tile->n <= 64))) guesses.emplace_back(guess, config + " c");
     }
   }
@@ -189,13 +206,18 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
   INGOT_ASSIGN_OR_RETURN(std::string text, print_epilogue(problem));
   INGOT_ASSIGN_OR_RETURN(const GemmShape shape, gemm_shape(problem, problem.inputs, problem.outputs, false));
   const DType type = problem.inputs[0].dtype;
-  const int threads = tile.consumers() + producers(shape);
+  const int threads = tile.consumers() + producers(shape, tile);
   text += fmt::format("using T = {};\n", cuda_type(type));
   text += define("HALF_NAME", type == DType::f16 ? "\"f16\"" : "\"bf16\"");
   text += define("BM", tile.m) + define("BN", tile.n) + define("STAGES", tile.stages) +
           define("WARPGROUPS_M", tile.warpgroups_m()) + define("WARPGROUPS_N", tile.warpgroups_n()) +
-          define("PRODUCERS", producers(shape)) + define("CLUSTER_M", tile.cluster) +
+          define("PRODUCERS", producers(shape, tile)) + define("CLUSTER_M", tile.cluster) +
           define("A_MODE", static_cast<std::int64_t>(shape.a));
+  if (shape.a == ModeA::kDeform) {
+    text += define("W_TAPS", std::int64_t{shape.params.kernel_h} * shape.params.kernel_w) +
+            define("W_KERNEL_W", shape.params.kernel_w) + define("W_OFFSET_GROUPS", shape.params.offset_groups);
+    if (shape.params.offset_channel == 1) text += define("OFFSET_PAIRS", 1);
+  }
   if (shape.a == ModeA::kElements)
     text += define("W_VECTOR", vector_of(shape)) + define("W_CHANNELS", shape.params.group_c) +
             define("W_KERNEL_W", shape.params.kernel_w);
@@ -216,9 +238,19 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
   const int instruction = blocks * threads >= 768 && columns == 128 ? 64
                           : columns == 256 && threads > 384         ? 128
                                                                     : columns;
-  text += define("INSTRUCTION_N", instruction) + print_wgmma("WGMMA", instruction, type);
-  text += include("gemm_finish.cuh");
+  text += define("INSTRUCTION_N", instruction) +
+          print_wgmma("WGMMA", instruction, type, tile.direct() ? WgmmaLeft::registers : WgmmaLeft::shared);
+  text += include("gemm_finish.cuh") + include("hopper_ring.cuh");
+  if (shape.a == ModeA::kDeform) text += include("hopper_sample.cuh");
   return std::vector<std::string>{assemble(text, "hopper_gemm.cu")};
+}
+
+// The channel of a tile's 64 that lies at k. A thread that samples for itself has eight channels side by side, where
+// wgmma takes pairs of it for one product and the next.
+int source_of(const Tile& tile, int k) {
+  if (!tile.direct()) return k;
+  const int product = k / 16, within = k % 16;
+  return product / 2 * 32 + within % 8 / 2 * 8 + product % 2 * 4 + within / 8 * 2 + within % 2;
 }
 
 // By group, tile of columns, tile of k: rows of 64 elements, whose chunks of 16 bytes are permuted as wgmma reads them.
@@ -230,6 +262,7 @@ Result<Packed> pack(const Problem& problem, const std::string& config) {
   const std::vector<std::byte> plain = std::move(packed.blobs.at(0));
   const int k_tiles = k_tiles_of(shape), tiles_n = (p.n + tile.n - 1) / tile.n;
   const int taps = sliced(shape) ? p.kernel_h * p.kernel_w : 1;
+  const int piece = tile.direct() ? 2 : 8;  // elements that stay together
   const std::size_t tile_bytes = static_cast<std::size_t>(tile.n) * kTileK * 2;
   std::vector<std::byte> blob(tile_bytes * static_cast<std::size_t>(k_tiles) * static_cast<std::size_t>(tiles_n) *
                                   static_cast<std::size_t>(shape.batches),
@@ -241,9 +274,10 @@ Result<Packed> pack(const Problem& problem, const std::string& config) {
         const std::int64_t k0 =
             sliced(shape) ? std::int64_t{t % taps} * p.group_c + t / taps * kTileK : std::int64_t{t} * kTileK;
         for (int row = 0; row < tile.n && tile_n * tile.n + row < p.n; ++row)
-          for (int chunk = 0; chunk < 8 && k0 + chunk * 8 < p.ldb; ++chunk)
-            std::memcpy(to + row * 128 + ((chunk ^ (row & 7)) << 4),
-                        plain.data() + ((z * p.n + tile_n * tile.n + row) * p.ldb + k0 + chunk * 8) * 2, 16);
+          for (int k = 0; k < kTileK && k0 + k < p.ldb; k += piece)
+            std::memcpy(to + row * 128 + ((k / 8 ^ (row & 7)) << 4) + k % 8 * 2,
+                        plain.data() + ((z * p.n + tile_n * tile.n + row) * p.ldb + k0 + source_of(tile, k)) * 2,
+                        static_cast<std::size_t>(piece) * 2);
       }
   packed.blobs[0] = std::move(blob);
   return packed;
@@ -260,6 +294,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   p.tiles_m = (p.m + tile.m - 1) / tile.m;
   p.tiles_n = (p.n + tile.n - 1) / tile.n;
   p.k_tiles = k_tiles_of(shape);
+  p.patches = shape.a == ModeA::kDeform && p.out_w % 8 == 0 && p.out_h % (tile.m / 8) == 0 ? 1 : 0;
   const int rows = (p.tiles_m + tile.cluster - 1) / tile.cluster * tile.cluster;
   const std::int64_t blocks = std::int64_t{rows} * p.tiles_n;
   const int splits = choose_splits(tile, blocks * shape.batches, args.multiprocessors, p.k_tiles);
@@ -284,7 +319,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   PlannedLaunch launch = PlannedLaunch::of("hopper_gemm", p);
   launch.dependent = true;
   launch.grid = {static_cast<unsigned>(blocks), static_cast<unsigned>(p.splits), static_cast<unsigned>(shape.batches)};
-  launch.block = {static_cast<unsigned>(tile.consumers() + producers(shape)), 1, 1};
+  launch.block = {static_cast<unsigned>(tile.consumers() + producers(shape, tile)), 1, 1};
   launch.cluster = {static_cast<unsigned>(tile.cluster), static_cast<unsigned>(p.splits), 1};
   launch.shared_bytes = static_cast<unsigned>(shared);
   launch.point(offsetof(GemmParams, a), Place::kInput, 0).point(offsetof(GemmParams, b), Place::kWeights, 0);

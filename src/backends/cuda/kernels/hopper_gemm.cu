@@ -1,291 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tile engine for sm_90a: products by wgmma, fed through a ring of STAGES in shared memory. Producer warps bring A
-// (rows, windows, or bilinear samples); B is constant and lies in global memory tile by tile as shared memory wants it,
-// so one bulk copy brings a tile. A cluster is CLUSTER_M tiles of rows, which share the tiles of B, times p.splits
-// parts of k. Each part finishes a share of the tile's rows: the others send it their sums of them through distributed
-// shared memory.
+// The tile engine for sm_90a: products by wgmma, fed through a ring of STAGES in shared memory (hopper_ring.cuh).
+// Producer warps bring A (rows, windows, or bilinear samples, hopper_sample.cuh); B is constant and lies in global
+// memory tile by tile as shared memory wants it, so one bulk copy brings a tile. A cluster is CLUSTER_M tiles of rows,
+// which share the tiles of B, times p.splits parts of k. Each part finishes a share of the tile's rows: the others send
+// it their sums of them through distributed shared memory.
 // Given: T (f16, bf16), OUT, BM, BN, WARPGROUPS_M, WARPGROUPS_N, STAGES, PRODUCERS (threads), CLUSTER_M, A_MODE, SLICED
 // (k runs over slices of 64 channels, within a slice over taps; otherwise over taps, then channels), the epilogue,
 // INSTRUCTION_N and WGMMA(d, a, b, more): one wgmma of 64 x INSTRUCTION_N x 16.
-// Optional: CONSUMER_REGISTERS and PRODUCER_REGISTERS; SAMPLE_HALF: interpolation in pairs of T, otherwise in fp32.
-// For A_DEFORM: SAMPLES_AHEAD, the tiles that corners are loaded before they are combined.
-#define A_ROWS 0
-#define A_WINDOW 1
-#define A_ELEMENTS 2  // windows whose channels fill no 16 bytes: in pieces of W_VECTOR; W_CHANNELS, W_KERNEL_W
-#define A_DEFORM 3
+// Optional: CONSUMER_REGISTERS and PRODUCER_REGISTERS.
+// For A_DEFORM: W_TAPS, W_KERNEL_W, W_OFFSET_GROUPS, SAMPLES_AHEAD (the tiles that pixels are loaded before they are
+// combined). Optional: OFFSET_PAIRS (the two offsets of a tap lie side by side), SAMPLE_HALF (interpolation in pairs of
+// T, otherwise in fp32). PRODUCERS is 0 where the consumers sample for themselves, straight into registers: WGMMA takes
+// A from there.
 
 #if __CUDA_ARCH__ >= 900
-constexpr int kRowBytes = 128;  // of a tile: 64 elements
-constexpr int kATile = BM * kRowBytes, kBTile = BN * kRowBytes, kStage = kATile + kBTile;
-constexpr int kConsumers = WARPGROUPS_M * WARPGROUPS_N * 128;
-constexpr int kThreads = kConsumers + PRODUCERS;
-constexpr int kFragments = BM / 64 / WARPGROUPS_M, kWarpgroupN = BN / WARPGROUPS_N;
-constexpr int kParts = kWarpgroupN / INSTRUCTION_N;
-constexpr int kRowsPerPass = PRODUCERS / 8, kRows = BM / kRowsPerPass;
-constexpr int kOutPitch = BN + 8;
-static_assert(kRows * kRowsPerPass == BM && kFragments * WARPGROUPS_M * 64 == BM, "tile and threads disagree");
-
-using Params = ingot_cuda::GemmParams;
-using Chunk = Vec<T, 8>;
-
-// ---- barriers in shared memory ----
-INGOT_INLINE void barrier_init(unsigned at, int count) {
-  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(at), "r"(count) : "memory");
-}
-INGOT_INLINE void barrier_wait(unsigned at, int parity) {
-  asm volatile(
-      "{\n.reg .pred p;\nAGAIN:\nmbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n@!p bra AGAIN;\n}"
-      ::"r"(at), "r"(parity)
-      : "memory");
-}
-INGOT_INLINE void barrier_arrive(unsigned at) {
-  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(at) : "memory");
-}
-INGOT_INLINE void barrier_arrive_expect(unsigned at, int bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(at), "r"(bytes) : "memory");
-}
-// Arrives when all asynchronous copies that this thread has started are there.
-INGOT_INLINE void barrier_arrive_copies(unsigned at) {
-  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(at) : "memory");
-}
-INGOT_INLINE unsigned in_cluster(unsigned at, unsigned rank) {
-  unsigned r;
-  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(r) : "r"(at), "r"(rank));
-  return r;
-}
-INGOT_INLINE void barrier_arrive_remote(unsigned at) {
-  asm volatile("mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%0];" ::"r"(at) : "memory");
-}
-INGOT_INLINE unsigned cluster_column() {
-  unsigned r;
-  asm volatile("mov.u32 %0, %%cluster_ctaid.x;" : "=r"(r));
-  return r;
-}
-INGOT_INLINE void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
-INGOT_INLINE void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
-INGOT_INLINE void fence_async() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
-INGOT_INLINE void consumers_meet() { asm volatile("bar.sync 1, %0;" ::"n"(kConsumers) : "memory"); }
-
-struct Shared {
-  unsigned stages, full, empty;
-  INGOT_INLINE unsigned a(int s) const { return stages + s * kStage; }
-  INGOT_INLINE unsigned b(int s) const { return stages + s * kStage + kATile; }
-};
-
-// ---- producers ----
-// This block's share of the tile of B for every block of its row of the cluster.
-INGOT_INLINE void fetch_b(const Params& p, const T* tiles, const Shared& shared, int k_tile, int s) {
-  constexpr int kPart = kBTile / CLUSTER_M;
-  const unsigned rank = cluster_column();
-  const unsigned full = shared.full + s * 8;
-  barrier_arrive_expect(full, kBTile);
-  const unsigned to = shared.b(s) + rank * kPart;
-  const char* from = reinterpret_cast<const char*>(tiles) + static_cast<long long>(k_tile) * kBTile + rank * kPart;
-#if CLUSTER_M > 1
-  unsigned row = 0;
-  asm volatile("mov.u32 %0, %%cluster_ctaid.y;" : "=r"(row));
-  const unsigned short mask = static_cast<unsigned short>(((1u << CLUSTER_M) - 1u) << (row * CLUSTER_M));
-  asm volatile(
-      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1], %2, [%3], %4;"
-      ::"r"(to), "l"(from), "n"(kPart), "r"(full), "h"(mask)
-      : "memory");
-#else
-  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to),
-               "l"(from), "n"(kPart), "r"(full)
-               : "memory");
-#endif
-}
-
-// The tiles that there are stages for; the others come to the second-level cache meanwhile. In a network the weights lie
-// in memory, and this runs while the kernel ahead ends.
-INGOT_INLINE void fetch_first_b(const Params& p, const T* tiles, const Shared& shared, int first, int count) {
-  for (int t = 0; t < min_int(STAGES, count); ++t) fetch_b(p, tiles, shared, first + t, t);
-  if (count > STAGES)
-    asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(
-                     reinterpret_cast<const char*>(tiles) + static_cast<long long>(first + STAGES) * kBTile),
-                 "r"((count - STAGES) * kBTile)
-                 : "memory");
-}
-
-#if A_MODE == A_DEFORM
-// A sample: element offset of its upper left corner, whose lowest bits say whether there is another column to the right
-// (1) and another row below (2), and the weights of the four corners, mask included.
-#ifdef SAMPLE_HALF
-using SampleWeight = T;
-#else
-using SampleWeight = float;
-#endif
-using SampleWeights = Vec<SampleWeight, 4>;
-
-INGOT_INLINE void make_samples(const Params& p, SampleWeights* weights, int* corners, int m0, int offset_group,
-                               int thread) {
-  constexpr int kBatch = kRows <= 2 ? 3 : 1;  // whose loads are on their way together
-  const int taps = p.kernel_h * p.kernel_w, pixels = p.out_h * p.out_w;
-  const bool rows_first = p.offset_pixel == 1;
-  for (int begin = thread; begin < BM * taps; begin += PRODUCERS * kBatch) {
-    float y[kBatch], x[kBatch], scale[kBatch];
-    int first[kBatch];  // where the image begins
-#pragma unroll
-    for (int b = 0; b < kBatch; ++b) {
-      const int i = begin + b * PRODUCERS, row = rows_first ? i % BM : i / taps, tap = rows_first ? i / BM : i - row * taps;
-      y[b] = -2.0f;
-      if (i >= BM * taps || m0 + row >= p.m) continue;
-      const int place = offset_group * taps + tap, image = (m0 + row) / pixels, pixel = m0 + row - image * pixels;
-      const T* offset =
-          static_cast<const T*>(p.offset) + image * p.offset_n + pixel * p.offset_pixel + 2 * place * p.offset_channel;
-      const int oy = pixel / p.out_w, ox = pixel - oy * p.out_w, ty = tap / p.kernel_w, tx = tap - ty * p.kernel_w;
-      y[b] = static_cast<float>(oy * p.stride_h - p.pad_h + ty * p.dilation_h) + load_value(offset[0]);
-      x[b] = static_cast<float>(ox * p.stride_w - p.pad_w + tx * p.dilation_w) + load_value(offset[p.offset_channel]);
-      scale[b] = 1.0f;
-      if (p.mask != nullptr)
-        scale[b] = load_value(
-            static_cast<const T*>(p.mask)[image * p.mask_n + pixel * p.mask_pixel + place * p.mask_channel]);
-      first[b] = image * p.in_h * p.in_w;
-    }
-#pragma unroll
-    for (int b = 0; b < kBatch; ++b) {
-      const int i = begin + b * PRODUCERS, row = rows_first ? i % BM : i / taps, tap = rows_first ? i / BM : i - row * taps;
-      if (i >= BM * taps) continue;
-      SampleWeights w{};
-      int corner = -1;  // outside the image
-      if (y[b] > -1.0f && y[b] < static_cast<float>(p.in_h) && x[b] > -1.0f && x[b] < static_cast<float>(p.in_w)) {
-        const float low_y = floorf(y[b]), low_x = floorf(x[b]);
-        const int iy = static_cast<int>(low_y), ix = static_cast<int>(low_x);
-        const float fy = y[b] - low_y, fx = x[b] - low_x;
-        const float up = iy >= 0 ? (1.0f - fy) * scale[b] : 0.0f, down = iy + 1 < p.in_h ? fy * scale[b] : 0.0f;
-        const float left = ix >= 0 ? 1.0f - fx : 0.0f, right = ix + 1 < p.in_w ? fx : 0.0f;
-        w.v[0] = store_value<SampleWeight>(up * left);
-        w.v[1] = store_value<SampleWeight>(up * right);
-        w.v[2] = store_value<SampleWeight>(down * left);
-        w.v[3] = store_value<SampleWeight>(down * right);
-        corner = (first[b] + max_int(iy, 0) * p.in_w + max_int(ix, 0)) * p.in_c +
-                 (ix >= 0 && ix + 1 < p.in_w ? 1 : 0) + (iy >= 0 && iy + 1 < p.in_h ? 2 : 0);
-      }
-      weights[tap * BM + row] = w;
-      corners[tap * BM + row] = corner;
-    }
-  }
-}
-
-INGOT_INLINE unsigned twice(T v) { return static_cast<unsigned>(v.bits) * 0x10001u; }
-
-INGOT_INLINE uint4 combine(const uint4 (&corner)[4], const SampleWeights& weights) {
-  uint4 out;
-  unsigned* to = reinterpret_cast<unsigned*>(&out);
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-#ifdef SAMPLE_HALF
-    unsigned sum = 0;
-#pragma unroll
-    for (int j = 0; j < 4; ++j)
-      asm("fma.rn." HALF_NAME "x2 %0, %1, %2, %0;"
-          : "+r"(sum)
-          : "r"(reinterpret_cast<const unsigned*>(&corner[j])[i]), "r"(twice(weights.v[j])));
-    to[i] = sum;
-#else
-    float low = 0.0f, high = 0.0f;
-#pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      const unsigned pair = reinterpret_cast<const unsigned*>(&corner[j])[i];
-      low = fmaf(weights.v[j], load_value(T{static_cast<unsigned short>(pair)}), low);
-      high = fmaf(weights.v[j], load_value(T{static_cast<unsigned short>(pair >> 16)}), high);
-    }
-    asm("cvt.rn." HALF_NAME "x2.f32 %0, %1, %2;" : "=r"(to[i]) : "f"(high), "f"(low));
-#endif
-  }
-  return out;
-}
-
-INGOT_INLINE void producers_meet() { asm volatile("bar.sync 2, %0;" ::"n"(PRODUCERS) : "memory"); }
-
-INGOT_INLINE void produce(const Params& p, const T* b_tiles, const Shared& shared, unsigned char* table, int m0, int z,
-                          int first, int count) {
-  const int thread = static_cast<int>(threadIdx.x) - kConsumers, column = thread % 8, row0 = thread / 8;
-  const int taps = p.kernel_h * p.kernel_w, group_size = p.in_c / p.offset_groups;
-  SampleWeights* const weights = reinterpret_cast<SampleWeights*>(table);
-  int* const corners = reinterpret_cast<int*>(table + taps * BM * sizeof(SampleWeights));
-  if (thread == 0) fetch_first_b(p, b_tiles, shared, first, count);
-  wait_for_inputs();
-  const T* const x = static_cast<const T*>(p.a) + z * p.group_c + column * 8;
-  constexpr int kAhead = SAMPLES_AHEAD;
-  uint4 raw[kAhead][kRows][4];
-  int ahead_slice = first / taps, ahead_tap = first - ahead_slice * taps, tap = ahead_tap;
-  const auto load = [&](uint4(&to)[4], int i) {
-    const int corner = corners[ahead_tap * BM + row0 + i * kRowsPerPass];
-    const T* from = x + (corner & ~3) + ahead_slice * 64;
-    const int right = (corner & 1) != 0 ? p.in_c : 0, down = (corner & 2) != 0 ? p.in_c * p.in_w : 0;
-    if (corner < 0) {
-#pragma unroll
-      for (int j = 0; j < 4; ++j) to[j] = make_uint4(0, 0, 0, 0);
-      return;
-    }
-    to[0] = *reinterpret_cast<const uint4*>(from);
-    to[1] = *reinterpret_cast<const uint4*>(from + right);
-    to[2] = *reinterpret_cast<const uint4*>(from + down);
-    to[3] = *reinterpret_cast<const uint4*>(from + down + right);
-  };
-  const auto advance = [&] {
-    if (++ahead_tap == taps) {
-      ahead_tap = 0;
-      ++ahead_slice;
-    }
-  };
-  int s = 0, phase = 0;
-  // The table holds one offset group: the tiles that share it are one segment.
-  for (int begin = 0, end = 0; begin < count; begin = end) {
-    const int offset_group = (z * p.group_c + ahead_slice * 64) / group_size;
-    const int next_slice = ((offset_group + 1) * group_size - z * p.group_c) / 64;
-    end = min_int(count, next_slice * taps - first);
-    if (begin > 0) producers_meet();
-    make_samples(p, weights, corners, m0, offset_group, thread);
-    producers_meet();
-#pragma unroll
-    for (int d = 0; d < kAhead; ++d)
-      if (begin + d < end) {
-#pragma unroll
-        for (int i = 0; i < kRows; ++i) load(raw[d][i], i);
-        advance();
-      }
-    for (int t0 = begin; t0 < end; t0 += kAhead) {
-#pragma unroll
-      for (int d = 0; d < kAhead; ++d) {
-        const int t = t0 + d;
-        if (t >= end) break;
-        if (t >= STAGES) {
-          barrier_wait(shared.empty + s * 8, phase ^ 1);
-          if (thread == 0) fetch_b(p, b_tiles, shared, first + t, s);
-        }
-        const bool more = t + kAhead < end;
-#pragma unroll
-        for (int i = 0; i < kRows; ++i) {
-          const int row = row0 + i * kRowsPerPass;
-          const uint4 value = combine(raw[d][i], weights[tap * BM + row]);
-          if (more) load(raw[d][i], i);
-          asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(shared.a(s) + row * kRowBytes +
-                                                                         ((column ^ (row & 7)) << 4)),
-                       "r"(value.x), "r"(value.y), "r"(value.z), "r"(value.w)
-                       : "memory");
-        }
-        fence_async();
-        barrier_arrive(shared.full + s * 8);
-        if (more) advance();
-        if (++tap == taps) tap = 0;
-        if (++s == STAGES) {
-          s = 0;
-          phase ^= 1;
-        }
-      }
-    }
-  }
-}
-
-#else
-
-INGOT_INLINE void produce(const Params& p, const T* b_tiles, const Shared& shared, unsigned char*, int m0, int z,
-                          int first, int count) {
+#if A_MODE != A_DEFORM
+INGOT_INLINE void produce(const Params& p, int b_tile, const Shared& shared, int m0, int z, int first,
+                          int count) {
   const int thread = static_cast<int>(threadIdx.x) - kConsumers, column = thread % 8, row0 = thread / 8;
   const unsigned to0 = static_cast<unsigned>(row0 * kRowBytes + ((column ^ (row0 & 7)) << 4));
-  if (thread == 0) fetch_first_b(p, b_tiles, shared, first, count);
+  if (thread == 0) fetch_first_b(p, shared, b_tile, count);
   // Row by row: where it begins (the image's begin for windows), the window's place.
   int base[kRows];
 #if A_MODE != A_ROWS
@@ -332,7 +66,7 @@ INGOT_INLINE void produce(const Params& p, const T* b_tiles, const Shared& share
   for (int t = 0; t < count; ++t) {
     if (t >= STAGES) {
       barrier_wait(shared.empty + s * 8, phase ^ 1);
-      if (thread == 0) fetch_b(p, b_tiles, shared, first + t, s);
+      if (thread == 0) fetch_b(p, shared, b_tile + t, s);
     }
     const unsigned to = shared.a(s) + to0;
 #if A_MODE == A_ELEMENTS
@@ -407,6 +141,85 @@ struct Accumulators {
   // Uninitialised: the first products overwrite them, so that no other instruction ever defines a register of theirs.
   float d[kFragments][kParts][INSTRUCTION_N / 2];
 
+#if PRODUCERS == 0
+  // Every thread samples what it holds of A: of two rows, 8 channels from q * 8 and from 32 + q * 8 on, q its place
+  // among four. B's k is permuted likewise. For one offset group.
+  INGOT_INLINE void consume_samples(const Params& p, const Shared& shared, const SampleTable& table, int b_tile, int z,
+                                    int first, int count) {
+    const int lane = static_cast<int>(threadIdx.x) % 32, warpgroup = static_cast<int>(threadIdx.x) / 128;
+    const int row = warpgroup * 64 + static_cast<int>(threadIdx.x) % 128 / 32 * 16 + lane / 4;
+    // Rows that a load takes together use different banks.
+    const int half = lane / 4 % 2 * 64;
+    const char* const x = reinterpret_cast<const char*>(static_cast<const T*>(p.a) + z * p.group_c);
+    const char* const below = x + (p.in_h > 1 ? p.in_w * (p.in_c * 2LL) : 0);
+    const unsigned right = p.in_w > 1 ? static_cast<unsigned>(p.in_c * 2) : 0;
+    uint4 raw[2][2][4];
+    int ahead_tap = first % W_TAPS, tap = ahead_tap;
+    unsigned ahead_channel = static_cast<unsigned>(first / W_TAPS * 128 + lane % 4 * 16);
+    const auto load = [&](int r) {
+      const unsigned at = table.corners[ahead_tap * BM + row + r * 8] + ahead_channel;
+#pragma unroll
+      for (int c = 0; c < 2; ++c) {
+        const unsigned here = at + (half ^ (c * 64));
+        raw[r][c][0] = *reinterpret_cast<const uint4*>(x + here);
+        raw[r][c][1] = *reinterpret_cast<const uint4*>(x + (here + right));
+        raw[r][c][2] = *reinterpret_cast<const uint4*>(below + here);
+        raw[r][c][3] = *reinterpret_cast<const uint4*>(below + (here + right));
+      }
+    };
+    const auto advance = [&] {
+      if (++ahead_tap == W_TAPS) {
+        ahead_tap = 0;
+        ahead_channel += 128;
+      }
+    };
+    load(0);
+    load(1);
+    advance();
+    int s = 0, phase = 0;
+    for (int t = 0; t < count; ++t) {
+      if (t > 0) {
+        asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+        release(shared, s == 0 ? STAGES - 1 : s - 1);
+        // The stage before that one: the other warpgroups are done with it as well, or nearly so.
+        if (threadIdx.x == 0 && t > 1 && t - 2 + STAGES < count) {
+          const int free = s < 2 ? s + STAGES - 2 : s - 2;
+          barrier_wait(shared.empty + free * 8, s < 2 ? phase ^ 1 : phase);
+          fetch_b(p, shared, b_tile + t - 2 + STAGES, free);
+        }
+      }
+      unsigned a[4][4];
+#pragma unroll
+      for (int r = 0; r < 2; ++r) {
+        const SampleWeights weights = table.weights[tap * BM + row + r * 8];
+        const uint4 one = combine(raw[r][0], weights), two = combine(raw[r][1], weights);
+        const bool swapped = half != 0;
+        a[0][r] = swapped ? two.x : one.x;
+        a[0][2 + r] = swapped ? two.y : one.y;
+        a[1][r] = swapped ? two.z : one.z;
+        a[1][2 + r] = swapped ? two.w : one.w;
+        a[2][r] = swapped ? one.x : two.x;
+        a[2][2 + r] = swapped ? one.y : two.y;
+        a[3][r] = swapped ? one.z : two.z;
+        a[3][2 + r] = swapped ? one.w : two.w;
+        if (t + 1 < count) load(r);
+      }
+      if (t + 1 < count) advance();
+      if (++tap == W_TAPS) tap = 0;
+      barrier_wait(shared.full + s * 8, phase);
+      asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+      const unsigned long long b = matrix(shared.b(s));
+#pragma unroll
+      for (int k = 0; k < 4; ++k) WGMMA(d[0][0], a[k], b + k * 2, t + k);
+      asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+      if (++s == STAGES) {
+        s = 0;
+        phase ^= 1;
+      }
+    }
+    asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+  }
+#else
   INGOT_INLINE void consume(const Shared& shared, int count) {
     const int warpgroup = static_cast<int>(threadIdx.x) / 128;
     const unsigned a_at = warpgroup / WARPGROUPS_N * kFragments * 64 * kRowBytes;
@@ -414,6 +227,7 @@ struct Accumulators {
     int s = 0, phase = 0;
     for (int t = 0; t < count; ++t) {
       barrier_wait(shared.full + s * 8, phase);
+      // For what the producers wrote. A fence of theirs would wait for the loads that they have on their way.
       fence_async();
       asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
       const unsigned long long a = matrix(shared.a(s) + a_at), b = matrix(shared.b(s) + b_at);
@@ -423,8 +237,8 @@ struct Accumulators {
         for (int f = 0; f < kFragments; ++f)
 #pragma unroll
           for (int part = 0; part < kParts; ++part)
-            WGMMA(d[f][part], a + f * (64 * kRowBytes / 16) + k * 2, b + part * (INSTRUCTION_N * kRowBytes / 16) + k * 2,
-                  t + k);
+            WGMMA(d[f][part], a + f * (64 * kRowBytes / 16) + k * 2,
+                  b + part * (INSTRUCTION_N * kRowBytes / 16) + k * 2, t + k);
       asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
       asm volatile("wgmma.wait_group.sync.aligned 1;" ::: "memory");
       // The products before these are done: their stage is free.
@@ -436,6 +250,7 @@ struct Accumulators {
     }
     asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
   }
+#endif
 
   INGOT_INLINE static void release(const Shared& shared, int s) {
     const int lane = static_cast<int>(threadIdx.x) % 128;
@@ -452,7 +267,8 @@ struct Accumulators {
   template <bool REMOTE, typename To>
   INGOT_INLINE void store(float alpha, To to) const {
     const int lane = static_cast<int>(threadIdx.x) % 32, warpgroup = static_cast<int>(threadIdx.x) / 128;
-    const int row = warpgroup / WARPGROUPS_N * kFragments * 64 + static_cast<int>(threadIdx.x) % 128 / 32 * 16 + lane / 4;
+    const int warp = static_cast<int>(threadIdx.x) % 128 / 32;
+    const int row = warpgroup / WARPGROUPS_N * kFragments * 64 + warp * 16 + lane / 4;
     const int column = warpgroup % WARPGROUPS_N * kWarpgroupN + lane % 4 * 2;
 #pragma unroll
     for (int f = 0; f < kFragments; ++f)
@@ -484,10 +300,10 @@ INGOT_INLINE void read_sums(int splits, int rows, const float* sums, float* valu
 }
 
 // Operands of the epilogue that differ from row to row are on their way while products run.
-INGOT_INLINE void touch_operands(const Params& p, int m0, int rows, int n0, int z) {
+INGOT_INLINE void touch_operands(const Params& p, const TileRows& tile, int row0, int rows, int n0, int z) {
   constexpr int kLine = 64;  // columns of 2 bytes in a cache line
   for (int i = static_cast<int>(threadIdx.x) * kLine; i < rows * BN; i += kConsumers * kLine) {
-    const int row = m0 + i / BN, column = n0 + i % BN;
+    const int row = tile.at(row0 + i / BN), column = n0 + i % BN;
     if (row < p.m && column < p.n)
       EpilogueOperands<1>::touch(p, z * p.row_batch + row, z * p.column_batch + column);
   }
@@ -498,15 +314,16 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
     hopper_gemm(const __grid_constant__ ingot_cuda::GemmParams p) {
 #if __CUDA_ARCH__ >= 900
   extern __shared__ __align__(1024) unsigned char memory[];
-  constexpr int kBarriers = STAGES * kStage > BM * kOutPitch * 4 ? STAGES * kStage : (BM * kOutPitch * 4 + 15) / 16 * 16;
+  constexpr int kResult = (BM * kOutPitch * 4 + 15) / 16 * 16;
+  constexpr int kBarriers = STAGES * kStage > kResult ? STAGES * kStage : kResult;
   Shared shared;
   shared.stages = shared_address(memory);
   shared.full = shared.stages + kBarriers;
   shared.empty = shared.full + STAGES * 8;
   const int panel = static_cast<int>(blockIdx.x) / (p.tiles_n * CLUSTER_M);
   const int in_panel = static_cast<int>(blockIdx.x) - panel * p.tiles_n * CLUSTER_M;
-  const int tile_n = in_panel / CLUSTER_M;
-  const int m0 = (panel * CLUSTER_M + in_panel % CLUSTER_M) * BM, n0 = tile_n * BN, z = static_cast<int>(blockIdx.z);
+  const int tile_n = in_panel / CLUSTER_M, n0 = tile_n * BN, z = static_cast<int>(blockIdx.z);
+  const TileRows tile(p, panel * CLUSTER_M + in_panel % CLUSTER_M);
   const int first = static_cast<int>(blockIdx.y) * p.tiles_per_split;
   const int count = max_int(0, min_int(p.k_tiles, first + p.tiles_per_split) - first);
   // The rows of the tile that this part of k finishes.
@@ -524,25 +341,41 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
   // Blocks that share tiles of B must find each other's barriers; parts of k meet at their end.
   if (clustered) cluster_arrive();
   if (CLUSTER_M > 1) cluster_wait();
+  const int b_tile = (z * p.tiles_n + tile_n) * p.k_tiles + first;
+#if A_MODE == A_DEFORM
+  if (threadIdx.x == kThreads - 32) fetch_first_b(p, shared, b_tile, count);
+  const SampleTable table(memory + kBarriers + STAGES * 16);
+  if (count > 0) table.fill<kThreads>(p, tile, OffsetGroup(p, z, first).index, static_cast<int>(threadIdx.x));
+  __syncthreads();
+#endif
 
+#if PRODUCERS > 0
   if (static_cast<int>(threadIdx.x) >= kConsumers) {
 #ifdef PRODUCER_REGISTERS
     asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(PRODUCER_REGISTERS));
 #endif
-    const T* const tiles =
-        static_cast<const T*>(p.b) + (static_cast<long long>(z) * p.tiles_n + tile_n) * p.k_tiles * (BN * 64);
-    produce(p, tiles, shared, memory + kBarriers + STAGES * 16, m0, z, first, count);
+#if A_MODE == A_DEFORM
+    produce(p, b_tile, shared, table, tile, z, first, count);
+#else
+    produce(p, b_tile, shared, tile.first, z, first, count);
+#endif
     if (CLUSTER_M == 1 && clustered) cluster_wait();  // of the arrival above
-  } else {
+  } else
+#endif
+  {
 #ifdef CONSUMER_REGISTERS
     asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(CONSUMER_REGISTERS));
 #endif
     if (EPILOGUE_INPUTS > 0) {
       wait_for_inputs();
-      touch_operands(p, m0 + row0, own_rows, n0, z);
+      touch_operands(p, tile, row0, own_rows, n0, z);
     }
     Accumulators accumulators;
+#if PRODUCERS > 0
     accumulators.consume(shared, count);
+#else
+    accumulators.consume_samples(p, shared, table, b_tile, z, first, count);
+#endif
     // Only now: blocks of the next kernel that begin while this one fills the device would crowd where it is thin.
     release_dependents();
     const float* sums = reinterpret_cast<const float*>(memory);
@@ -570,13 +403,14 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
     } else {
       consumers_meet();
     }
+    const auto row_at = [&](int row) { return tile.at(row); };
     constexpr int kVector = 16 / static_cast<int>(sizeof(OUT)) < 8 ? 16 / static_cast<int>(sizeof(OUT)) : 8;
     if (p.vector_epilogue != 0)
-      finish_tile<kVector, kConsumers>(p, row0, own_rows, m0, n0, z, [&](float* values, int row, int column) {
+      finish_tile<kVector, kConsumers>(p, row0, own_rows, row_at, n0, z, [&](float* values, int row, int column) {
         read_sums<kVector>(p.splits, rows, sums, values, row - row0, column);
       });
     else
-      finish_tile<1, kConsumers>(p, row0, own_rows, m0, n0, z, [&](float* values, int row, int column) {
+      finish_tile<1, kConsumers>(p, row0, own_rows, row_at, n0, z, [&](float* values, int row, int column) {
         read_sums<1>(p.splits, rows, sums, values, row - row0, column);
       });
   }

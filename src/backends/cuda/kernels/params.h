@@ -87,6 +87,7 @@ struct GemmParams {
   const void* offset;
   const void* mask;  // null: none
   int offset_groups;
+  int patches;  // hopper_gemm: a tile's rows are a patch of 8 columns of an image, see TileRows
   long long offset_n, offset_pixel, offset_channel, mask_n, mask_pixel, mask_channel;
   EpilogueOperand operands[kMaxEpilogueInputs];
 };
