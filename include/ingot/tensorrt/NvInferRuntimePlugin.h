@@ -89,7 +89,7 @@ class IPluginV2 {
   virtual AsciiChar const* getPluginType() const = 0;
   virtual AsciiChar const* getPluginVersion() const = 0;
   virtual std::int32_t getNbOutputs() const = 0;
-  virtual Dims getOutputDimensions(std::int32_t, Dims const*, std::int32_t) { return Dims{}; }
+  virtual Dims getOutputDimensions(std::int32_t index, Dims const* inputs, std::int32_t nbInputDims) = 0;
   virtual bool supportsFormat(DataType, PluginFormat) const { return false; }
   virtual void configureWithFormat(Dims const*, std::int32_t, Dims const*, std::int32_t, DataType, PluginFormat,
                                    std::int32_t) {}
@@ -134,9 +134,8 @@ class IPluginV2IOExt : public IPluginV2Ext {
   }
   using IPluginV2Ext::configurePlugin;
   virtual void configurePlugin(PluginTensorDesc const*, std::int32_t, PluginTensorDesc const*, std::int32_t) {}
-  virtual bool supportsFormatCombination(std::int32_t, PluginTensorDesc const*, std::int32_t, std::int32_t) const {
-    return false;
-  }
+  virtual bool supportsFormatCombination(std::int32_t pos, PluginTensorDesc const* inOut, std::int32_t nbInputs,
+                                         std::int32_t nbOutputs) const = 0;
 };
 
 class IPluginV2DynamicExt : public IPluginV2Ext {
@@ -148,14 +147,12 @@ class IPluginV2DynamicExt : public IPluginV2Ext {
   IPluginV2DynamicExt* clone() const override = 0;
   using IPluginV2Ext::configurePlugin;
   using IPluginV2Ext::enqueue;
-  using IPluginV2Ext::getOutputDimensions;
   using IPluginV2Ext::getWorkspaceSize;
-  virtual DimsExprs getOutputDimensions(std::int32_t, DimsExprs const*, std::int32_t, IExprBuilder&) {
-    return DimsExprs{};
-  }
-  virtual bool supportsFormatCombination(std::int32_t, PluginTensorDesc const*, std::int32_t, std::int32_t) {
-    return false;
-  }
+  Dims getOutputDimensions(std::int32_t, Dims const*, std::int32_t) override { return Dims{}; }
+  virtual DimsExprs getOutputDimensions(std::int32_t outputIndex, DimsExprs const* inputs, std::int32_t nbInputs,
+                                        IExprBuilder& exprBuilder) = 0;
+  virtual bool supportsFormatCombination(std::int32_t pos, PluginTensorDesc const* inOut, std::int32_t nbInputs,
+                                         std::int32_t nbOutputs) = 0;
   virtual void configurePlugin(DynamicPluginTensorDesc const*, std::int32_t, DynamicPluginTensorDesc const*,
                                std::int32_t) {}
   virtual std::size_t getWorkspaceSize(PluginTensorDesc const*, std::int32_t, PluginTensorDesc const*,

@@ -26,6 +26,13 @@ std::string constant(const ExprInstr& instr) {
 // Types that kernels hold no elements of, but whose rounding expressions know.
 bool is_narrow(DType type) { return cuda_type(type).empty() && loadable(type); }
 
+// Values of 16 bits are computed in float: what a function makes of them is rounded to their type.
+std::string round_half(DType type, std::string value) {
+  if (type == DType::f16) return fmt::format("round_f16({})", value);
+  if (type == DType::bf16) return fmt::format("round_bf16({})", value);
+  return value;
+}
+
 std::string cast(DType from, DType to, const std::string& value) {
   const std::string_view type = compute_type(to);
   if (is_narrow(to)) {
@@ -38,9 +45,7 @@ std::string cast(DType from, DType to, const std::string& value) {
     return fmt::format("static_cast<{}>({})", type, value);
   }
   std::string converted = fmt::format("static_cast<{}>({})", type, value);
-  if (to == DType::f16 && from != DType::f16) return fmt::format("round_f16({})", converted);
-  if (to == DType::bf16 && from != DType::bf16) return fmt::format("round_bf16({})", converted);
-  return converted;
+  return from == to ? converted : round_half(to, std::move(converted));
 }
 
 std::string_view comparison(ExprOp op) {
@@ -57,6 +62,22 @@ std::string_view comparison(ExprOp op) {
 bool has_short_form(ExprOp op) {
   return op == ExprOp::k_sigmoid || op == ExprOp::k_silu || op == ExprOp::k_gelu || op == ExprOp::k_gelu_tanh ||
          op == ExprOp::k_hardsigmoid || op == ExprOp::k_hardswish;
+}
+
+// Functions whose result is as wide as their operands.
+bool is_exact(ExprOp op) {
+  switch (op) {
+    case ExprOp::k_min:
+    case ExprOp::k_max:
+    case ExprOp::k_clamp:
+    case ExprOp::k_neg:
+    case ExprOp::k_abs:
+    case ExprOp::k_sign:
+    case ExprOp::k_floor:
+    case ExprOp::k_ceil:
+    case ExprOp::k_round: return true;
+    default: return false;
+  }
 }
 
 std::string right_side(const Expr& expr, const ExprInstr& instr) {
@@ -80,7 +101,9 @@ std::string right_side(const Expr& expr, const ExprInstr& instr) {
   if (arity_of(instr.op) > 2) arguments += ", " + c;
   const bool brief = has_short_form(instr.op) && bits_of(expr.result_type()) == 16 && is_float(expr.result_type());
   const std::string_view family = !is_float(instr.type) ? "i" : brief && instr.type != DType::f64 ? "q" : "x";
-  return fmt::format("{}_{}({})", family, to_string(instr.op), arguments);
+  std::string value = fmt::format("{}_{}({})", family, to_string(instr.op), arguments);
+  // The last one is rounded where it is stored.
+  return is_exact(instr.op) || &instr == &expr.instrs().back() ? value : round_half(instr.type, std::move(value));
 }
 
 }  // namespace

@@ -20,6 +20,9 @@ class CudnnSoftmax : public DynamicBase {
   explicit CudnnSoftmax(PluginFieldCollection const&) {}
   char const* getPluginType() const noexcept override { return kName; }
   IPluginV2DynamicExt* clone() const noexcept override { return new CudnnSoftmax(*this); }
+  DimsExprs getOutputDimensions(int32_t, DimsExprs const* in, int32_t, IExprBuilder&) noexcept override {
+    return in[0];
+  }
   void attachToContext(cudnnContext* dnn, cublasContext*, IGpuAllocator*) noexcept override { mDnn = dnn; }
   int32_t enqueue(PluginTensorDesc const* in, PluginTensorDesc const*, void const* const* inputs, void* const* outputs,
                   void*, cudaStream_t) noexcept override {
@@ -27,8 +30,9 @@ class CudnnSoftmax : public DynamicBase {
     float const one = 1, zero = 0;
     cudnnTensorStruct* rows = nullptr;
     if (mDnn == nullptr || cudnnCreateTensorDescriptor(&rows) != 0) return 2;
-    bool const done = cudnnSetTensor4dDescriptor(rows, kNchw, kFloat, in[0].dims.d[0], in[0].dims.d[1], 1, 1) == 0 &&
-                      cudnnSoftmaxForward(mDnn, kAccurate, kChannel, &one, rows, inputs[0], &zero, rows, outputs[0]) == 0;
+    bool const done =
+        cudnnSetTensor4dDescriptor(rows, kNchw, kFloat, in[0].dims.d[0], in[0].dims.d[1], 1, 1) == 0 &&
+        cudnnSoftmaxForward(mDnn, kAccurate, kChannel, &one, rows, inputs[0], &zero, rows, outputs[0]) == 0;
     cudnnDestroyTensorDescriptor(rows);
     return done ? 0 : 3;
   }
