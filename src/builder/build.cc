@@ -31,7 +31,7 @@ const Backend& backend_of(const BuildOptions& options) {
 // A part of the time budget, the rest of which is for timing.
 constexpr double kToCompile = 0.6;
 
-// Code for the candidates that nobody has timed yet.
+// Code for the candidates that nobody has timed yet, or not with as much time.
 void make_code(const Lowered& lowered, const TuneOptions& options, const TimingCache& cache,
                std::chrono::steady_clock::time_point deadline, CodeAtHand& code) {
   std::map<std::string, bool> seen;
@@ -42,7 +42,7 @@ void make_code(const Lowered& lowered, const TuneOptions& options, const TimingC
       CodeRequest& request = requests.emplace_back();
       request.problem = &step.problem;
       for (Trial& trial : candidates_of(step.problem, step.data_dependent, options))
-        if (trial.refusal.empty() && !cache.find(timing_key(step.problem, trial, options)))
+        if (trial.refusal.empty() && !known_timing(cache, timing_key(step.problem, trial, options), options))
           request.candidates.emplace_back(trial.tactic, std::move(trial.config));
     }
   };
@@ -68,6 +68,7 @@ Result<Choices> tune_all(const Lowered& lowered, const BuildOptions& options) {
                        std::chrono::duration<double>(std::max(0.0, seconds)));
   };
   tune_options.deadline = after(options.time_budget_seconds);
+  tune_options.budget_seconds = std::max(0.0, options.time_budget_seconds);
   CodeAtHand code;
   if (tune_options.backend->device().kind == "cuda") {
     make_code(lowered, tune_options, cache, after(options.time_budget_seconds * kToCompile), code);

@@ -26,15 +26,21 @@ class TimingCache {
     std::string config;
     friend auto operator<=>(const Key&, const Key&) = default;
   };
-  // Microseconds. 0 records "not timed: the time budget had ended", kNoCode that it had ended even before there was
-  // machine code to time, so that the same cache gives the same choice.
-  static constexpr double kNoCode = -1;
-  [[nodiscard]] std::optional<double> find(const Key& key) const;
-  void insert(Key key, double microseconds);
+  struct Entry {
+    double microseconds = 0;  // 0: not timed, since the time budget had ended,
+    bool code = true;         // or had ended even before there was machine code to time
+    double budget = 0;        // seconds, where it was not timed: the same budget decides the same again
+
+    // Whether a build with this budget takes the entry as it is.
+    [[nodiscard]] bool holds_for(double seconds) const { return microseconds > 0 || seconds <= budget; }
+    friend bool operator==(const Entry&, const Entry&) = default;
+  };
+  [[nodiscard]] std::optional<Entry> find(const Key& key) const;
+  void insert(Key key, Entry entry);
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
  private:
-  std::map<Key, double> entries_;
+  std::map<Key, Entry> entries_;
 };
 
 }  // namespace ingot::builder

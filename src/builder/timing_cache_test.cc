@@ -10,6 +10,8 @@
 namespace ingot::builder {
 namespace {
 
+using Entry = TimingCache::Entry;
+
 std::string temporary(const std::string& name) { return (std::filesystem::path(testing::TempDir()) / name).string(); }
 
 std::string read_text(const std::string& path) {
@@ -23,16 +25,16 @@ TEST(TimingCache, MissingFileIsEmpty) { EXPECT_EQ(TimingCache::load(temporary("n
 
 TEST(TimingCache, RoundTripsExactly) {
   TimingCache cache;
-  cache.insert({"cpu avx2", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", "f4"}, 12.345);
-  cache.insert({"cpu avx2", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", ""}, 0);
-  cache.insert({"cuda", "Conv(f32[1]) -> (f32[1])", "cuda.gemm@1", ""}, TimingCache::kNoCode);
+  cache.insert({"cpu avx2", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", "f4"}, {12.345});
+  cache.insert({"cpu avx2", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", ""}, {0, true, 2.5});
+  cache.insert({"cuda", "Conv(f32[1]) -> (f32[1])", "cuda.gemm@1", ""}, {0, false, 60});
   const std::string path = temporary("cache.txt");
   ASSERT_TRUE(cache.save(path).is_ok());
   const TimingCache loaded = TimingCache::load(path).value();
-  EXPECT_EQ(loaded.find({"cpu avx2", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", "f4"}), 12.345);
-  EXPECT_EQ(loaded.find({"cpu avx2", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", ""}), 0.0);
+  EXPECT_EQ(loaded.find({"cpu avx2", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", "f4"}), Entry{12.345});
+  EXPECT_EQ(loaded.find({"cpu avx2", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", ""}), (Entry{0, true, 2.5}));
   EXPECT_EQ(loaded.find({"cpu sse", "Conv(f32[1]) -> (f32[1])", "cpu.conv@1", ""}), std::nullopt);
-  EXPECT_EQ(loaded.find({"cuda", "Conv(f32[1]) -> (f32[1])", "cuda.gemm@1", ""}), TimingCache::kNoCode);
+  EXPECT_EQ(loaded.find({"cuda", "Conv(f32[1]) -> (f32[1])", "cuda.gemm@1", ""}), (Entry{0, false, 60}));
   const std::string again = temporary("again.txt");
   ASSERT_TRUE(loaded.save(again).is_ok());
   EXPECT_EQ(read_text(path), read_text(again));
@@ -40,8 +42,11 @@ TEST(TimingCache, RoundTripsExactly) {
 
 TEST(TimingCache, DamageIsReportedWithItsLine) {
   const std::string path = temporary("bad.txt");
-  for (const char* text : {"", "hello\n", "ingot timing cache 1\na\tb\n", "ingot timing cache 1\na\tb\tc\td\t-2\n",
-                           "ingot timing cache 1\na\tb\tc\td\t1x\n", "ingot timing cache 1\na\tb\tc\td\tnan\n"}) {
+  const std::string first = "ingot timing cache 2\n";
+  for (const std::string& text :
+       {std::string(), std::string("hello\n"), std::string("ingot timing cache 1\n"), first + "a\tb\n",
+        first + "a\tb\tc\td\t-2\n", first + "a\tb\tc\td\t0\n", first + "a\tb\tc\td\t1x\n", first + "a\tb\tc\td\tnan\n",
+        first + "a\tb\tc\td\tnot timed in \n", first + "a\tb\tc\td\tno code in -1\n"}) {
     std::ofstream(path) << text;
     EXPECT_EQ(TimingCache::load(path).status().code(), StatusCode::kCorrupt) << text;
   }

@@ -21,6 +21,8 @@ std::string describe(const Support& support) {
                                 : fmt::format("{}: {}", to_string(support.reason), support.detail);
 }
 
+constexpr double kNoCode = -1;  // the time of a candidate whose machine code there was no time to make
+
 // What a candidate's time counts as: one that may allocate or lock has to be clearly faster, not faster by noise.
 double handicapped(const Tactic& tactic, double microseconds) {
   constexpr double kClearly = 1.1;
@@ -59,6 +61,12 @@ TimingCache::Key timing_key(const Problem& problem, const Trial& trial, const Tu
           problem.to_string(), fmt::format("{}@{}", trial.tactic->id(), trial.tactic->version()), trial.config};
 }
 
+std::optional<TimingCache::Entry> known_timing(const TimingCache& cache, const TimingCache::Key& key,
+                                               const TuneOptions& options) {
+  const std::optional<TimingCache::Entry> known = cache.find(key);
+  return known && known->holds_for(options.budget_seconds) ? known : std::nullopt;
+}
+
 Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptions& options, TimingCache& cache) {
   const DeviceInfo device = options.backend->device();
   Choice choice;
@@ -72,11 +80,11 @@ Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptio
     if (candidates > 1) {
       TimingCache::Key key = timing_key(problem, trial, options);
       const bool at_hand = options.code == nullptr || options.code->has(problem, *trial.tactic, trial.config);
-      if (const std::optional<double> known = cache.find(key)) {
-        trial.microseconds = *known;
+      if (const auto known = known_timing(cache, key, options)) {
+        trial.microseconds = known->code ? known->microseconds : kNoCode;
       } else if (!at_hand) {
-        trial.microseconds = TimingCache::kNoCode;
-        cache.insert(std::move(key), trial.microseconds);
+        trial.microseconds = kNoCode;
+        cache.insert(std::move(key), {0, false, options.budget_seconds});
       } else if (std::chrono::steady_clock::now() < options.deadline) {
         const Result<double> time = device.kind == "cuda" ? on_cuda.time(*trial.tactic, trial.config)
                                                           : time_kernel(problem, *trial.tactic, trial.config, device,
@@ -87,9 +95,9 @@ Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptio
         }
         // To whole nanoseconds, so that the text of the cache holds the exact value.
         trial.microseconds = std::max(0.001, static_cast<double>(static_cast<std::int64_t>(*time * 1000)) / 1000);
-        cache.insert(std::move(key), trial.microseconds);
+        cache.insert(std::move(key), {trial.microseconds});
       } else {
-        cache.insert(std::move(key), 0);
+        cache.insert(std::move(key), {0, true, options.budget_seconds});
       }
     }
     // A guess is better than one whose code there was no time to make.

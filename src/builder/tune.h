@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct TuneOptions {
   bool allow_cpu_fallback = false;         // tactics that leave the device
   const CodeAtHand* code = nullptr;        // null: no candidate needs any
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  double budget_seconds = 0;  // that the deadline ends
 };
 
 struct Trial {
@@ -43,8 +45,10 @@ struct Choice {
 // is left. data_dependent: the shape of an output only the data decide, which Tactic::decides_shapes() tells of.
 std::vector<Trial> candidates_of(const Problem& problem, bool data_dependent, const TuneOptions& options);
 
-// The cache's key for a candidate.
+// The cache's key for a candidate, and what it says of it if that holds for this budget.
 TimingCache::Key timing_key(const Problem& problem, const Trial& trial, const TuneOptions& options);
+std::optional<TimingCache::Entry> known_timing(const TimingCache& cache, const TimingCache::Key& key,
+                                               const TuneOptions& options);
 
 // Fails only when no tactic supports the problem; the error lists every refusal.
 Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptions& options, TimingCache& cache);

@@ -23,7 +23,7 @@ class TuneFromCache : public testing::Test {
 
   // The number of the candidate that is chosen where each one's entry is what `entries` says; the last one for the
   // rest.
-  std::size_t chosen(const std::vector<double>& entries) {
+  std::size_t chosen(const std::vector<TimingCache::Entry>& entries) {
     TimingCache cache;
     for (std::size_t i = 0; i < trials_.size(); ++i)
       cache.insert(timing_key(problem_, trials_[i], options_), entries[std::min(i, entries.size() - 1)]);
@@ -45,15 +45,35 @@ class TuneFromCache : public testing::Test {
   std::vector<Trial> trials_;
 };
 
-TEST_F(TuneFromCache, TakesTheFastest) { EXPECT_EQ(chosen({9, 1, 9}), 1U); }
+constexpr TimingCache::Entry kGuess{}, kNoCode{0, false};
+
+TEST_F(TuneFromCache, TakesTheFastest) { EXPECT_EQ(chosen({{9}, {1}, {9}}), 1U); }
 TEST_F(TuneFromCache, PrefersWhatWasTimed) {
-  EXPECT_EQ(chosen({0, 9, 0}), 1U);
-  EXPECT_EQ(chosen({TimingCache::kNoCode, 0, 9}), 2U);
+  EXPECT_EQ(chosen({kGuess, {9}, kGuess}), 1U);
+  EXPECT_EQ(chosen({kNoCode, kGuess, {9}}), 2U);
 }
-TEST_F(TuneFromCache, GuessesTheFirst) { EXPECT_EQ(chosen({0}), 0U); }
+TEST_F(TuneFromCache, GuessesTheFirst) { EXPECT_EQ(chosen({kGuess}), 0U); }
 TEST_F(TuneFromCache, GuessesAmongThoseWithCode) {
-  EXPECT_EQ(chosen({TimingCache::kNoCode, 0, 0}), 1U);
-  EXPECT_EQ(chosen({TimingCache::kNoCode}), 0U);
+  EXPECT_EQ(chosen({kNoCode, kGuess, kGuess}), 1U);
+  EXPECT_EQ(chosen({kNoCode}), 0U);
+}
+
+// What one build had no time for, a build with as much time leaves as it is, and one with more time measures.
+TEST_F(TuneFromCache, MoreTimeMeasuresTheRest) {
+  TimingCache cache;
+  for (const Trial& trial : trials_) cache.insert(timing_key(problem_, trial, options_), {0, true, 5});
+  problem_.inputs[1].value = share(HostTensor::create(DType::f32, problem_.inputs[1].shape).value());
+  options_.deadline = std::chrono::steady_clock::time_point::max();
+  options_.budget_seconds = 5;
+  const Choice as_before = tune(problem_, false, options_, cache).value();
+  EXPECT_EQ(as_before.microseconds, 0);
+  options_.budget_seconds = 6;
+  const Choice measured = tune(problem_, false, options_, cache).value();
+  EXPECT_GT(measured.microseconds, 0);
+  for (const Trial& trial : measured.trials) {
+    if (!trial.refusal.empty()) continue;
+    EXPECT_GT(cache.find(timing_key(problem_, trial, options_))->microseconds, 0) << trial.config;
+  }
 }
 
 }  // namespace
