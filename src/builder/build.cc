@@ -186,6 +186,8 @@ Result<std::shared_ptr<ir::Graph>> make_canonical(const ir::Graph& graph, const 
   pass_options.widen_half = on_cpu && options.precision == DType::f32;
   pass_options.integer_products = on_cpu && options.precision == DType::f32;
   pass_options.expand_quantized = true;
+  // A kernel more costs a GPU more than reading a small image twice.
+  pass_options.part_convolutions = !on_cpu;
   INGOT_RETURN_IF_ERROR(passes::canonicalise(*canonical, pass_options));
   return canonical;
 }

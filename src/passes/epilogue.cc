@@ -2,6 +2,7 @@
 // Epilogue fusion: a Pointwise that alone reads the result of a convolution, product, reduction, normalisation, pool or
 // softmax, and has its shape, is computed while that result is still in registers. Where several operands could take it
 // (the two branches of a residual sum), the later one does: the others are then ready as its extra operands.
+// Reshapes, transposes and crops between the two are no obstacle for a function of that result alone.
 // Products of integers take what follows their sums too, down to the bytes that the next one reads.
 #include <algorithm>
 
@@ -66,11 +67,52 @@ Match fuse(const Graph& graph, const Node& root, bool integer) {
   return replace(std::move(patch), root.outputs[0], y);
 }
 
+// Whether a Slice keeps most of what it reads: what it drops would be computed too.
+bool keeps_most(const Graph& graph, const Node& slice) {
+  const SymShape *before = shape_of(graph, slice.inputs[0]), *after = shape_of(graph, slice.outputs[0]);
+  if (before == nullptr || after == nullptr || before->size() != after->size()) return false;
+  double kept = 1;
+  for (std::size_t i = 0; i < before->size(); ++i) {
+    if ((*before)[i] == (*after)[i]) continue;
+    const auto from = (*before)[i].constant(), to = (*after)[i].constant();
+    if (!from || !to || *from <= 0) return false;
+    kept *= static_cast<double>(*to) / static_cast<double>(*from);
+  }
+  return kept >= 0.75;
+}
+
+// A function of single elements goes above what only moves them, to a node whose epilogue it can become: the phases of
+// a transposed convolution are put in their places after its activation.
+Match raise(const Graph& graph, const Node& root) {
+  if (root.inputs.size() != 1) return no_match();
+  std::vector<const Node*> moves;
+  ValueId value = root.inputs[0];
+  while (const Node* node = used_once(graph, value) ? graph.producer(value) : nullptr) {
+    if (node->op != "Reshape" && node->op != "Transpose" && (node->op != "Slice" || !keeps_most(graph, *node))) break;
+    moves.push_back(node);
+    value = node->inputs[0];
+  }
+  const Node* host = graph.producer(value);
+  const ops::OpDef* def = host == nullptr ? nullptr : ops::find_op(host->op);
+  if (moves.empty() || def == nullptr || !def->epilogue || !used_once(graph, value) || is_integer_product(*host) ||
+      dtype_of(graph, value) != dtype_of(graph, root.outputs[0]) || !is_float(dtype_of(graph, value)))
+    return no_match();
+  ir::Patch patch = new_patch(graph, "raise_pointwise");
+  INGOT_ASSIGN_OR_RETURN(ValueId y, rebuild(patch, root, {value}, root.attrs));
+  for (std::size_t i = moves.size(); i-- > 0;) {
+    std::vector<ValueId> operands = moves[i]->inputs;
+    operands[0] = y;
+    INGOT_ASSIGN_OR_RETURN(y, rebuild(patch, *moves[i], std::move(operands), moves[i]->attrs));
+  }
+  return replace(std::move(patch), root.outputs[0], y);
+}
+
 }  // namespace
 
 Rules epilogue_rules() {
   return {
-      {"fuse_epilogue", {"Pointwise"}, [](const Graph& graph, const Node& root) { return fuse(graph, root, false); }}};
+      {"fuse_epilogue", {"Pointwise"}, [](const Graph& graph, const Node& root) { return fuse(graph, root, false); }},
+      {"raise_pointwise", {"Pointwise"}, raise}};
 }
 
 Rules integer_epilogue_rules() {

@@ -143,6 +143,29 @@ TEST(Epilogues, ASharedOrWidenedResultIsLeftAlone) {
   EXPECT_EQ(count(*b.graph, "Pointwise"), 2);
 }
 
+TEST(Epilogues, AnActivationGoesAboveWhatMovesElements) {
+  for (const std::int64_t last : {7, 4}) {  // of 8 rows: the second crop drops half
+    Builder b;
+    ValueId y = b.op("Conv", {b.in("x", {1, 2, 4, 8}), b.weights({6, 2, 3, 3})}, kSame);
+    y = b.op("Reshape", {y, b.ints({1, 3, 2, 4, 8})});
+    y = b.op("Transpose", {y}, Attrs{{"perm", Ints{0, 1, 3, 2, 4}}});
+    y = b.op("Reshape", {y, b.ints({1, 3, 8, 8})});
+    y = b.op("Slice", {y, b.ints({0}), b.ints({last}), b.ints({2})});
+    b.out({b.op("Relu", {y})});
+    rewrite(*b.graph, std::vector<Pass>{{"pointwise", kPointwise}, {"epilogues", epilogue_rules()}});
+    EXPECT_EQ(count(*b.graph, "Pointwise"), last == 7 ? 0 : 1) << ir::print(*b.graph);
+  }
+}
+
+TEST(Epilogues, AnActivationStaysBelowWhatOthersRead) {
+  Builder b;
+  ValueId y = b.op("Conv", {b.in("x", {1, 2, 4, 4}), b.weights({3, 2, 3, 3})}, kSame);
+  y = b.op("Reshape", {y, b.ints({3, 16})});
+  b.out({b.op("Relu", {y}), b.op("Transpose", {y})});
+  rewrite(*b.graph, std::vector<Pass>{{"pointwise", kPointwise}, {"epilogues", epilogue_rules()}});
+  EXPECT_EQ(count(*b.graph, "Pointwise"), 1);
+}
+
 int transposes(Builder& b, double tolerance = 2e-5) {
   Options options;
   options.channels_last = true;

@@ -144,6 +144,48 @@ std::optional<Ints> axes_of(const Graph& graph, const Node& node, std::size_t in
   return axes;
 }
 
+std::optional<AxisPart> axis_part(const Graph& graph, ValueId value, int axis) {
+  const Node* node = graph.producer(value);
+  if (node == nullptr || (node->op != "Slice" && node->op != "Split")) return std::nullopt;
+  const SymShape* shape = shape_of(graph, node->inputs[0]);
+  if (shape == nullptr || axis < 0 || axis >= std::ssize(*shape)) return std::nullopt;
+  const int rank = static_cast<int>(shape->size());
+  const std::optional<std::int64_t> size = (*shape)[static_cast<std::size_t>(axis)].constant();
+  if (!size) return std::nullopt;
+  AxisPart part{.from = node->inputs[0]};
+  if (node->op == "Split") {
+    if (normal_axis(node->attrs.get_int("axis", 0), rank) != axis) return std::nullopt;
+    for (const ValueId output : node->outputs) {
+      const SymShape* held = output == kNoValue ? nullptr : shape_of(graph, output);
+      if (held == nullptr || held->size() != shape->size()) return std::nullopt;
+      const auto length = (*held)[static_cast<std::size_t>(axis)].constant();
+      if (!length) return std::nullopt;
+      part.last = part.first + *length;
+      if (output == value) break;
+      part.first = part.last;
+    }
+  } else {
+    const auto starts = ints(graph, input(*node, 1)), ends = ints(graph, input(*node, 2));
+    if (!starts || !ends || starts->size() != 1 || ends->size() != 1) return std::nullopt;
+    std::int64_t along = 0;
+    if (input(*node, 3) != kNoValue) {
+      const auto axes = ints(graph, input(*node, 3));
+      if (!axes || axes->size() != 1) return std::nullopt;
+      along = (*axes)[0];
+    }
+    if (input(*node, 4) != kNoValue) {
+      const auto steps = ints(graph, input(*node, 4));
+      if (!steps || *steps != Ints{1}) return std::nullopt;
+    }
+    if (normal_axis(along, rank) != axis) return std::nullopt;
+    const auto clamped = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + *size : at, 0, *size); };
+    part.first = clamped((*starts)[0]);
+    part.last = clamped((*ends)[0]);
+  }
+  if (part.first >= part.last || part.last > *size) return std::nullopt;
+  return part;
+}
+
 Ints perm_of(const Graph& graph, const Node& transpose) {
   if (transpose.attrs.has("perm")) return transpose.attrs.get_ints("perm", {});
   Ints perm(static_cast<std::size_t>(std::max(rank_of(graph, transpose.inputs[0]), 0)));

@@ -61,6 +61,13 @@ int normal_axis(std::int64_t axis, int rank);
 // All axes when there are none and the operator reduces all. nullopt when they are not constant.
 std::optional<Ints> axes_of(const Graph& graph, const Node& node, std::size_t index, int rank);
 
+// Along `axis` alone, the indices [first, last) of a tensor: what a Slice of step 1 or a Split holds, never nothing.
+struct AxisPart {
+  ValueId from = kNoValue;
+  std::int64_t first = 0, last = 0;
+};
+std::optional<AxisPart> axis_part(const Graph& graph, ValueId value, int axis);
+
 Ints perm_of(const Graph& graph, const Node& transpose);  // default (reversed) filled in
 bool is_identity_perm(const Ints& perm);
 Ints inverse_perm(const Ints& perm);

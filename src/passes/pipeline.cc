@@ -52,7 +52,8 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   // Recognised by its transposes and scales, so before products absorb either.
   if (options.fuse_attention) add("attention", attention_rules() + tidy_rules());
   // A weight is scaled once, in double, before layouts and epilogues hide the product.
-  add("weights", batch_norm_rules() + weight_folding_rules() + pad_folding_rules() + tidy_rules());
+  add("weights", batch_norm_rules() + weight_folding_rules() + pad_folding_rules() + take_channels_rules() +
+                     (options.part_convolutions ? part_convolution_rules() : Rules()) + tidy_rules());
 
   if (options.channels_last) {
     // After weight folding, which knows the ONNX layout only; before composition, so that broadcast operands are still

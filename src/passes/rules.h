@@ -20,6 +20,8 @@ Rules matmul_rules();             // matmul.cc
 Rules matmul_transpose_rules();   // matmul.cc
 Rules batch_norm_rules();         // batch_norm.cc
 Rules weight_folding_rules();     // weight_folding.cc
+Rules take_channels_rules();      // channel_parts.cc
+Rules part_convolution_rules();   // channel_parts.cc
 Rules alpha_rules();              // weight_folding.cc
 Rules pad_folding_rules();        // pad_folding.cc
 Rules roll_rules();               // rolls.cc

@@ -25,10 +25,11 @@ struct PassTime {
 };
 
 struct Options {
-  bool channels_last = false;     // run image operators in [N, spatial..., C]
-  bool widen_half = false;        // compute f16 and bf16 in f32
-  bool expand_quantized = false;  // quantised operators as work of other kinds; products as below, or exactly in f32
-  bool integer_products = false;  // keep products of bytes as ConvInteger and MatMulInteger, with epilogues
+  bool channels_last = false;      // run image operators in [N, spatial..., C]
+  bool widen_half = false;         // compute f16 and bf16 in f32
+  bool expand_quantized = false;   // quantised operators as work of other kinds; products as below, or exactly in f32
+  bool integer_products = false;   // keep products of bytes as ConvInteger and MatMulInteger, with epilogues
+  bool part_convolutions = false;  // several narrow convolutions of one tensor rather than parts of the result of one
   bool fuse_attention = true;
   bool fuse_epilogues = true;
   std::vector<std::string> disabled;  // names of passes or rules
