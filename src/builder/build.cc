@@ -12,6 +12,7 @@
 #include "base/thread_pool.h"
 #include "builder/emit.h"
 #include "builder/half.h"
+#include "builder/image_conv.h"
 #include "builder/library_choice.h"
 #include "builder/nbits.h"
 #include "builder/plan_plugins.h"
@@ -217,6 +218,7 @@ Result<BuiltPlan> build(const ir::Graph& graph, const BuildOptions& options) {
     INGOT_RETURN_IF_ERROR(fuse_transpose_epilogues(lowered, solvable_by(options)));
     for (LoweredProgram& program : lowered.programs) fuse_squeeze_excite(program, solvable_by(options));
     fuse_squeeze_excite(lowered, solvable_by(options));
+    fuse_image_conv(lowered, solvable_by(options));
   }
   INGOT_ASSIGN_OR_RETURN(const Choices choices, tune_all(lowered, options));
   INGOT_ASSIGN_OR_RETURN(BuiltPlan built, emit(std::move(lowered), choices, device));

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conv and ConvTranspose. Activations are [N, C, spatial...] here; evaluate.cc has turned channels_last ones.
+#include <algorithm>
+#include <numeric>
+
+#include "reference/copy.h"
 #include "reference/families.h"
 #include "reference/window.h"
 
@@ -164,7 +168,26 @@ Result<Outputs> evaluate_conv_transpose(const Call& call) {
   return is_float(x->dtype()) ? convolve_transposed<double>(call) : convolve_transposed<std::int64_t>(call);
 }
 
-constexpr Row kRows[] = {{"Conv", evaluate_conv}, {"ConvTranspose", evaluate_conv_transpose}};
+// Conv of an image [N, C, spatial...], rounded to the weights' type, to [N, spatial..., C].
+Result<Outputs> evaluate_image_conv(const Call& call) {
+  INGOT_ASSIGN_OR_RETURN(const HostTensor* x, numeric_operand(call, 0, "X", 3));
+  INGOT_ASSIGN_OR_RETURN(const HostTensor* w, numeric_operand(call, 1, "W", 3));
+  INGOT_ASSIGN_OR_RETURN(HostTensor rounded, HostTensor::create(w->dtype(), x->shape()));
+  for (std::int64_t i = 0; i < x->elements(); ++i) rounded.set_double(i, x->as_double(i));
+  std::vector<const HostTensor*> inputs(call.inputs.begin(), call.inputs.end());
+  inputs[0] = &rounded;
+  Call inner = call;
+  inner.inputs = inputs;
+  INGOT_ASSIGN_OR_RETURN(Outputs outputs, convolve<double>(inner));
+  std::vector<std::size_t> perm(to_size(x->rank()));
+  std::iota(perm.begin(), perm.end(), std::size_t{0});
+  std::rotate(perm.begin() + 1, perm.begin() + 2, perm.end());
+  INGOT_ASSIGN_OR_RETURN(outputs[0], transpose(outputs[0], perm));
+  return outputs;
+}
+
+constexpr Row kRows[] = {
+    {"Conv", evaluate_conv}, {"ConvTranspose", evaluate_conv_transpose}, {"ImageConv", evaluate_image_conv}};
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// cuda.first_conv: convolutions of up to four input channels in half precision. A config is "ROWSxFRAGMENTS": the rows
-// of a tile of outputs, and how many of them a warp computes.
+// cuda.first_conv: convolutions of up to four input channels in half precision, of images in either layout, also of
+// such in fp32 with the channels first (ImageConv). A config is "ROWSxFRAGMENTS": the rows of a tile of outputs, and
+// how many of them a warp computes.
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -17,9 +18,16 @@ using ingot_cuda::FirstConvParams;
 
 constexpr std::int64_t kTileW = 16, kPixel = 4, kSharedLimit = 100 << 10, kMostAccumulators = 128;
 
-Result<cpu::WindowSizes> sizes_of(const Problem& problem, const Shape& x, const Shape& y) {
+bool is_image(const Problem& problem) { return problem.kind == "ImageConv"; }
+
+Result<cpu::WindowSizes> sizes_of(const Problem& problem, Shape x, const Shape& y) {
   const Shape& w = problem.inputs[1].shape;
-  return cpu::window_sizes(problem.attrs, x, Ints(w.begin() + 2, w.end()), y);
+  Attrs attrs = problem.attrs;
+  if (is_image(problem) && x.size() == 4) {
+    x = {x[0], x[2], x[3], x[1]};
+    attrs.set("channels_last", std::int64_t{1});
+  }
+  return cpu::window_sizes(attrs, x, Ints(w.begin() + 2, w.end()), y);
 }
 
 struct Tile {
@@ -59,14 +67,16 @@ bool fits(const Problem& problem, const Tile& tile) {
 
 Support supports(const Problem& problem) {
   const DType type = problem.inputs[1].dtype;
-  if ((type != DType::f16 && type != DType::bf16) || problem.inputs[0].dtype != type ||
-      problem.outputs[0].dtype != type || (problem.has_input(2) && problem.inputs[2].dtype != type))
+  const bool same = problem.inputs[0].dtype == type || (is_image(problem) && problem.inputs[0].dtype == DType::f32);
+  if ((type != DType::f16 && type != DType::bf16) || !same || problem.outputs[0].dtype != type ||
+      (problem.has_input(2) && problem.inputs[2].dtype != type))
     return Support::no(Refusal::kDType);
-  if (problem.attrs.get_int("channels_last", 0) == 0) return Support::no(Refusal::kLayout, "channels first");
+  if (!is_image(problem) && problem.attrs.get_int("channels_last", 0) == 0)
+    return Support::no(Refusal::kLayout, "channels first");
   if (!problem.inputs[1].constant) return Support::no(Refusal::kConstant, "weights are not constant");
   const Shape& w = problem.inputs[1].shape;
-  if (w.size() != 4 || problem.attrs.get_int("group", 1) != 1 || w[1] < 1 || w[1] > kPixel || w[0] % 8 != 0 ||
-      w[0] < 8 || w[2] * w[3] > 256)
+  if (w.size() != 4 || problem.inputs[0].shape.size() != 4 || problem.attrs.get_int("group", 1) != 1 || w[1] < 1 ||
+      w[1] > kPixel || w[0] % 8 != 0 || w[0] < 8 || w[2] * w[3] > 256)
     return Support::no(Refusal::kShape, "not a first layer");
   const Result<cpu::WindowSizes> sizes = sizes_of(problem, problem.inputs[0].shape, problem.outputs[0].shape);
   if (!sizes.is_ok()) return Support::no(Refusal::kShape, sizes.status().message());
@@ -90,6 +100,8 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
   const Shape& w = problem.inputs[1].shape;
   const Ints strides = problem.attrs.get_ints("strides", {1, 1});
   text += fmt::format("using T = {};\n", cuda_type(problem.inputs[1].dtype));
+  if (is_image(problem))
+    text += fmt::format("using Image = {};\n", cuda_type(problem.inputs[0].dtype)) + define("PLANES", 1);
   text += define("CHANNELS", w[1]) + define("KERNEL_H", w[2]) + define("KERNEL_W", w[3]) +
           define("STRIDE_H", strides.at(0)) + define("STRIDE_W", strides.at(1)) + define("N", w[0]) +
           define("TILE_H", tile.rows) + define("FRAGMENTS", tile.fragments);
@@ -160,7 +172,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
 }  // namespace
 
 const Tactic& first_conv_tactic() {
-  static const CudaTactic tactic({"cuda.first_conv", 1, {"Conv"}, supports, sources, plan, configs, pack});
+  static const CudaTactic tactic({"cuda.first_conv", 1, {"Conv", "ImageConv"}, supports, sources, plan, configs, pack});
   return tactic;
 }
 

@@ -4,7 +4,7 @@
 // channels, absent ones zero, so that four taps are 16 elements of k. A warp multiplies FRAGMENTS rows of 16 outputs with
 // all output channels.
 // Given: T (f16 or bf16), OUT (as wide as T), CHANNELS, KERNEL_H, KERNEL_W, STRIDE_H, STRIDE_W, N (a multiple of 8),
-// TILE_H, FRAGMENTS, the epilogue.
+// TILE_H, FRAGMENTS, the epilogue. Optional: PLANES (the input's channels are planes, of Image: T or float).
 using Params = ingot_cuda::FirstConvParams;
 
 constexpr int kTileW = 16, kPixel = 4;
@@ -18,17 +18,33 @@ static_assert(kWarps * FRAGMENTS == TILE_H, "warps share the rows of a tile");
 // Where a tap lies, in elements from the window's first pixel.
 INGOT_INLINE constexpr int place_of(int tap) { return tap < kTaps ? (tap / KERNEL_W * kInW + tap % KERNEL_W) * kPixel : 0; }
 
+#ifndef PLANES
+using Image = T;
+#endif
+INGOT_INLINE T load_element(const T* from, bool inside) { return load_or_zero(from, inside); }
+INGOT_INLINE T load_element(const float* from, bool inside) {
+  unsigned bits[1];
+  load_or_zero(bits, from, inside);
+  return store_value<T>(__uint_as_float(bits[0]));
+}
+
 INGOT_INLINE void load_tile(const Params& p, T* tile, int image, int h0, int w0) {
-  const T* const x = static_cast<const T*>(p.x) + static_cast<long long>(image) * p.in_h * p.in_w * CHANNELS;
+  const int pixels = p.in_h * p.in_w;
+  const Image* const x = static_cast<const Image*>(p.x) + static_cast<long long>(image) * pixels * CHANNELS;
+#ifdef PLANES
+  const int pixel_step = 1, channel_step = pixels;
+#else
+  const int pixel_step = CHANNELS, channel_step = 1;
+#endif
 #pragma unroll 4
   for (int i = static_cast<int>(threadIdx.x); i < kInH * kInW; i += kThreads) {
     const int h = h0 + i / kInW, w = w0 + i % kInW;
     const bool inside = static_cast<unsigned>(h) < static_cast<unsigned>(p.in_h) &&
                         static_cast<unsigned>(w) < static_cast<unsigned>(p.in_w);
-    const T* const from = x + (inside ? (h * p.in_w + w) * CHANNELS : 0);
+    const Image* const from = x + (inside ? (h * p.in_w + w) * pixel_step : 0);
     Vec<T, kPixel> pixel{};
 #pragma unroll
-    for (int c = 0; c < CHANNELS; ++c) pixel.v[c] = load_or_zero(from + c, inside);
+    for (int c = 0; c < CHANNELS; ++c) pixel.v[c] = load_element(from + c * channel_step, inside);
     *reinterpret_cast<Vec<T, kPixel>*>(tile + i * kPixel) = pixel;
   }
 }
