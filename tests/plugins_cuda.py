@@ -34,7 +34,8 @@ def has_gpu():
 
 
 def model(path, nodes, inputs, outputs, constants=None):
-    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()]
+    values = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+              for name, value in inputs.items()]
     graph = helper.make_graph(nodes, "g", values, [helper.make_empty_tensor_value_info(name) for name in outputs],
                               [onnx.numpy_helper.from_array(value, name) for name, value in (constants or {}).items()])
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("demo", 1)]
@@ -80,6 +81,12 @@ def cases(rng):
                  helper.make_node("Cast", ["indices"], ["y"], to=TensorProto.FLOAT)]
         yield (f"v10_nonzero {density}", "v10_nonzero", nodes, {"x": x}, {},
                {"y": np.argwhere(x).astype(np.float32), "count": np.array(np.count_nonzero(x))}, 0)
+    for wanted in (7, 1, 0):
+        x = normal(2, 300)
+        nodes = [helper.make_node("RepeatToCuda", ["x", "n"], ["r"], tensorrt_plugin_shape_input_indices=[1]),
+                 helper.make_node("Neg", ["r"], ["y"])]
+        yield (f"v10_shape_input {wanted}", "v10_shape_input", nodes, {"x": x, "n": np.array([wanted])}, {},
+               {"y": -np.resize(x, (wanted, 300))}, 0)
     x = normal(4, 1023)
     nodes = [helper.make_node("Exp", ["x"], ["e"]), helper.make_node("ScaleBoth", ["e"], ["s"], domain="demo", factor=2.5),
              helper.make_node("Neg", ["s"], ["y"])]
@@ -89,7 +96,7 @@ def cases(rng):
 def run(arguments, folder, case, plan_options=()):
     """Builds, runs twice (the second run may replay a graph) and compares; the error as text, empty when all is well."""
     _, library, nodes, inputs, constants, expected, tolerance = case
-    model(folder / "m.onnx", nodes, {name: value.shape for name, value in inputs.items()}, expected, constants)
+    model(folder / "m.onnx", nodes, inputs, expected, constants)
     np.savez(folder / "in.npz", **inputs)
     plugins = ["--plugins", str(arguments.libraries / f"{library}.so"), "--device", "cuda"]
     for words in (["build", folder / "m.onnx", "-o", folder / "m.plan", *plan_options],
