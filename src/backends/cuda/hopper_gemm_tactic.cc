@@ -121,6 +121,8 @@ std::vector<std::string> tiles_for(const GemmShape& shape) {
   // Four stages and fewer: the next kernel's blocks find room beside these.
   if (work <= std::int64_t{132} * 128 * 128)
     tiles = {"64x64 s6 m1", "64x64 s4 m1", "64x32 s6 m1", "64x128 s4 m1", "64x128 s3 m1", "128x64 s4 m1"};
+  // Widths of transformers, in whole waves of blocks where powers of two begin another.
+  if (!tiles.empty() && p.n % 96 == 0) tiles.insert(tiles.end(), {"64x48 s6 m1", "64x96 s4 m1"});
   if (p.n <= 16) return {"64x16 s6 m1", "128x16 s4 m1"};
   if (p.n <= 32) return {"64x32 s6 m1", "128x32 s4 m1"};
   if (work >= std::int64_t{66} * 128 * 128) {
