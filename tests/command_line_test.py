@@ -36,8 +36,22 @@ def test_same_cache_same_plan(ingot, tmp_path):
 
 def test_no_time_for_tuning_still_builds(ingot, tmp_path):
     cache = tmp_path / "times"
-    first = build(ingot, tmp_path / "a.plan", *FIXED, "--time-budget", 0, "--timing-cache", cache)
-    assert first == build(ingot, tmp_path / "b.plan", *FIXED, "--timing-cache", cache), "the cache remembers the choice"
+    hasty = ["--time-budget", 0, "--timing-cache", cache]
+    first = build(ingot, tmp_path / "a.plan", *FIXED, *hasty)
+    left = cache.read_text()
+    assert "not timed in 0" in left
+    assert first == build(ingot, tmp_path / "b.plan", *FIXED, *hasty), "the cache remembers the choice"
+    assert cache.read_text() == left
+
+
+def test_more_time_measures_what_was_left(ingot, tmp_path):
+    cache = tmp_path / "times"
+    build(ingot, tmp_path / "hasty.plan", *FIXED, "--time-budget", 0, "--timing-cache", cache)
+    first = build(ingot, tmp_path / "a.plan", *FIXED, "--timing-cache", cache)
+    times = cache.read_text()
+    assert "not timed" not in times and "no code" not in times
+    assert first == build(ingot, tmp_path / "b.plan", *FIXED, "--timing-cache", cache)
+    assert cache.read_text() == times, "nothing was left to time"
 
 
 def test_fixed_and_dynamic_plans_agree(ingot, tmp_path):

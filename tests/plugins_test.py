@@ -236,6 +236,7 @@ def test_v3_tactics(plugins, tmp_path, rng):
     done = ingot_cli.run("build", path, "-o", tmp_path / "m.plan", "--plugins", library)
     assert done.ok, done.stderr
     shown = ingot_cli.run("inspect", tmp_path / "m.plan", "--candidates", "--plugins", library).stdout
+    assert ingot_cli.run("inspect", tmp_path / "m.plan", "--candidates").stdout == shown, "without the library, too"
     assert all(f"tactic={tactic}" in shown for tactic in (10, 20, 30)), shown
     np.savez(tmp_path / "in.npz", x=x)
     done = ingot_cli.run("run", tmp_path / "m.plan", "--inputs", tmp_path / "in.npz", "--output", tmp_path / "o.npz",

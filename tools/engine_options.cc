@@ -168,6 +168,13 @@ Result<builder::BuiltPlan> build_model(const EngineOptions& options, const std::
   return built;
 }
 
+void warn_of_build_options(const EngineOptions& options, const std::string& path) {
+  for (const CLI::Option* option : options.only_builds)
+    if (option->count() > 0)
+      std::fprintf(stderr, "warning: %s has no effect: %s was built already\n", option->get_name().c_str(),
+                   path.c_str());
+}
+
 Result<std::shared_ptr<const Engine>> load_engine(const EngineOptions& options, const std::string& path) {
   LoadOptions load;
   load.allow_embedded_plugins = options.allow_embedded_plugins;
@@ -176,10 +183,7 @@ Result<std::shared_ptr<const Engine>> load_engine(const EngineOptions& options, 
   load.cuda_device = std::max(0, ordinal);
   // A file named like a plan is meant as one, so that a damaged plan is not reported as a damaged model.
   if (is_plan || path.ends_with(".plan") || path.ends_with(".engine")) {
-    for (const CLI::Option* option : options.only_builds)
-      if (option->count() > 0)
-        std::fprintf(stderr, "warning: %s has no effect: %s was built already\n", option->get_name().c_str(),
-                     path.c_str());
+    warn_of_build_options(options, path);
     return Engine::load_file(path, load);
   }
   INGOT_ASSIGN_OR_RETURN(const builder::BuiltPlan built, build_model(options, path));

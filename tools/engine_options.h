@@ -40,6 +40,9 @@ struct Model {
   std::optional<std::vector<builder::ShapeRange>> ranges;  // where --shapes counted while the model was read
 };
 
+// On stderr, of options that were given and that a plan, which is built already, leaves no use for.
+void warn_of_build_options(const EngineOptions& options, const std::string& path);
+
 // Loads the plugin libraries; to be called before a model or a plan is read.
 Status load_plugins(const EngineOptions& options);
 Result<bool> is_plan_file(const std::string& path);

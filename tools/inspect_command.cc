@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 
+#include "base/mapped_file.h"
 #include "commands.h"
 #include "engine_options.h"
 #include "inspect/inspect.h"
 #include "ir/text.h"
+#include "plan/reader.h"
 
 namespace ingot::tools {
 namespace {
@@ -15,6 +17,18 @@ struct Arguments {
   bool json = false, dot = false, candidates = false, full = false;
 };
 
+// A plan file as it lies there: for that, neither its device nor its plugins need be here.
+Result<std::string> show_plan_file(const Arguments& arguments, std::string_view stage, inspect::Format format) {
+  warn_of_build_options(arguments.engine, arguments.file);
+  INGOT_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::open(arguments.file));
+  Result<plan::Plan> plan = plan::read(file.bytes());
+  if (!plan.is_ok()) return std::move(plan).status().annotate(arguments.file);
+  if (stage == "plan") return inspect::show(*plan, format, arguments.candidates);
+  if (stage != "canonical" || format != inspect::Format::text)
+    return unsupported("a plan has the stages plan and canonical (as text); give the model for the others");
+  return plan->graph;
+}
+
 Status run(const Arguments& arguments) {
   INGOT_RETURN_IF_ERROR(load_plugins(arguments.engine));
   if (arguments.json && arguments.dot) return invalid_argument("--json or --dot, not both");
@@ -24,14 +38,11 @@ Status run(const Arguments& arguments) {
   INGOT_ASSIGN_OR_RETURN(const bool is_plan, is_plan_file(arguments.file));
   const std::string stage = arguments.stage.empty() ? (is_plan ? "plan" : "import") : arguments.stage;
   std::string text;
-  if (stage == "plan") {
+  if (is_plan || arguments.file.ends_with(".plan") || arguments.file.ends_with(".engine")) {
+    INGOT_ASSIGN_OR_RETURN(text, show_plan_file(arguments, stage, format));
+  } else if (stage == "plan") {
     INGOT_ASSIGN_OR_RETURN(const std::shared_ptr<const Engine> engine, load_engine(arguments.engine, arguments.file));
     text = inspect::show(engine->plan(), format, arguments.candidates);
-  } else if (is_plan || arguments.file.ends_with(".plan")) {
-    INGOT_ASSIGN_OR_RETURN(const std::shared_ptr<const Engine> engine, Engine::load_file(arguments.file));
-    if (stage != "canonical" || format != inspect::Format::text)
-      return unsupported("a plan has the stages plan and canonical (as text); give the model for the others");
-    text = engine->plan().graph;
   } else {
     INGOT_ASSIGN_OR_RETURN(const Model model, load_model(arguments.file, arguments.engine.shapes));
     INGOT_ASSIGN_OR_RETURN(const builder::BuildOptions options, build_options(arguments.engine, model, arguments.file));

@@ -13,7 +13,7 @@
 namespace ingot::builder {
 namespace {
 
-constexpr std::string_view kFirstLine = "ingot timing cache 2";
+constexpr std::string_view kTitle = "ingot timing cache ", kFirstLine = "ingot timing cache 2";
 
 constexpr std::string_view kNotTimed = "not timed in ", kNoCode = "no code in ";
 
@@ -49,8 +49,9 @@ Result<TimingCache> TimingCache::load(const std::string& path) {
   std::ifstream in(path);
   if (!in) return not_found("cannot read timing cache '{}': {}", path, std::strerror(errno));
   std::string line;
-  if (!std::getline(in, line) || line != kFirstLine)
-    return corrupt("'{}' is not a timing cache (its first line should be '{}')", path, kFirstLine);
+  const bool has_title = std::getline(in, line) && line.starts_with(kTitle);
+  if (has_title && line != kFirstLine) return cache;
+  if (!has_title) return corrupt("'{}' is not a timing cache (its first line should be '{}')", path, kFirstLine);
   for (int number = 2; std::getline(in, line); ++number) {
     std::vector<std::string> fields;
     for (std::size_t begin = 0; begin <= line.size();) {

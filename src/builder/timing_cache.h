@@ -2,7 +2,8 @@
 // TimingCache: measured times by (device fingerprint, threads, problem text, tactic id, tactic version, config).
 //
 // Text file, one entry a line, sorted: the same entries give the same bytes, two caches merge by sort -u. A line that
-// does not parse makes the file kCorrupt; a missing file is an empty cache. Not thread-safe.
+// does not parse makes the file kCorrupt; a missing file, or one of another version's format, is an empty cache. Not
+// thread-safe.
 #pragma once
 
 #include <map>

@@ -43,13 +43,18 @@ TEST(TimingCache, RoundTripsExactly) {
 TEST(TimingCache, DamageIsReportedWithItsLine) {
   const std::string path = temporary("bad.txt");
   const std::string first = "ingot timing cache 2\n";
-  for (const std::string& text :
-       {std::string(), std::string("hello\n"), std::string("ingot timing cache 1\n"), first + "a\tb\n",
-        first + "a\tb\tc\td\t-2\n", first + "a\tb\tc\td\t0\n", first + "a\tb\tc\td\t1x\n", first + "a\tb\tc\td\tnan\n",
-        first + "a\tb\tc\td\tnot timed in \n", first + "a\tb\tc\td\tno code in -1\n"}) {
+  for (const std::string& text : {std::string(), std::string("hello\n"), first + "a\tb\n", first + "a\tb\tc\td\t-2\n",
+                                  first + "a\tb\tc\td\t0\n", first + "a\tb\tc\td\t1x\n", first + "a\tb\tc\td\tnan\n",
+                                  first + "a\tb\tc\td\tnot timed in \n", first + "a\tb\tc\td\tno code in -1\n"}) {
     std::ofstream(path) << text;
     EXPECT_EQ(TimingCache::load(path).status().code(), StatusCode::kCorrupt) << text;
   }
+}
+
+TEST(TimingCache, AnotherFormatIsEmpty) {
+  const std::string path = temporary("old.txt");
+  std::ofstream(path) << "ingot timing cache 1\na\tb\tc\td\t0\n";
+  EXPECT_EQ(TimingCache::load(path).value().size(), 0U);
 }
 
 TEST(TimingCache, UnwritablePlaceIsAnError) {
