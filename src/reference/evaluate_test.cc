@@ -162,6 +162,10 @@ TEST(Reference, BadOperandsAreNamed) {
       {"Einsum", {{"equation", std::string("ij,jk->ik")}}, {x, x}, "equation"},
       {"BatchNormalization", {}, {x, floats({2}, {1, 1})}, "operand 2 (B) is missing"},
       {"DequantizeLinear", {}, {numbers(DType::i8, {2, 2}, {1, 2, 3, 4}), floats({3}, {1, 1, 1})}, "operand 1 (scale)"},
+      {"LSTM",
+       Attrs{{"hidden_size", std::int64_t{2}}},
+       {floats({1, 1, 1}, {1}), floats({1, 4, 1}, {1, 1, 1, 1}), floats({1, 4, 1}, {1, 1, 1, 1})},
+       "hidden_size is 2, operand 2 (R) of shape [1, 4, 1] has 1"},
   };
   for (const BadCall& bad : calls) EXPECT_THAT(error(bad.op, bad.attrs, bad.inputs), HasSubstr(bad.message)) << bad.op;
 }

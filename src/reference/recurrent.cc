@@ -129,6 +129,9 @@ Result<Network> read_network(const Call& call) {
       r->shape() != Shape{net.directions, rows, net.hidden})
     return invalid_argument("operands X {}, W {} and R {} do not fit one another", to_string(x->shape()),
                             to_string(w->shape()), to_string(r->shape()));
+  if (const std::int64_t asked = attrs.get_int("hidden_size", 0); asked != 0 && asked != net.hidden)
+    return invalid_argument("attribute hidden_size is {}, operand 2 (R) of shape {} has {}", asked,
+                            to_string(r->shape()), net.hidden);
   constexpr std::size_t kTurn[] = {1, 0, 2};
   HostTensor turned = *x;
   if (net.batch_first) {

@@ -77,6 +77,9 @@ Status plan_recurrent(GeneralPlan& plan) {
       r[0] != directions || r[1] != w[1])
     return invalid_argument("{}: {}, {} and {} do not fit", plan.problem().kind, to_string(x), to_string(w),
                             to_string(r));
+  if (const std::int64_t asked = attrs.get_int("hidden_size", 0); asked != 0 && asked != r[2])
+    return invalid_argument("{}: attribute hidden_size is {}, R of shape {} has {}", plan.problem().kind, asked,
+                            to_string(r), r[2]);
   plan.set("STEPS", x[batch_first ? 1 : 0]);
   plan.set("BATCH", x[batch_first ? 0 : 1]);
   plan.set("INPUT", x[2]);
