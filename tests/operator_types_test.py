@@ -15,7 +15,7 @@ pytest.importorskip("onnxruntime", reason="the package onnxruntime is not instal
 import onnx
 from onnx import TensorProto, defs, helper
 
-from ort_cases import Case, check, make_model, op, random, run_ingot
+from ort_cases import Case, check, make_model, op, random, run_ingot, run_onnxruntime
 
 # Whose operands of one type the case ties to others: attributes, bodies, or the type that bits become.
 TIED = {"BitCast", "LabelEncoder", "Loop", "Scan", "TfIdfVectorizer"}
@@ -167,6 +167,42 @@ def test_first_resize(scales):
     x = random(6).standard_normal((2, 3, 5, 7)).astype(np.float32)
     check(Case([op("Resize", "x,s", "y", mode="nearest")], {"x": x, "s": np.float32(scales)}, ["y"], weights=("s",),
                opset=10))
+
+
+@pytest.mark.parametrize("mode,antialias", [("linear", 0), ("linear", 1), ("cubic", 0)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int32])
+@pytest.mark.parametrize("sizes", [(1, 2, 9, 4), (1, 2, 3, 12), (1, 2, 11, 15)])
+def test_resize_of_integers(dtype, mode, antialias, sizes):
+    """ONNX Runtime's answer in float32, cut off by plain linear interpolation and rounded otherwise, to the type's range."""
+    info = np.iinfo(np.int8 if dtype == np.int8 else np.uint8)
+    x = random(12).integers(info.min, int(info.max) + 1, (1, 2, 6, 7)).astype(dtype)
+    node = op("Resize", ["x", "", "", "s"], "y", mode=mode, antialias=antialias)
+    real = {"x": x.astype(np.float32), "s": np.array(sizes, np.int64)}
+    (exact,) = run_onnxruntime(make_model(Case([node], real, ["y"], opset=18), False), real)
+    (y,) = run_one(node, {"x": x, "s": real["s"]}, opset=18)
+    assert y.dtype == dtype and y.shape == sizes
+    edge = 0.0 if mode == "linear" and not antialias else 0.5  # where one integer ends and the next begins
+    near_edge = np.abs(exact - edge - np.rint(exact - edge)) < 1e-3
+    want = np.clip(np.rint(exact) if edge else np.trunc(exact), np.iinfo(dtype).min, np.iinfo(dtype).max)
+    assert near_edge.mean() < 0.5
+    np.testing.assert_array_equal(y[~near_edge], want[~near_edge].astype(dtype))
+    assert np.abs(y[near_edge] - want[near_edge]).max(initial=0) <= 1
+
+
+@pytest.mark.parametrize("mode", ["linear", "nearest", "cubic"])
+def test_grid_sample_of_bytes(mode):
+    """What overshoots a type's range stays at its end: ONNX Runtime's answer in float32, cut off."""
+    r = random(13)
+    x = np.where(r.random((2, 3, 6, 5)) < 0.5, 0, 255).astype(np.uint8)
+    grid = r.uniform(-1.1, 1.1, (2, 7, 8, 2)).astype(np.float32)
+    node = op("GridSample", "x,g", "y", mode=mode, padding_mode="border")
+    real = {"x": x.astype(np.float32), "g": grid}
+    (exact,) = run_onnxruntime(make_model(Case([node], real, ["y"], opset=20), False), real)
+    (y,) = run_one(node, {"x": x, "g": grid}, opset=20)
+    assert y.dtype == np.uint8
+    if mode == "cubic":
+        assert exact.max() > 256 and exact.min() < -1, "nothing overshoots"
+    assert np.abs(y.astype(float) - np.clip(exact, 0, 255)).max() <= 1
 
 
 def test_batch_normalization_per_element():
