@@ -567,6 +567,19 @@ def matmul_nbits():
             inputs, ["y"], ("b", "s"), terms=4 * k, both=False))
 
 
+def matmul_bnb4():
+    for i, (a, (k, n), block, kind, dtype) in enumerate(itertools.product(
+            [(3,), (2, 1)], [(64, 8), (48, 5), (16, 33)], [16, 64], [0, 1], [F32])):
+        if n * k % block:
+            continue  # ONNX Runtime reads beyond its scales there
+        r = random(i)
+        inputs = {"a": normal(r, *a, k).astype(dtype), "b": whole(r, U8, (n * k + 1) // 2),
+                  "s": r.uniform(0.01, 2, -(-n * k // block)).astype(dtype)}
+        yield tuned(f"{i}-{k}x{n}-{block}-{'NF4' if kind else 'FP4'}", Case(
+            [op(MS + "MatMulBnb4", list(inputs), "y", K=k, N=n, block_size=block, quant_type=kind)], inputs, ["y"],
+            ("b",), terms=4 * k, both=False))
+
+
 def gather_block_quantized():
     for i, (bits, dtype, zeros, shape) in enumerate(itertools.product([4, 8], [F32, F16], [0, 1], [(3,), (2, 2)])):
         r = random(i)
@@ -714,6 +727,11 @@ def test_softmax_with_a_sink(case):
 
 @pytest.mark.parametrize("case", list(matmul_nbits()))
 def test_matmul_nbits(case):
+    check(case)
+
+
+@pytest.mark.parametrize("case", list(matmul_bnb4()))
+def test_matmul_bnb4(case):
     check(case)
 
 

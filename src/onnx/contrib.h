@@ -58,6 +58,7 @@ Status lower_quantize(NodeDraft& draft);
 
 // contrib_blocked.cc: weights in blocks of few bits
 Status lower_matmul_nbits(NodeDraft& draft);
+Status lower_matmul_bnb4(NodeDraft& draft);
 Status lower_gather_block_quantized(NodeDraft& draft);
 
 // contrib_fused.cc

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weights of a few bits with a scale for each block. The bytes already are those of our sub-byte types: the constant is
 // seen as one of these, and an ordinary blocked DequantizeLinear follows.
+#include <array>
+
 #include "onnx/contrib.h"
 
 namespace ingot::onnx {
@@ -107,6 +109,64 @@ Status lower_matmul_nbits(NodeDraft& draft) {
   std::vector<ir::ValueId> operands{draft.inputs[0], dense, input_or_none(draft, 5)};
   drop_absent(operands);
   become(draft, "MatMul", std::move(operands), {{"transB", std::int64_t{1}}});
+  return Status::ok();
+}
+
+// A * (values of a table of 16 * the greatest magnitude of their block)^T. Bytes hold two numbers of the table, the
+// first in the upper half; blocks run on from row to row.
+Status lower_matmul_bnb4(NodeDraft& draft) {
+  // Dettmers et al., "8-bit Optimizers via Block-wise Quantization", 2021, and "QLoRA: Efficient Finetuning of
+  // Quantized LLMs", 2023, appendix E.
+  constexpr std::array kFloats{0.0, 0.005208333333, 2.0 / 3, 1.0, 1.0 / 3, 0.5, 1.0 / 6, 0.25};
+  constexpr std::array kNormalFloats{-1.0,
+                                     -0.6961928009986877,
+                                     -0.5250730514526367,
+                                     -0.39491748809814453,
+                                     -0.28444138169288635,
+                                     -0.18477343022823334,
+                                     -0.09105003625154495,
+                                     0.0,
+                                     0.07958029955625534,
+                                     0.16093020141124725,
+                                     0.24611230194568634,
+                                     0.33791524171829224,
+                                     0.44070982933044434,
+                                     0.5626170039176941,
+                                     0.7229568362236023,
+                                     1.0};
+  for (std::size_t i = 0; i < 3; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
+  INGOT_ASSIGN_OR_RETURN(const std::int64_t k, draft.read_or<std::int64_t>("K", 0));
+  INGOT_ASSIGN_OR_RETURN(const std::int64_t n, draft.read_or<std::int64_t>("N", 0));
+  INGOT_ASSIGN_OR_RETURN(const std::int64_t block, draft.read_or<std::int64_t>("block_size", 0));
+  INGOT_ASSIGN_OR_RETURN(const std::int64_t type, draft.read_or<std::int64_t>("quant_type", 1));
+  INGOT_ASSIGN_OR_RETURN(const std::int64_t transposed, draft.read_or<std::int64_t>("transB", 1));
+  constexpr std::int64_t kMost = std::int64_t{1} << 30;
+  if (k < 1 || n < 1 || block < 1 || k > kMost || n > kMost || block > kMost)
+    return invalid_argument("K is {}, N is {} and block_size is {}, but they must be positive", k, n, block);
+  if (type != 0 && type != 1) return invalid_argument("quant_type is {}, but must be 0 (FP4) or 1 (NF4)", type);
+  if (transposed != 1) return beyond(Limit::kBnb4Layout);
+  const HostTensor* bytes = draft.input_constant(1);
+  if (bytes == nullptr || bytes->dtype() != DType::u8) return beyond(Limit::kPackedConstant, "input 1 (B)");
+  const std::int64_t blocks = (n * k + block - 1) / block;
+  if (bytes->elements() != (n * k + 1) / 2)
+    return invalid_argument("input 1 (B) has {} bytes, but {} are needed", bytes->elements(), (n * k + 1) / 2);
+  const DType real = draft.input_type(2).dtype;
+  INGOT_ASSIGN_OR_RETURN(HostTensor values, HostTensor::create(real, {blocks, block}));
+  for (std::int64_t i = 0; i < n * k; ++i) {
+    const std::int64_t pair = bytes->as_int(i / 2), number = i % 2 == 0 ? pair >> 4 : pair & 15;
+    const auto at = static_cast<std::size_t>(number);
+    values.set_double(i, type == 1 ? kNormalFloats.at(at) : number < 8 ? kFloats.at(at) : -kFloats.at(at - 8));
+  }
+  const ir::ValueId units = draft.add_constant("values", std::move(values));
+  INGOT_ASSIGN_OR_RETURN(const ir::ValueId scales,
+                         draft.emit("Reshape", {draft.inputs[2], draft.add_ints("per_block", {blocks, 1})}));
+  INGOT_ASSIGN_OR_RETURN(ir::ValueId dense, draft.emit("Mul", {units, scales}));
+  if (blocks * block != n * k) {
+    INGOT_ASSIGN_OR_RETURN(dense, draft.emit("Reshape", {dense, draft.add_ints("flat", {blocks * block})}));
+    INGOT_ASSIGN_OR_RETURN(dense, slice_axis(draft, dense, 0, 0, n * k));
+  }
+  INGOT_ASSIGN_OR_RETURN(dense, draft.emit("Reshape", {dense, draft.add_ints("rows", {n, k})}));
+  become(draft, "MatMul", {draft.inputs[0], dense}, {{"transB", std::int64_t{1}}});
   return Status::ok();
 }
 

@@ -31,6 +31,7 @@ constexpr auto kRows = std::to_array<OpRow>({
     row("GatherND", nullptr, "GatherND"),
     row("Gelu", nullptr, "Gelu"),
     row("GroupQueryAttention", lower_group_query_attention, "Attention"),
+    row("MatMulBnb4", lower_matmul_bnb4, "MatMul"),
     row("MatMulInteger16", lower_matmul_integer16, "MatMul"),
     row("MatMulIntegerToFloat", lower_matmul_integer_to_float, "MatMulInteger"),
     row("MatMulNBits", lower_matmul_nbits, "MatMul"),

@@ -57,7 +57,8 @@
   X(kQuantizedCache, "com.microsoft", "GroupQueryAttention", "quantized caches (inputs from 12 on, kv_cache_bit_width)") \
   X(kSlidingCache, "com.microsoft", "GroupQueryAttention", "sliding_window_cache, a cache that forgets") \
   X(kBits, "com.microsoft", "MatMulNBits, GatherBlockQuantized", "weights of other than 2, 4 or 8 bits: the engine has no such types") \
-  X(kPackedConstant, "com.microsoft", "MatMulNBits, GatherBlockQuantized", "packed weights or zero points that are no u8 constants: they are unpacked as the model is read") \
+  X(kPackedConstant, "com.microsoft", "MatMulNBits, MatMulBnb4, GatherBlockQuantized", "packed weights or zero points that are no u8 constants: they are unpacked as the model is read") \
+  X(kBnb4Layout, "com.microsoft", "MatMulBnb4", "transB other than 1: what the bytes then mean is not stated") \
   X(kPrepacked, "com.microsoft", "MatMulNBits", "weight_prepacked, a layout of one device's kernels") \
   X(kGatherRanks, "com.microsoft", "GatherBlockQuantized", "inputs 0 and 1 of unknown rank") \
   X(kGatherAxis, "com.microsoft", "GatherBlockQuantized", "gather_axis equal to quantize_axis: rows of parts of blocks") \
