@@ -461,6 +461,11 @@ def test_the_frozen_interface_loads(plugins, tmp_path, rng):
 def test_a_library_that_crashes_when_asked_is_refused(plugins):
     done = ingot_cli.run("plugin", "list", plugins / "native_crash.so")
     assert not done.ok and "native_crash.so': ingot_plugin_query crashed with an abort" in done.stderr, done.stderr
+    for name, crash in (("native_throws_loading", "threw an exception (no such device)"),
+                        ("native_fault_loading", "crashed with a segmentation fault")):
+        done = ingot_cli.run("plugin", "list", plugins / f"{name}.so")
+        assert done.code == ingot_cli.status_codes()["kInvalidArgument"], done.stderr
+        assert f"{name}.so' {crash} while it was loaded" in done.stderr, done.stderr
 
 
 def test_a_newer_major_version_is_refused(plugins, tmp_path):

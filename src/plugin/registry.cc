@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <sstream>
 
@@ -105,7 +106,26 @@ Result<const Library*> Registry::load(const std::string& path) {
     INGOT_ASSIGN_OR_RETURN(const MappedFile mapped, MappedFile::open(file));
     hash = hex_text(hash_bytes(mapped.bytes()));
   }
-  void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  // Its static constructors run here. dlopen is declared not to throw, and what they throw comes through it all the
+  // same.
+  void* (*volatile open)(const char*, int) = dlopen;
+  void* handle = nullptr;
+  std::string failure;
+  const auto crash_in_loading = crash_in([&] {
+    try {
+      handle = open(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+    } catch (const std::exception& exception) {
+      failure = fmt::format("threw an exception ({})", exception.what());
+    } catch (...) {
+      failure = "threw an exception";
+    }
+  });
+  if (crash_in_loading) failure = fmt::format("crashed with {}", *crash_in_loading);
+  if (!failure.empty())
+    return invalid_argument(
+        "plugin library '{}' {} while it was loaded, in what it runs before anything is called (static constructors); "
+        "end the process, whose loader may be locked",
+        file, failure);
   if (handle == nullptr) {
     const std::string error = dl_error();
     return invalid_argument("plugin library '{}' cannot be loaded: {}{}", file, error, load_advice(error));

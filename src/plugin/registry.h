@@ -24,7 +24,8 @@ class Registry {
 
   // Loads a library. A name without a slash is looked up in the folders of INGOT_PLUGIN_PATH (separated by colons),
   // then in the current folder. Loading the same file again gives the same library; an operator that another library
-  // has brought is an error.
+  // has brought is an error. So is a library that crashes in its static constructors; the process's loader may hold its
+  // lock from then on, so that little else than ending the process is safe.
   Result<const Library*> load(const std::string& path);
   // Takes over what a library describes that the process itself holds; `path` is for messages.
   Result<const Library*> add(const ingot_plugin_library* description, const std::string& path = "");
