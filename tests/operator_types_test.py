@@ -202,7 +202,8 @@ def test_grid_sample_of_bytes(mode):
     assert y.dtype == np.uint8
     if mode == "cubic":
         assert exact.max() > 256 and exact.min() < -1, "nothing overshoots"
-    assert np.abs(y.astype(float) - np.clip(exact, 0, 255)).max() <= 1
+    # Fractions are cut off; ONNX Runtime's own rounding is beside that.
+    assert np.abs(y.astype(float) - np.clip(exact, 0, 255)).max() < 1 + 1e-3
 
 
 def test_batch_normalization_per_element():

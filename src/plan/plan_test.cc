@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstring>
+#include <tuple>
 
 #include <gtest/gtest.h>
 
@@ -129,6 +130,29 @@ TEST(Plan, NonsenseIsRefused) {
     p.programs[1].tensors[3].type.clear();
     p.programs[1].tensors[3].dtype = DType::string;
   }));
+}
+
+// x -> a -> b -> c -> y, every tensor of 100 bytes: c may lie where a was.
+TEST(Plan, LiveTensorsMustNotShareMemory) {
+  const auto status = [](std::int64_t a, std::int64_t b, std::int64_t c) {
+    Plan plan;
+    plan.tensors = {{"x", DType::f32, {25}, Storage::input, -1, -1, -1},
+                    {"a", DType::f32, {25}, Storage::activation, -1, -1, a},
+                    {"b", DType::f32, {25}, Storage::activation, -1, -1, b},
+                    {"c", DType::f32, {25}, Storage::activation, -1, -1, c},
+                    {"y", DType::f32, {25}, Storage::output, -1, -1, -1}};
+    for (std::int32_t i = 0; i < 4; ++i)
+      plan.steps.push_back({std::string(1, "abcy"[i]), "cpu.plain", 1, "", "Neg", {i}, {i + 1}, {}, false, 0});
+    plan.inputs = {0};
+    plan.outputs = {4};
+    plan.arena_bytes = 512;
+    return validate(plan);
+  };
+  EXPECT_TRUE(status(0, 128, 0).is_ok()) << status(0, 128, 0).to_string();
+  EXPECT_TRUE(status(128, 0, 128).is_ok());
+  for (const auto& [a, b, c] : {std::tuple(0, 0, 128), std::tuple(0, 64, 192), std::tuple(64, 0, 192)})
+    EXPECT_EQ(status(a, b, c).message(), "plan: 'b' and 'a' share memory in step 'b'");
+  EXPECT_EQ(status(256, 128, 64).message(), "plan: 'c' and 'b' share memory in step 'c'");
 }
 
 TEST(MemoryPlan, LiveBuffersNeverOverlap) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <map>
 
 #include "plan/reader.h"
 #include "plan/strings.h"
@@ -31,7 +32,7 @@ class Checker {
       INGOT_RETURN_IF_ERROR(check_id(id, "an output"));
       if (!is_defined(id)) return corrupt("plan: output '{}' is never computed", tensor(id).name);
     }
-    return Status::ok();
+    return check_places();
   }
 
   Status check_profiles() const {
@@ -159,6 +160,47 @@ class Checker {
     for (const std::int32_t body : step.programs)
       if (body < 0 || index(body) >= bodies_) return corrupt("plan: step '{}' refers to program {}", step.name, body);
     return Status::ok();
+  }
+
+  // From the step that writes it to the last one that reads it, a tensor has its place in the arena for itself.
+  Status check_places() const {
+    struct Use {
+      std::size_t first = SIZE_MAX, last = 0;
+    };
+    std::vector<Use> uses(program_.tensors.size());
+    for (std::size_t s = 0; s < program_.steps.size(); ++s)
+      for (const auto* ids : {&program_.steps[s].inputs, &program_.steps[s].outputs})
+        for (std::int32_t id : *ids) {
+          if (id < 0) continue;
+          while (tensor(id).storage == Storage::alias) id = tensor(id).alias_of;
+          uses[index(id)] = {std::min(uses[index(id)].first, s), s};
+        }
+    std::vector<std::vector<std::size_t>> begins(program_.steps.size()), ends(program_.steps.size());
+    for (std::size_t i = 0; i < uses.size(); ++i) {
+      if (program_.tensors[i].arena_offset < 0 || uses[i].first == SIZE_MAX || place_of(i).second == 0) continue;
+      begins[uses[i].first].push_back(i);
+      ends[uses[i].last].push_back(i);
+    }
+    std::map<std::int64_t, std::size_t> live;  // by their places
+    for (std::size_t s = 0; s < begins.size(); ++s) {
+      for (const std::size_t i : begins[s]) {
+        const auto [begin, bytes] = place_of(i);
+        const auto next = live.lower_bound(begin);
+        const auto before = next == live.begin() ? live.end() : std::prev(next);
+        const bool into_next = next != live.end() && next->first < begin + bytes;
+        if (into_next || (before != live.end() && before->first + place_of(before->second).second > begin))
+          return corrupt("plan: '{}' and '{}' share memory in step '{}'", program_.tensors[i].name,
+                         program_.tensors[(into_next ? next : before)->second].name, program_.steps[s].name);
+        live.emplace(begin, i);
+      }
+      for (const std::size_t i : ends[s]) live.erase(place_of(i).first);
+    }
+    return Status::ok();
+  }
+  // Begin and size of a tensor with a place in the arena, which check_tensor() has seen.
+  std::pair<std::int64_t, std::int64_t> place_of(std::size_t i) const {
+    const Tensor& t = program_.tensors[i];
+    return {t.arena_offset, *bytes_of(t.dtype, *element_count(*concrete(t.shape)))};
   }
 
   Status check_range(const ProfileRange& range) const {
