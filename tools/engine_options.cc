@@ -168,6 +168,11 @@ Result<builder::BuiltPlan> build_model(const EngineOptions& options, const std::
   return built;
 }
 
+Result<bool> is_meant_as_plan(const std::string& path) {
+  INGOT_ASSIGN_OR_RETURN(const bool is_plan, is_plan_file(path));
+  return is_plan || path.ends_with(".plan") || path.ends_with(".engine");
+}
+
 void warn_of_build_options(const EngineOptions& options, const std::string& path) {
   for (const CLI::Option* option : options.only_builds)
     if (option->count() > 0)
@@ -178,11 +183,10 @@ void warn_of_build_options(const EngineOptions& options, const std::string& path
 Result<std::shared_ptr<const Engine>> load_engine(const EngineOptions& options, const std::string& path) {
   LoadOptions load;
   load.allow_embedded_plugins = options.allow_embedded_plugins;
-  INGOT_ASSIGN_OR_RETURN(const bool is_plan, is_plan_file(path));
+  INGOT_ASSIGN_OR_RETURN(const bool is_plan, is_meant_as_plan(path));
   INGOT_ASSIGN_OR_RETURN(const int ordinal, builder::cuda_ordinal(options.device));
   load.cuda_device = std::max(0, ordinal);
-  // A file named like a plan is meant as one, so that a damaged plan is not reported as a damaged model.
-  if (is_plan || path.ends_with(".plan") || path.ends_with(".engine")) {
+  if (is_plan) {
     warn_of_build_options(options, path);
     return Engine::load_file(path, load);
   }

@@ -46,6 +46,8 @@ void warn_of_build_options(const EngineOptions& options, const std::string& path
 // Loads the plugin libraries; to be called before a model or a plan is read.
 Status load_plugins(const EngineOptions& options);
 Result<bool> is_plan_file(const std::string& path);
+// A file named like a plan is meant as one, so that a damaged plan is not reported as a damaged model.
+Result<bool> is_meant_as_plan(const std::string& path);
 // A model that is refused with its symbolic sizes is read again with those that `shapes` (--shapes) fixes: shape rules
 // of plugins may need numbers.
 Result<Model> load_model(const std::string& path, const std::vector<std::string>& shapes);

@@ -35,10 +35,10 @@ Status run(const Arguments& arguments) {
   const inspect::Format format = arguments.json  ? inspect::Format::json
                                  : arguments.dot ? inspect::Format::dot
                                                  : inspect::Format::text;
-  INGOT_ASSIGN_OR_RETURN(const bool is_plan, is_plan_file(arguments.file));
+  INGOT_ASSIGN_OR_RETURN(const bool is_plan, is_meant_as_plan(arguments.file));
   const std::string stage = arguments.stage.empty() ? (is_plan ? "plan" : "import") : arguments.stage;
   std::string text;
-  if (is_plan || arguments.file.ends_with(".plan") || arguments.file.ends_with(".engine")) {
+  if (is_plan) {
     INGOT_ASSIGN_OR_RETURN(text, show_plan_file(arguments, stage, format));
   } else if (stage == "plan") {
     INGOT_ASSIGN_OR_RETURN(const std::shared_ptr<const Engine> engine, load_engine(arguments.engine, arguments.file));

@@ -53,6 +53,24 @@ Result<ir::ValueId> dequantized_by_index(NodeDraft& draft, ir::ValueId weights, 
   return draft.emit("Mul", {dense, scale});
 }
 
+struct BlockedSizes {
+  std::int64_t k = 0, n = 0, block = 0;
+};
+
+Result<BlockedSizes> read_sizes(const NodeDraft& draft, std::int64_t least_block) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 30;
+  BlockedSizes sizes;
+  INGOT_ASSIGN_OR_RETURN(sizes.k, draft.read_or<std::int64_t>("K", 0));
+  INGOT_ASSIGN_OR_RETURN(sizes.n, draft.read_or<std::int64_t>("N", 0));
+  INGOT_ASSIGN_OR_RETURN(sizes.block, draft.read_or<std::int64_t>("block_size", 0));
+  if (sizes.k < 1 || sizes.n < 1 || sizes.block < least_block || sizes.k > kMost || sizes.n > kMost ||
+      sizes.block > kMost)
+    return invalid_argument(
+        "K is {}, N is {} and block_size is {}, but they must lie between 1 (block_size: {}) and {}", sizes.k, sizes.n,
+        sizes.block, least_block, kMost);
+  return sizes;
+}
+
 }  // namespace
 
 // A * dequantised(B)^T.
@@ -60,12 +78,8 @@ Status lower_matmul_nbits(NodeDraft& draft) {
   for (std::size_t i = 0; i < 3; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
   INGOT_RETURN_IF_ERROR(refuse(draft, {{"weight_prepacked", Limit::kPrepacked}}));
   INGOT_ASSIGN_OR_RETURN(const std::int64_t bits, draft.read_or<std::int64_t>("bits", 4));
-  INGOT_ASSIGN_OR_RETURN(const std::int64_t k, draft.read_or<std::int64_t>("K", 0));
-  INGOT_ASSIGN_OR_RETURN(const std::int64_t n, draft.read_or<std::int64_t>("N", 0));
-  INGOT_ASSIGN_OR_RETURN(const std::int64_t block, draft.read_or<std::int64_t>("block_size", 0));
-  constexpr std::int64_t kMost = std::int64_t{1} << 30;
-  if (k < 1 || n < 1 || block < 8 || k > kMost || n > kMost || block > kMost)
-    return invalid_argument("K is {}, N is {} and block_size is {}, but they must be positive", k, n, block);
+  INGOT_ASSIGN_OR_RETURN(const auto sizes, read_sizes(draft, 8));
+  const auto [k, n, block] = sizes;
   const std::int64_t blocks = (k + block - 1) / block;
   INGOT_ASSIGN_OR_RETURN(const DType type, unsigned_type(bits));
   INGOT_ASSIGN_OR_RETURN(const ir::ValueId weights, repacked(draft, 1, "B", bits, {n, blocks * block}));
@@ -135,14 +149,10 @@ Status lower_matmul_bnb4(NodeDraft& draft) {
                                      0.7229568362236023,
                                      1.0};
   for (std::size_t i = 0; i < 3; ++i) INGOT_RETURN_IF_ERROR(draft.require_input(i));
-  INGOT_ASSIGN_OR_RETURN(const std::int64_t k, draft.read_or<std::int64_t>("K", 0));
-  INGOT_ASSIGN_OR_RETURN(const std::int64_t n, draft.read_or<std::int64_t>("N", 0));
-  INGOT_ASSIGN_OR_RETURN(const std::int64_t block, draft.read_or<std::int64_t>("block_size", 0));
+  INGOT_ASSIGN_OR_RETURN(const auto sizes, read_sizes(draft, 1));
+  const auto [k, n, block] = sizes;
   INGOT_ASSIGN_OR_RETURN(const std::int64_t type, draft.read_or<std::int64_t>("quant_type", 1));
   INGOT_ASSIGN_OR_RETURN(const std::int64_t transposed, draft.read_or<std::int64_t>("transB", 1));
-  constexpr std::int64_t kMost = std::int64_t{1} << 30;
-  if (k < 1 || n < 1 || block < 1 || k > kMost || n > kMost || block > kMost)
-    return invalid_argument("K is {}, N is {} and block_size is {}, but they must be positive", k, n, block);
   if (type != 0 && type != 1) return invalid_argument("quant_type is {}, but must be 0 (FP4) or 1 (NF4)", type);
   if (transposed != 1) return beyond(Limit::kBnb4Layout);
   const HostTensor* bytes = draft.input_constant(1);

@@ -127,10 +127,12 @@ class Checker {
     return Status::ok();
   }
 
-  bool is_defined(std::int32_t id) const {
+  // What an alias stands for in the end.
+  std::int32_t root_of(std::int32_t id) const {
     while (tensor(id).storage == Storage::alias) id = tensor(id).alias_of;
-    return defined_[index(id)];
+    return id;
   }
+  bool is_defined(std::int32_t id) const { return defined_[index(root_of(id))]; }
 
   Status check_step(const Step& step) {
     // Kernels know dense tensors only.
@@ -170,10 +172,10 @@ class Checker {
     std::vector<Use> uses(program_.tensors.size());
     for (std::size_t s = 0; s < program_.steps.size(); ++s)
       for (const auto* ids : {&program_.steps[s].inputs, &program_.steps[s].outputs})
-        for (std::int32_t id : *ids) {
+        for (const std::int32_t id : *ids) {
           if (id < 0) continue;
-          while (tensor(id).storage == Storage::alias) id = tensor(id).alias_of;
-          uses[index(id)] = {std::min(uses[index(id)].first, s), s};
+          Use& use = uses[index(root_of(id))];
+          use = {std::min(use.first, s), s};
         }
     std::vector<std::vector<std::size_t>> begins(program_.steps.size()), ends(program_.steps.size());
     for (std::size_t i = 0; i < uses.size(); ++i) {
