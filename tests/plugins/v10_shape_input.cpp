@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Release 10, IPluginV3: repeats its input to the size that a shape input says (tensorrt_plugin_shape_input_indices).
-#include "v3_base.h"
+#include "repeat_to.h"
 
 using namespace nvinfer1;
 
-class RepeatTo : public V3Base<RepeatTo> {
+class RepeatTo : public RepeatBase<RepeatTo> {
  public:
   static constexpr char const* kName = "RepeatTo";
-  int32_t getOutputShapes(DimsExprs const* inputs, int32_t nbInputs, DimsExprs const* shapeInputs,
-                          int32_t nbShapeInputs, DimsExprs* outputs, int32_t, IExprBuilder&) noexcept override {
-    if (nbInputs != 1 || nbShapeInputs != 1 || shapeInputs[0].nbDims != 1) return 1;
-    outputs[0] = inputs[0];
-    outputs[0].d[0] = shapeInputs[0].d[0];
-    return 0;
-  }
   int32_t enqueue(PluginTensorDesc const* in, PluginTensorDesc const* out, void const* const* inputs,
                   void* const* outputs, void*, cudaStream_t) noexcept override {
     int64_t const count = volume(in[0].dims);

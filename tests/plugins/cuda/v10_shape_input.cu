@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Release 10, IPluginV3: repeats its input to the size that a shape input says, whose value a run may bring.
-#include "v3_base.h"
+#include "repeat_to.h"
 
 using namespace nvinfer1;
 
@@ -9,16 +9,9 @@ __global__ void repeat(float const* x, int64_t count, float* y, int64_t total) {
   if (i < total) y[i] = x[i % count];
 }
 
-class RepeatToCuda : public V3Base<RepeatToCuda> {
+class RepeatToCuda : public RepeatBase<RepeatToCuda> {
  public:
   static constexpr char const* kName = "RepeatToCuda";
-  int32_t getOutputShapes(DimsExprs const* inputs, int32_t nbInputs, DimsExprs const* shapeInputs,
-                          int32_t nbShapeInputs, DimsExprs* outputs, int32_t, IExprBuilder&) noexcept override {
-    if (nbInputs != 1 || nbShapeInputs != 1 || shapeInputs[0].nbDims != 1) return 1;
-    outputs[0] = inputs[0];
-    outputs[0].d[0] = shapeInputs[0].d[0];
-    return 0;
-  }
   int32_t enqueue(PluginTensorDesc const* in, PluginTensorDesc const* out, void const* const* inputs,
                   void* const* outputs, void*, cudaStream_t stream) noexcept override {
     int64_t const total = volume(out[0].dims);
