@@ -11,7 +11,9 @@ Each test runs in a process of its own, so that a crash is one result and not th
 """
 import argparse
 import collections
+import concurrent.futures
 import fnmatch
+import multiprocessing
 import os
 import re
 import signal
@@ -74,9 +76,19 @@ def run_apart(case: type[unittest.TestCase], name: str) -> str:
     return outcome
 
 
+TESTS = []  # (class, name) of every test to run
+
+
+def outcome_of(index: int) -> tuple:
+    """What run_apart() says of a test, and the seconds it took."""
+    start = time.monotonic()
+    return run_apart(*TESTS[index]), time.monotonic() - start
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dry-run", action="store_true", help="print, do not write")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="tests at a time")
     parser.add_argument("--slowest", type=int, default=0, metavar="N", help="print the N slowest tests")
     parser.add_argument("patterns", nargs="*", metavar="PATTERN")
     arguments = parser.parse_args()
@@ -94,14 +106,16 @@ def main() -> int:
                 if kind == "xfail":
                     found.append((reason, name))
                 continue
-            start = time.monotonic()
-            outcome = run_apart(case, name)
-            times.append((time.monotonic() - start, name))
-            result, _, reason = outcome.partition(" ")
-            counts[result] += 1
-            if result == "fail":
-                kept_reason = suite.expectation(expected, name)[1]
-                found.append((kept_reason if kept_reason.startswith("never:") else reason, name))
+            TESTS.append((case, name))
+    with concurrent.futures.ProcessPoolExecutor(arguments.jobs, multiprocessing.get_context("fork")) as pool:
+        outcomes = list(pool.map(outcome_of, range(len(TESTS))))
+    for (_, name), (outcome, seconds) in zip(TESTS, outcomes):
+        times.append((seconds, name))
+        result, _, reason = outcome.partition(" ")
+        counts[result] += 1
+        if result == "fail":
+            kept_reason = suite.expectation(expected, name)[1]
+            found.append((kept_reason if kept_reason.startswith("never:") else reason, name))
     for reason, count in collections.Counter(reason for reason, _ in found).most_common():
         print(f"{count:5d}  {reason}")
     for seconds, name in sorted(times, reverse=True)[:arguments.slowest]:

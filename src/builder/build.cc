@@ -18,6 +18,7 @@
 #include "builder/plan_plugins.h"
 #include "builder/profile.h"
 #include "builder/rehearse_half.h"
+#include "builder/row_matmul.h"
 #include "builder/squeeze_excite.h"
 #include "builder/transpose_epilogues.h"
 #include "ir/text.h"
@@ -219,6 +220,7 @@ Result<BuiltPlan> build(const ir::Graph& graph, const BuildOptions& options) {
     for (LoweredProgram& program : lowered.programs) fuse_squeeze_excite(program, solvable_by(options));
     fuse_squeeze_excite(lowered, solvable_by(options));
     fuse_image_conv(lowered, solvable_by(options));
+    fuse_row_orders(lowered, solvable_by(options));
   }
   INGOT_ASSIGN_OR_RETURN(const Choices choices, tune_all(lowered, options));
   INGOT_ASSIGN_OR_RETURN(BuiltPlan built, emit(std::move(lowered), choices, device));

@@ -5,12 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
 
 #include "builder/half.h"
-#include "builder/half_tensors.h"
+#include "builder/program_testing.h"
 #include "ir/text.h"
-#include "reference/evaluate.h"
 
 namespace ingot::builder {
 namespace {
@@ -66,48 +64,11 @@ std::string kinds(const LoweredProgram& program) {
   return text;
 }
 
-// The outputs, each step by the reference evaluator.
-std::vector<double> run(const LoweredProgram& program) {
-  std::map<std::size_t, TensorPtr> values;
-  std::mt19937 random(7);
-  std::normal_distribution<double> normal;
-  for (const std::int32_t id : program.inputs) {
-    const plan::Tensor& tensor = program.tensors[static_cast<std::size_t>(id)];
-    HostTensor value = HostTensor::create(tensor.dtype, *concrete(tensor.shape)).value();
-    for (std::int64_t i = 0; i < value.elements(); ++i) value.set_double(i, normal(random));
-    values[static_cast<std::size_t>(id)] = share(std::move(value));
-  }
-  std::vector<double> out;
-  const auto value_of = [&](std::int32_t id) -> TensorPtr {
-    const auto at = static_cast<std::size_t>(id);
-    if (id < 0) return nullptr;
-    if (program.constants[at] != nullptr) return program.constants[at];
-    const TensorPtr& stored = values.at(root_of(program, id));
-    const plan::Tensor& tensor = program.tensors[at];
-    return share(HostTensor::view(stored->dtype(), *concrete(tensor.shape), stored->bytes(), stored).value());
-  };
-  for (const LoweredStep& step : program.steps) {
-    std::vector<TensorPtr> kept;
-    std::vector<const HostTensor*> operands;
-    for (const std::int32_t id : step.inputs) operands.push_back(kept.emplace_back(value_of(id)).get());
-    const std::vector<DType> types = {step.problem.outputs[0].dtype};
-    auto results = reference::evaluate({step.problem.kind, &step.problem.attrs, operands, 1, types});
-    EXPECT_TRUE(results.is_ok()) << step.problem.to_string() << "\n" << results.status().to_string();
-    if (!results.is_ok()) return {};
-    values[root_of(program, step.outputs[0])] = share(std::move(results->at(0)));
-  }
-  for (const std::int32_t id : program.outputs) {
-    const TensorPtr value = value_of(id);
-    for (std::int64_t i = 0; i < value->elements(); ++i) out.push_back(value->as_double(i));
-  }
-  return out;
-}
-
 // The kinds of the steps that are left; the outputs must not change.
 std::string fused(Lowered lowered, const Worth& worth = kAlways, double tolerance = 1e-5) {
-  const std::vector<double> before = run(lowered);
+  const std::vector<double> before = run_by_reference(lowered);
   fuse_squeeze_excite(lowered, worth);
-  const std::vector<double> after = run(lowered);
+  const std::vector<double> after = run_by_reference(lowered);
   EXPECT_EQ(before.size(), after.size());
   for (std::size_t i = 0; i < std::min(before.size(), after.size()); ++i)
     EXPECT_NEAR(before[i], after[i], tolerance * (1 + std::abs(before[i]))) << i;

@@ -31,7 +31,7 @@ const Row* find_row(std::string_view op) {
                               signal_rows(),           softmax_rows(),       squeeze_excite_rows(),
                               string_rows(),           tfidf_rows(),         unique_rows(),
                               vision_rows(),           label_encoder_rows(), pairwise_coupling_rows(),
-                              tree_ensemble_rows()})
+                              tree_ensemble_rows(),    row_matmul_rows()})
       for (const Row& row : family) rows.emplace(row.op, row);
     return rows;
   }();
@@ -119,6 +119,9 @@ Result<std::vector<HostTensor>> evaluate(const Call& call) {
   INGOT_CHECK(call.attrs != nullptr, "a call needs attributes, if empty ones");
   INGOT_ASSIGN_OR_RETURN(Outputs outputs,
                          call.attrs->has("epilogue") ? run_with_epilogue(*row, call) : run_in_layout(*row, call));
+  if (row->finish != nullptr) {
+    INGOT_ASSIGN_OR_RETURN(outputs, row->finish(call, std::move(outputs)));
+  }
   if (outputs.size() < call.output_count)
     return unsupported("{} has {} outputs here, but {} are asked for", call.op, outputs.size(), call.output_count);
   outputs.resize(call.output_count);

@@ -15,6 +15,8 @@ struct Row {
   // >= 0: the kernel only moves elements of that operand's type about, so strings and sub-byte elements reach it as
   // integers of whole bytes (storage.h).
   int data_operand = -1;
+  // What follows the epilogue; null: nothing.
+  Result<Outputs> (*finish)(const Call& call, Outputs outputs) = nullptr;
 };
 
 std::span<const Row> attention_rows();
@@ -43,6 +45,7 @@ std::span<const Row> recurrent_rows();
 std::span<const Row> reduce_rows();
 std::span<const Row> region_rows();
 std::span<const Row> resize_rows();
+std::span<const Row> row_matmul_rows();
 std::span<const Row> scatter_rows();
 std::span<const Row> selection_rows();
 std::span<const Row> sequence_rows();

@@ -164,7 +164,7 @@ double Problem::flops() const {
                ? 0
                : 2 * out * elements(weight) / static_cast<double>(weight.shape[0]);
   }
-  if ((kind == "MatMul" || kind == "MatMulNBits") && inputs[0].shape.size() >= 2) {
+  if ((kind == "MatMul" || kind == "MatMulNBits" || kind == "RowMatMul") && inputs[0].shape.size() >= 2) {
     const Shape& a = inputs[0].shape;
     return 2 * out * static_cast<double>(a[a.size() - (attrs.get_int("transA", 0) != 0 ? 2 : 1)]);
   }

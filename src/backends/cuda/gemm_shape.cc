@@ -14,6 +14,8 @@ std::int64_t round_up(std::int64_t value, std::int64_t to) { return (value + to 
 
 int to_int(std::int64_t value) { return static_cast<int>(value); }
 
+bool is_matmul(const Problem& problem) { return problem.kind == "MatMul" || problem.kind == "RowMatMul"; }
+
 // Batch dimensions as up to three levels of stride.
 Status batch_levels(const cpu::MatmulShape& sizes, ingot_cuda::GemmParams& p) {
   struct Level {
@@ -68,6 +70,7 @@ Result<GemmShape> matmul_form(const Problem& problem, std::span<const Operand> i
   p.row_batch = p.m;
   p.alpha = static_cast<float>(problem.attrs.get_float("alpha", 1));
   shape.a_columns = sizes.trans_a;
+  shape.normalizes = problem.kind == "RowMatMul" && problem.has_input(3);
   p.lda = to_int(sizes.trans_a ? sizes.m : sizes.k);
   shape.a = !sizes.trans_a && sizes.k % chunk == 0 && !force_any ? ModeA::kRows : ModeA::kAny;
   shape.weights_packed = problem.inputs[1].constant && element_count(sizes.b_batch) == 1;
@@ -168,7 +171,7 @@ std::int64_t chunk_of(DType type) { return 128 / std::max(8, bits_of(type)); }
 
 Result<GemmShape> gemm_shape(const Problem& problem, std::span<const Operand> inputs, std::span<const Operand> outputs,
                              bool force_any) {
-  if (problem.kind == "MatMul") return matmul_form(problem, inputs, force_any);
+  if (is_matmul(problem)) return matmul_form(problem, inputs, force_any);
   return conv_form(problem, inputs, outputs);
 }
 
@@ -206,7 +209,7 @@ Result<Packed> pack_weights(const Problem& problem) {
   const ingot_cuda::GemmParams& p = shape.params;
   const std::size_t size = static_cast<std::size_t>(bits_of(weights->dtype())) / 8;
   const std::int64_t pitch = p.ldb;
-  const bool matmul = problem.kind == "MatMul";
+  const bool matmul = is_matmul(problem);
   const std::int64_t rows = matmul ? p.n : std::int64_t{p.n} * shape.batches;
   packed.blobs.emplace_back(static_cast<std::size_t>(rows * pitch) * size, std::byte{0});
   std::byte* to = packed.blobs[0].data();

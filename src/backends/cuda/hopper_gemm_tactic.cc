@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// cuda.hopper_gemm: products with constant weights by the tile engine for sm_90a. A config names the tile, the stages,
-// the row tiles of a cluster, and how k is split: "128x256 s4 m2 ka" (k1: not at all; ka: until every multiprocessor
-// has a block; kb: twice as far); at the end "c" brings A through the first-level cache, "h" and "f" interpolate
-// samples in half precision or in fp32, and behind these "r": products take samples from registers, where every thread
-// makes its own.
+// cuda.hopper_gemm, and cuda.hopper_row_matmul for RowMatMul: products with constant weights by the tile engine for
+// sm_90a. A config names the tile, the stages, the row tiles of a cluster, and how k is split: "128x256 s4 m2 ka" (k1:
+// not at all; ka: until every multiprocessor has a block; kb: twice as far); at the end "c" brings A through the
+// first-level cache, "h" and "f" interpolate samples in half precision or in fp32, and behind these "r": products take
+// samples from registers, where every thread makes its own.
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -25,6 +25,8 @@ using ingot_cuda::GemmParams;
 constexpr int kTileK = 64;
 constexpr int kClusterLimit = 8;  // blocks of a cluster that every device allows
 constexpr std::int64_t kTableLimit = 48 << 10, kSharedLimit = 227 << 10;
+constexpr std::size_t kRowsTo = 3;                            // operand of RowMatMul
+constexpr std::int64_t kMostOrdered = std::int64_t{1} << 19;  // elements of its result
 
 struct Tile {
   int m = 0, n = 0, stages = 0, cluster = 0;
@@ -56,6 +58,8 @@ int producers(const GemmShape& shape, const Tile& tile) {
   return shape.a == ModeA::kDeform ? 256 : 128;
 }
 
+bool reorders(const Problem& problem) { return problem.kind == "RowMatMul"; }
+
 bool sliced(const GemmShape& shape) {
   return (shape.a == ModeA::kWindow || shape.a == ModeA::kDeform) && shape.params.group_c % kTileK == 0;
 }
@@ -80,13 +84,19 @@ Support supports(const Problem& problem) {
   const DType type = problem.inputs[0].dtype;
   if (type != DType::f16 && type != DType::bf16) return Support::no(Refusal::kDType);
   for (std::size_t i = 0; i < problem.own_inputs(); ++i)
-    if (problem.inputs[i].present() && problem.inputs[i].dtype != type) return Support::no(Refusal::kDType);
+    if (problem.inputs[i].present() && problem.inputs[i].dtype != type && !(reorders(problem) && i == kRowsTo))
+      return Support::no(Refusal::kDType);
   const Result<GemmShape> shape = gemm_shape(problem, problem.inputs, problem.outputs, false);
   if (!shape.is_ok()) return Support::no(Refusal::kShape, shape.status().message());
   if (!shape->weights_packed) return Support::no(Refusal::kConstant, "weights are not constant");
   const GemmParams& p = shape->params;
   if (shape->a == ModeA::kAny || (shape->a == ModeA::kElements && vector_of(*shape) < 2))
     return Support::no(Refusal::kLayout, "rows that are not made of 16 bytes, or pixels not of 4");
+  if (reorders(problem)) {
+    if (shape->batches != 1) return Support::no(Refusal::kShape, "several products");
+    // There a library's product is faster by more than a copy of the rows takes.
+    if (std::int64_t{p.m} * p.n > kMostOrdered) return Support::no(Refusal::kNotWorthIt);
+  }
   if (p.group_c == 1 || p.k < 16) return Support::no(Refusal::kNotWorthIt);
   if (shape->a == ModeA::kDeform &&
       (!sliced(*shape) || p.in_c / p.offset_groups % kTileK != 0 || table_bytes(*shape, {64, 64}) > kTableLimit))
@@ -224,6 +234,7 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
     text += define("W_VECTOR", vector_of(shape)) + define("W_CHANNELS", shape.params.group_c) +
             define("W_KERNEL_W", shape.params.kernel_w);
   if (sliced(shape)) text += define("SLICED", 1);
+  if (reorders(problem)) text += define("ROWS_TO", 1);
   if (tile.mode == 'h') text += define("SAMPLE_HALF", 1);
   text += define("COPY_A", tile.mode == 'c' ? "copy_async_16_cached" : "copy_async_16");
   // Registers move from producers to consumers where the accumulators would not fit otherwise.
@@ -282,6 +293,11 @@ Result<Packed> pack(const Problem& problem, const std::string& config) {
                         static_cast<std::size_t>(piece) * 2);
       }
   packed.blobs[0] = std::move(blob);
+  if (reorders(problem)) {
+    const std::span<const std::byte> rows_to = problem.inputs[kRowsTo].value->bytes();
+    packed.blobs.emplace_back(rows_to.begin(), rows_to.end());
+    std::erase(packed.keep_inputs, kRowsTo);
+  }
   return packed;
 }
 
@@ -317,6 +333,11 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
                          epilogue_layout(args.inputs, problem.own_inputs(), args.outputs[0], vector));
   p.vector_epilogue = layout.vectors && p.n % vector == 0 && p.ldc % vector == 0 ? 1 : 0;
   set_epilogue(layout, p);
+  if (reorders(problem)) {
+    p.rows_to_length = static_cast<int>(elements_of(problem.inputs[kRowsTo]));
+    if (p.rows_to_length == 0 || p.m % p.rows_to_length != 0)
+      return invalid_argument("an order of {} rows for {}", p.rows_to_length, p.m);
+  }
 
   PlannedLaunch launch = PlannedLaunch::of("hopper_gemm", p);
   launch.dependent = true;
@@ -326,6 +347,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   launch.shared_bytes = static_cast<unsigned>(shared);
   launch.point(offsetof(GemmParams, a), Place::kInput, 0).point(offsetof(GemmParams, b), Place::kWeights, 0);
   if (problem.has_input(shape.bias_input)) launch.point(offsetof(GemmParams, bias), Place::kInput, shape.bias_input);
+  if (reorders(problem)) launch.point(offsetof(GemmParams, rows_to), Place::kWeights, 1);
   if (shape.a == ModeA::kDeform) {
     launch.point(offsetof(GemmParams, offset), Place::kInput, 2);
     if (problem.has_input(4)) launch.point(offsetof(GemmParams, mask), Place::kInput, 4);
@@ -337,8 +359,8 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   return out;
 }
 
-Family family() {
-  Family out{"cuda.hopper_gemm", 1, {"MatMul", "Conv", "DeformConv"}, supports, sources, plan, configs};
+Family family(std::string_view id, std::vector<std::string_view> kinds) {
+  Family out{id, 1, std::move(kinds), supports, sources, plan, configs};
   out.pack_for = pack;
   out.arch = "sm_90a";
   return out;
@@ -347,7 +369,12 @@ Family family() {
 }  // namespace
 
 const Tactic& hopper_gemm_tactic() {
-  static const CudaTactic tactic(family());
+  static const CudaTactic tactic(family("cuda.hopper_gemm", {"MatMul", "Conv", "DeformConv"}));
+  return tactic;
+}
+
+const Tactic& hopper_row_matmul_tactic() {
+  static const CudaTactic tactic(family("cuda.hopper_row_matmul", {"RowMatMul"}));
   return tactic;
 }
 

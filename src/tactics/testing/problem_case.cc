@@ -70,6 +70,8 @@ TensorPtr random_tensor(const Problem& problem, std::size_t input, const Shape& 
       tensor.set_double(i, random_float(problem, input, i, special, positive ? std::abs(value) + 0.05 : value));
     } else if (type == DType::boolean) {
       tensor.set_int(i, static_cast<std::int64_t>(random() % 2));
+    } else if (problem.kind == "RowMatMul") {
+      tensor.set_int(i, (tensor.elements() + 4 - i) % tensor.elements());  // an order of rows
     } else if (limit > 0) {
       tensor.set_int(i, static_cast<std::int64_t>(random() % static_cast<unsigned>(limit)));
     } else {

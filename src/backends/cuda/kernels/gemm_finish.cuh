@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // The end of matrix products and convolutions: V consecutive columns of one row get bias and expression and are stored.
-// Given: T, OUT, BN, the epilogue.
+// Given: T, OUT, BN, the epilogue. Optional: ROWS_TO (rows are stored in another order).
 template <int V>
 struct FinishOperands {
   Vec<T, V> bias;
   EpilogueOperands<V> epilogue;
+  int to;  // row of the output
 
   INGOT_INLINE void load(const ingot_cuda::GemmParams& p, int row, int column) {
     if (p.bias != nullptr) bias = *reinterpret_cast<const Vec<T, V>*>(static_cast<const T*>(p.bias) + column);
+    to = row;
+#ifdef ROWS_TO
+    const int batch = p.rows_to_length < p.m ? row / p.rows_to_length * p.rows_to_length : 0;
+    to = batch + p.rows_to[row - batch];
+#endif
     epilogue.load(p, row, column);
   }
 };
 
 template <int V>
 INGOT_INLINE void finish_loaded(const ingot_cuda::GemmParams& p, const FinishOperands<V>& operands, const float* values,
-                                int row, int column) {
+                                int column) {
   const EpilogueOperands<V>& loaded = operands.epilogue;
   float x0[V];
 #pragma unroll
@@ -22,7 +28,7 @@ INGOT_INLINE void finish_loaded(const ingot_cuda::GemmParams& p, const FinishOpe
   Vec<OUT, V> out;
 #pragma unroll
   for (int j = 0; j < V; ++j) out.v[j] = EPILOGUE(j);
-  *reinterpret_cast<Vec<OUT, V>*>(static_cast<OUT*>(p.c) + static_cast<long long>(row) * p.ldc + column) = out;
+  *reinterpret_cast<Vec<OUT, V>*>(static_cast<OUT*>(p.c) + static_cast<long long>(operands.to) * p.ldc + column) = out;
 }
 
 // A tile's rows from row0 on, by THREADS threads. `row_at(row)` is a row's place in its batch, `read(values, row,
@@ -47,7 +53,7 @@ INGOT_INLINE void finish_tile(const ingot_cuda::GemmParams& p, int row0, int row
       if (place[t] < 0) continue;
       float values[V];
       read(values, row0 + i / BN, i % BN);
-      finish_loaded<V>(p, operands[t], values, place[t], column_base + i % BN);
+      finish_loaded<V>(p, operands[t], values, column_base + i % BN);
     }
   }
 }

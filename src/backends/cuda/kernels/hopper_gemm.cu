@@ -7,7 +7,7 @@
 // Given: T (f16, bf16), OUT, BM, BN, WARPGROUPS_M, WARPGROUPS_N, STAGES, PRODUCERS (threads), CLUSTER_M, A_MODE, SLICED
 // (k runs over slices of 64 channels, within a slice over taps; otherwise over taps, then channels), the epilogue,
 // INSTRUCTION_N and WGMMA(d, a, b, more): one wgmma of 64 x INSTRUCTION_N x 16.
-// Optional: CONSUMER_REGISTERS and PRODUCER_REGISTERS.
+// Optional: CONSUMER_REGISTERS and PRODUCER_REGISTERS; ROWS_TO (gemm_finish.cuh).
 // For A_DEFORM: W_TAPS, W_KERNEL_W, W_OFFSET_GROUPS, SAMPLES_AHEAD (the tiles that pixels are loaded before they are
 // combined). Optional: OFFSET_PAIRS (the two offsets of a tap lie side by side), SAMPLE_HALF (interpolation in pairs of
 // T, otherwise in fp32). PRODUCERS is 0 where the consumers sample for themselves, straight into registers: WGMMA takes

@@ -90,6 +90,8 @@ struct GemmParams {
   int patches;  // hopper_gemm: a tile's rows are a patch of 8 columns of an image, see TileRows
   long long offset_n, offset_pixel, offset_channel, mask_n, mask_pixel, mask_channel;
   EpilogueOperand operands[kMaxEpilogueInputs];
+  const int* rows_to;  // hopper_gemm with ROWS_TO: where each row of the output goes, rows_to_length by rows_to_length
+  int rows_to_length;
 };
 
 // Softmax and normalisations along one axis: element i of row r lies at (r / inner) * length * inner + r % inner +
