@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "volume.h"
@@ -19,6 +20,7 @@ class V3Base : public nvinfer1::IPluginV3,
     if (type == nvinfer1::PluginCapabilityType::kRUNTIME) return static_cast<nvinfer1::IPluginV3OneRuntime*>(this);
     return static_cast<nvinfer1::IPluginV3OneCore*>(this);
   }
+  static std::vector<nvinfer1::PluginField> fields() { return {}; }
   nvinfer1::IPluginV3* clone() noexcept override { return new Self(static_cast<Self const&>(*this)); }
   char const* getPluginName() const noexcept override { return Self::kName; }
   char const* getPluginVersion() const noexcept override { return "1"; }
@@ -54,18 +56,25 @@ class V3Base : public nvinfer1::IPluginV3,
   nvinfer1::PluginFieldCollection mNone{0, nullptr};
 };
 
+// A plugin that has fields is made from them.
 template <typename Plugin>
 class V3Creator : public nvinfer1::IPluginCreatorV3One {
  public:
+  V3Creator() : mFields(Plugin::fields()), mCollection{static_cast<int32_t>(mFields.size()), mFields.data()} {}
   char const* getPluginName() const noexcept override { return Plugin::kName; }
   char const* getPluginVersion() const noexcept override { return "1"; }
   char const* getPluginNamespace() const noexcept override { return ""; }
-  nvinfer1::PluginFieldCollection const* getFieldNames() noexcept override { return &mNone; }
-  nvinfer1::IPluginV3* createPlugin(char const*, nvinfer1::PluginFieldCollection const*,
+  nvinfer1::PluginFieldCollection const* getFieldNames() noexcept override { return &mCollection; }
+  nvinfer1::IPluginV3* createPlugin(char const*, nvinfer1::PluginFieldCollection const* fc,
                                     nvinfer1::TensorRTPhase) noexcept override {
-    return new Plugin();
+    if constexpr (std::is_default_constructible_v<Plugin>) {
+      return new Plugin();
+    } else {
+      return new Plugin(*fc);
+    }
   }
 
  private:
-  nvinfer1::PluginFieldCollection mNone{0, nullptr};
+  std::vector<nvinfer1::PluginField> mFields;
+  nvinfer1::PluginFieldCollection mCollection;
 };
