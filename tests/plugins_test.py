@@ -144,6 +144,25 @@ def test_half_only(plugins, tmp_path, rng):
     assert y.dtype == np.float16 and np.array_equal(y, -x.astype(np.float16))
 
 
+@pytest.mark.parametrize("channels", [3, 40])
+def test_int8_between_quantisation_steps(plugins, tmp_path, rng, channels):
+    x, step = normal(rng, 2, channels, 3, 2), np.float32(0.05)
+    nodes = [helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]), helper.make_node("Int8Floor", ["q"], ["f"]),
+             helper.make_node("DequantizeLinear", ["f", "s", "z"], ["y"])]
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, x.shape)],
+                              [helper.make_empty_tensor_value_info("y")],
+                              [onnx.numpy_helper.from_array(np.array(step), "s"),
+                               onnx.numpy_helper.from_array(np.array(0, np.int8), "z")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
+    np.savez(tmp_path / "in.npz", x=x)
+    done = ingot_cli.run("run", tmp_path / "m.onnx", "--inputs", tmp_path / "in.npz", "--output", tmp_path / "o.npz",
+                         "--plugins", plugins / "v8_int8.so")
+    assert done.ok, done.stderr
+    bytes_ = np.clip(np.rint(x / step), -128, 127)
+    expected = np.maximum(bytes_, np.arange(channels).reshape(-1, 1, 1)) * step
+    np.testing.assert_array_equal(np.load(tmp_path / "o.npz")["y"], expected.astype(np.float32))
+
+
 def test_int_dims_and_narrowed_indices(plugins, tmp_path, rng):
     x, rows = normal(rng, 6, 2, 3), np.array([5, 0, 0, 3], np.int64)
     y = run(tmp_path, [plugins / "v8_int_dims.so"], "GatherRows", {"x": x, "rows": rows})["y"]
@@ -267,6 +286,30 @@ def test_whatever_throws_is_named(plugins, tmp_path, rng, where):
 def test_exported_creators_of_version_2(plugins, tmp_path, rng):
     x = normal(rng, 4)
     np.testing.assert_array_equal(run(tmp_path, [plugins / "v10_exported.so"], "HalfOf", {"x": x})["y"], x / 2)
+
+
+@pytest.mark.parametrize("space,factor", [("left", 2), ("right", 3)])
+def test_a_namespace_of_registerCreator(plugins, tmp_path, rng, space, factor):
+    x = normal(rng, 4)
+    y = run(tmp_path, [plugins / "v10_registry.so"], "Multiply", {"x": x}, plugin_namespace=space)["y"]
+    np.testing.assert_array_equal(y, factor * x)
+    error = error_of(tmp_path, [plugins / "v10_registry.so"], "Multiply", {"x": x}, plugin_namespace="gone")
+    assert 'have Multiply in domain "left", "right" only' in error, error
+
+
+def test_registered_twice(plugins, tmp_path, rng):
+    library, x = plugins / "v8_registered_twice.so", normal(rng, 4)
+    assert ingot_cli.run("plugin", "list", library).stdout.count("::Add") == 2
+    for op, summand in (("AddOne", 1), ("AddTwo", 2)):
+        np.testing.assert_array_equal(run(tmp_path, [library], op, {"x": x})["y"], x + np.float32(summand))
+
+
+def test_what_a_library_asks_of_its_registry(plugins):
+    library = ctypes.CDLL(str(plugins / "v10_registry.so"))
+    library.initLibNvInferPlugins.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+    assert library.initLibNvInferPlugins(None, b"")
+    library.registry.restype = ctypes.c_char_p
+    assert library.registry() == b"good"
 
 
 def test_a_collection_is_initialised(plugins, tmp_path, rng):
