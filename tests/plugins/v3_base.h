@@ -26,8 +26,12 @@ class V3Base : public nvinfer1::IPluginV3,
   char const* getPluginVersion() const noexcept override { return "1"; }
   char const* getPluginNamespace() const noexcept override { return ""; }
   int32_t getNbOutputs() const noexcept override { return 1; }
-  int32_t configurePlugin(nvinfer1::DynamicPluginTensorDesc const*, int32_t, nvinfer1::DynamicPluginTensorDesc const*,
-                          int32_t) noexcept override {
+  int32_t configurePlugin(nvinfer1::DynamicPluginTensorDesc const* in, int32_t nbInputs,
+                          nvinfer1::DynamicPluginTensorDesc const* out, int32_t nbOutputs) noexcept override {
+    for (int32_t i = 0; i < nbInputs; ++i)
+      if (!inOrder(in[i])) return 100 + i;
+    for (int32_t i = 0; i < nbOutputs; ++i)
+      if (!inOrder(out[i])) return 200 + i;
     return 0;
   }
   bool supportsFormatCombination(int32_t pos, nvinfer1::DynamicPluginTensorDesc const* inOut, int32_t,
@@ -53,6 +57,16 @@ class V3Base : public nvinfer1::IPluginV3,
   nvinfer1::PluginFieldCollection const* getFieldsToSerialize() noexcept override { return &mNone; }
 
  private:
+  // What is open has limits, what is not is its own.
+  static bool inOrder(nvinfer1::DynamicPluginTensorDesc const& told) {
+    nvinfer1::Dims const& dims = told.desc.dims;
+    for (int32_t i = 0; i < dims.nbDims; ++i) {
+      if (told.min.d[i] < 0 || told.min.d[i] > told.opt.d[i] || told.opt.d[i] > told.max.d[i]) return false;
+      if (dims.d[i] != -1 && (dims.d[i] != told.min.d[i] || dims.d[i] != told.max.d[i])) return false;
+    }
+    return told.min.nbDims == dims.nbDims && told.max.nbDims == dims.nbDims && told.opt.nbDims == dims.nbDims;
+  }
+
   nvinfer1::PluginFieldCollection mNone{0, nullptr};
 };
 

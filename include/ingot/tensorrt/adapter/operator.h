@@ -341,8 +341,9 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     }
   };
 
-  // The engine knows the ranges of the outputs that the node has. Others follow the rule; what the data decide lies
-  // between nothing and what the plugin expects of it.
+  // The engine knows the ranges of the outputs that the node has. Others follow the rule, and so do sizes that it
+  // thinks the data decide although the values of shape inputs are at hand. What they do decide lies between nothing
+  // and what the plugin expects of it.
   inline void apply_rule(const Instance& instance, const ingot_plugin_operands* call, Limits& limits) {
     const KnownShapes known(instance.is_shape, call->inputs);
     if (!known.complete) return;
@@ -366,7 +367,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       out.desc.dims.nbDims = out.min.nbDims = out.max.nbDims = most.dims[i].nbDims;
       for (std::int32_t k = 0; k < most.dims[i].nbDims; ++k) {
         const bool by_data = most.by_data[i][static_cast<std::size_t>(k)];
-        if (in_model && !by_data) continue;
+        if (in_model && !by_data && out.max.d[k] >= 0) continue;
         out.min.d[k] = by_data ? 0 : least.dims[i].d[k];
         out.max.d[k] = most.dims[i].d[k];
         typical.d[k] = opt.dims[i].d[k];
