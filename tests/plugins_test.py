@@ -4,9 +4,7 @@ which a library can be missing or wrong."""
 import ctypes
 import importlib.util
 import os
-import pathlib
 import re
-import shutil
 import subprocess
 import sys
 
@@ -16,70 +14,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import ingot_cli
-
-SOURCES = pathlib.Path(__file__).resolve().parent / "plugins"
-FOLDER = pathlib.Path(os.environ.get("INGOT_TEST_PLUGINS", ingot_cli.ROOT / "build/test_plugins"))
-SEED = int(os.environ.get("INGOT_SEED", np.random.SeedSequence().entropy % 2**32))
-
-
-@pytest.fixture(scope="session")
-def plugins() -> pathlib.Path:
-    """The folder of the built libraries."""
-    launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
-    subprocess.run(["cmake", "-S", SOURCES, "-B", FOLDER, "-DCMAKE_BUILD_TYPE=Release", *launcher], check=True,
-                   capture_output=True)
-    subprocess.run(["cmake", "--build", FOLDER, "--parallel", "2"], check=True, capture_output=True)
-    return FOLDER / "plugins"
-
-
-@pytest.fixture
-def rng() -> np.random.Generator:
-    print("seed", SEED)
-    return np.random.default_rng(SEED)
-
-
-def model_of(path, op, inputs, outputs=("y",), domain="", constants=None, symbolic=None, **attributes):
-    """A model of one node. `inputs` are NumPy arrays by name; `constants` become initialisers, `symbolic` shapes."""
-    constants, symbolic = constants or {}, symbolic or {}
-    values = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype),
-                                            symbolic.get(name, array.shape)) for name, array in inputs.items()]
-    node = helper.make_node(op, [*inputs, *constants], list(outputs), domain=domain)
-    node.name = "the_node"
-    node.attribute.extend(helper.make_attribute(key, value) for key, value in attributes.items())
-    graph = helper.make_graph([node], "g", values, [helper.make_empty_tensor_value_info(name) for name in outputs],
-                              [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()])
-    opsets = [helper.make_opsetid("", 17)] + ([helper.make_opsetid(domain, 1)] if domain else [])
-    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
-    return path
-
-
-def options_of(libraries):
-    return [word for library in libraries for word in ("--plugins", library)]
-
-
-def run(tmp_path, libraries, op, inputs, **model):
-    """The outputs of a model of one node; the engine runs it in checking mode."""
-    path = model_of(tmp_path / "m.onnx", op, inputs, **model)
-    np.savez(tmp_path / "in.npz", **inputs)
-    done = ingot_cli.run("run", path, "--inputs", tmp_path / "in.npz", "--output", tmp_path / "out.npz",
-                         *options_of(libraries))
-    assert done.ok, done.stderr
-    return np.load(tmp_path / "out.npz")
-
-
-def error_of(tmp_path, libraries, op, inputs, checking=False, command="run", **model):
-    path = model_of(tmp_path / "m.onnx", op, inputs, **model)
-    np.savez(tmp_path / "in.npz", **inputs)
-    rest = ["-o", tmp_path / "m.plan"] if command == "build" else ["--inputs", tmp_path / "in.npz"]
-    done = subprocess.run([ingot_cli.PROGRAM, command, path, *rest, *options_of(libraries)], capture_output=True,
-                          text=True, timeout=120, env={**os.environ, "INGOT_PLUGIN_CHECK": "1" if checking else "0"})
-    assert done.returncode > 0, (done.returncode, done.stdout, done.stderr)
-    return done.stderr
-
-
-def normal(rng, *shape):
-    return rng.standard_normal(shape).astype(np.float32)
-
+from plugin_models import error_of, model_of, normal, run
 
 # ---- TensorRT's classes, release by release --------------------------------------------------------------------------
 
@@ -209,6 +144,25 @@ def test_half_only(plugins, tmp_path, rng):
     assert y.dtype == np.float16 and np.array_equal(y, -x.astype(np.float16))
 
 
+@pytest.mark.parametrize("channels", [3, 40])
+def test_int8_between_quantisation_steps(plugins, tmp_path, rng, channels):
+    x, step = normal(rng, 2, channels, 3, 2), np.float32(0.05)
+    nodes = [helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]), helper.make_node("Int8Floor", ["q"], ["f"]),
+             helper.make_node("DequantizeLinear", ["f", "s", "z"], ["y"])]
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, x.shape)],
+                              [helper.make_empty_tensor_value_info("y")],
+                              [onnx.numpy_helper.from_array(np.array(step), "s"),
+                               onnx.numpy_helper.from_array(np.array(0, np.int8), "z")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
+    np.savez(tmp_path / "in.npz", x=x)
+    done = ingot_cli.run("run", tmp_path / "m.onnx", "--inputs", tmp_path / "in.npz", "--output", tmp_path / "o.npz",
+                         "--plugins", plugins / "v8_int8.so")
+    assert done.ok, done.stderr
+    bytes_ = np.clip(np.rint(x / step), -128, 127)
+    expected = np.maximum(bytes_, np.arange(channels).reshape(-1, 1, 1)) * step
+    np.testing.assert_array_equal(np.load(tmp_path / "o.npz")["y"], expected.astype(np.float32))
+
+
 def test_int_dims_and_narrowed_indices(plugins, tmp_path, rng):
     x, rows = normal(rng, 6, 2, 3), np.array([5, 0, 0, 3], np.int64)
     y = run(tmp_path, [plugins / "v8_int_dims.so"], "GatherRows", {"x": x, "rows": rows})["y"]
@@ -334,6 +288,30 @@ def test_exported_creators_of_version_2(plugins, tmp_path, rng):
     np.testing.assert_array_equal(run(tmp_path, [plugins / "v10_exported.so"], "HalfOf", {"x": x})["y"], x / 2)
 
 
+@pytest.mark.parametrize("space,factor", [("left", 2), ("right", 3)])
+def test_a_namespace_of_registerCreator(plugins, tmp_path, rng, space, factor):
+    x = normal(rng, 4)
+    y = run(tmp_path, [plugins / "v10_registry.so"], "Multiply", {"x": x}, plugin_namespace=space)["y"]
+    np.testing.assert_array_equal(y, factor * x)
+    error = error_of(tmp_path, [plugins / "v10_registry.so"], "Multiply", {"x": x}, plugin_namespace="gone")
+    assert 'have Multiply in domain "left", "right" only' in error, error
+
+
+def test_registered_twice(plugins, tmp_path, rng):
+    library, x = plugins / "v8_registered_twice.so", normal(rng, 4)
+    assert ingot_cli.run("plugin", "list", library).stdout.count("::Add") == 2
+    for op, summand in (("AddOne", 1), ("AddTwo", 2)):
+        np.testing.assert_array_equal(run(tmp_path, [library], op, {"x": x})["y"], x + np.float32(summand))
+
+
+def test_what_a_library_asks_of_its_registry(plugins):
+    library = ctypes.CDLL(str(plugins / "v10_registry.so"))
+    library.initLibNvInferPlugins.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+    assert library.initLibNvInferPlugins(None, b"")
+    library.registry.restype = ctypes.c_char_p
+    assert library.registry() == b"good"
+
+
 def test_a_collection_is_initialised(plugins, tmp_path, rng):
     y = run(tmp_path, [plugins / "v8_collection.so"], "GridAnchors", {"x": normal(rng, 2, 3, 4, 5)}, minSize=7.0)["y"]
     np.testing.assert_array_equal(y, np.tile(np.arange(7, 27, dtype=np.float32), 2).reshape(2, 4, 5))
@@ -449,11 +427,12 @@ def test_verify_uses_the_declared_reference(plugins, tmp_path, rng):
     assert done.ok, done.stdout + done.stderr
 
 
-def test_the_frozen_interface_loads(plugins, tmp_path, rng):
-    frozen = (SOURCES / "frozen/plugin_1_0.h").read_bytes()
-    assert b"INGOT_PLUGIN_MAJOR 1" in frozen and b"INGOT_PLUGIN_MINOR 0" in frozen
+@pytest.mark.parametrize("minor,library", [(0, "native_old"), (1, "native_old_1_1")])
+def test_a_frozen_interface_loads(plugins, tmp_path, rng, minor, library):
+    frozen = (ingot_cli.ROOT / f"tests/plugins/frozen/plugin_1_{minor}.h").read_text()
+    assert "INGOT_PLUGIN_MAJOR 1" in frozen and f"INGOT_PLUGIN_MINOR {minor}" in frozen
     x = normal(rng, 2, 3)
-    y = run(tmp_path, [plugins / "native_old.so"], "AddBias", {"x": x}, domain="old",
+    y = run(tmp_path, [plugins / f"{library}.so"], "AddBias", {"x": x}, domain="old",
             constants={"b": np.array([2], np.float32)})["y"]
     np.testing.assert_array_equal(y, x + 2)
 
@@ -573,7 +552,7 @@ def test_a_plan_without_its_library(plugins, tmp_path, rng):
     np.savez(tmp_path / "in.npz", x=normal(rng, 3))
     done = ingot_cli.run("run", tmp_path / "m.plan", "--inputs", tmp_path / "in.npz")
     assert not done.ok
-    for part in ["demo::PowerScale", "'demo' 1.0.0", "interface 1.1", "native_scale.so", "(step 'the_node",
+    for part in ["demo::PowerScale", "'demo' 1.0.0", "interface 1.2", "native_scale.so", "(step 'the_node",
                  "no plugin library is loaded"]:
         assert part in done.stderr, done.stderr
 

@@ -33,7 +33,7 @@
 #include <stdint.h>
 
 #define INGOT_PLUGIN_MAJOR 1
-#define INGOT_PLUGIN_MINOR 1
+#define INGOT_PLUGIN_MINOR 2
 
 #if defined(_WIN32)
 #define INGOT_PLUGIN_EXPORT __declspec(dllexport)
@@ -185,9 +185,19 @@ typedef struct ingot_plugin_tensor {
   int32_t rank;
   int32_t dtype; /* 0: absent */
   int32_t layout;
-  float scale; /* of an int8 tensor between quantisation steps; otherwise 1 */
+  float scale; /* 1; of an int8 tensor an engine may say what one step stands for */
   int64_t reserved[2];
 } ingot_plugin_tensor;
+
+/* Between which sizes an operand lies (since 1.2); by axis, as many entries as the tensor has dimensions. A size that
+ * may change has the range that the build was given for it, or where it was given none the size at hand. What only the
+ * data decide is -1 throughout. */
+typedef struct ingot_plugin_range {
+  const int64_t* dims; /* -1 where the size may change from run to run */
+  const int64_t* least;
+  const int64_t* typical; /* that the build tunes for */
+  const int64_t* most;
+} ingot_plugin_range;
 
 /* What the engine lends on a CUDA device (since 1.1). The functions' first argument is `host`. Copies go in both
  * directions and on the device, in the order of `stream`; they are no part of a captured graph when host memory is
@@ -216,6 +226,8 @@ typedef struct ingot_plugin_operands {
   int32_t device_index;
   int64_t tactic;                /* the chosen tactic's id; 0 where the operator has none */
   const ingot_plugin_cuda* cuda; /* since 1.1; in configure on a CUDA device, otherwise NULL. Lives until release */
+  const ingot_plugin_range* input_ranges; /* since 1.2; one for each of inputs, and of outputs */
+  const ingot_plugin_range* output_ranges;
 } ingot_plugin_operands;
 
 typedef struct ingot_plugin_launch {

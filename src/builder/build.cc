@@ -30,6 +30,16 @@ const Backend& backend_of(const BuildOptions& options) {
   return options.backend != nullptr ? *options.backend : cpu::backend();
 }
 
+// Equal texts are one decision: a network repeats its blocks. What a plugin offers may depend on its sizes' bounds too.
+std::string decision_text(const LoweredStep& step) {
+  std::string text = step.problem.to_string() + (step.data_dependent ? " data-dependent" : "");
+  for (const auto* operands : {&step.problem.inputs, &step.problem.outputs})
+    for (const Operand& operand : *operands)
+      if (const SizeBounds* bounds = operand.bounds.get())
+        text += fmt::format(" {} {} {}", to_string(bounds->least), to_string(bounds->opt), to_string(bounds->most));
+  return text;
+}
+
 // A part of the time budget, the rest of which is for timing.
 constexpr double kToCompile = 0.6;
 
@@ -76,7 +86,6 @@ Result<Choices> tune_all(const Lowered& lowered, const BuildOptions& options) {
     make_code(lowered, tune_options, cache, after(options.time_budget_seconds * kToCompile), code);
     tune_options.code = &code;
   }
-  // Equal problems are one decision: a network repeats its blocks.
   std::map<std::string, Choice> decided;
   std::size_t total = lowered.steps.size();
   for (const LoweredProgram& program : lowered.programs) total += program.steps.size();
@@ -90,7 +99,7 @@ Result<Choices> tune_all(const Lowered& lowered, const BuildOptions& options) {
         choices.emplace_back();
         continue;
       }
-      const std::string text = step.problem.to_string() + (step.data_dependent ? " data-dependent" : "");
+      const std::string text = decision_text(step);
       auto found = decided.find(text);
       if (found == decided.end()) {
         if (options.progress && !options.progress(done - 1, total, step.name))
@@ -196,7 +205,7 @@ Result<std::shared_ptr<ir::Graph>> make_canonical(const ir::Graph& graph, const 
 
 Result<Lowered> make_lowered(const ir::Graph& canonical, const BuildOptions& options) {
   INGOT_ASSIGN_OR_RETURN(const SymbolValues symbols, opt_symbols(canonical, options.shapes));
-  INGOT_ASSIGN_OR_RETURN(Lowered lowered, lower(canonical, symbols));
+  INGOT_ASSIGN_OR_RETURN(Lowered lowered, lower(canonical, symbols, declared_ranges(canonical, options.shapes)));
   // Halves are a rewrite of the products that there are.
   if (options.precision == DType::f32) INGOT_RETURN_IF_ERROR(join_nbits(lowered, backend_of(options)));
   return lowered;

@@ -57,7 +57,7 @@ bool among(std::span<const std::string_view> list, std::string_view kind) {
 
 // An operator of a plugin that offers all of its float operands in half.
 bool plugin_takes(const Problem& problem, DType half) {
-  if (problem.kind.find("::") == std::string::npos) return false;
+  if (!problem.is_plugin()) return false;
   Problem halved = problem;
   for (auto* operands : {&halved.inputs, &halved.outputs})
     for (Operand& operand : *operands) {

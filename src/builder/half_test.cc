@@ -26,7 +26,7 @@ std::int32_t offer(void*, const ingot_plugin_operands*, std::size_t index, ingot
 std::string halved(const std::string& text) {
   auto graph = ir::parse(text);
   EXPECT_TRUE(graph.is_ok()) << graph.status().to_string();
-  auto lowered = lower(**graph, {});
+  auto lowered = lower(**graph, {}, {});
   EXPECT_TRUE(lowered.is_ok()) << lowered.status().to_string();
   EXPECT_TRUE(make_half(*lowered, DType::f16).is_ok());
   std::string steps;

@@ -15,7 +15,7 @@ std::string fused(const std::string& body, const std::string& outputs = "%y", bo
   const std::string text = "graph \"g\" (%x: f32[1, 3, 4, 5], %w: f16[8, 3, 3, 3]) -> (" + outputs + ") {" + body + "}";
   auto graph = ir::parse(text);
   EXPECT_TRUE(graph.is_ok()) << graph.status().to_string();
-  auto lowered = lower(**graph, {});
+  auto lowered = lower(**graph, {}, {});
   EXPECT_TRUE(lowered.is_ok()) << lowered.status().to_string();
   EXPECT_TRUE(fuse_transpose_epilogues(*lowered, [](const Problem&) { return true; }).is_ok());
   fuse_image_conv(*lowered, [&](const Problem& problem) {

@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "plan/symbols.h"
+#include "plan/bounds.h"
 #include "tactics/problem_check.h"
 
 namespace ingot::builder {
@@ -23,9 +23,9 @@ const std::set<std::string_view> kObjectOnly = {"OptionalHasElement", "OptionalG
 class Lowering {
  public:
   // `known`: symbols that are bound before the program runs. Bodies are added to `programs`.
-  Lowering(const ir::Graph& graph, const SymbolValues& symbols, std::set<std::string> known,
+  Lowering(const ir::Graph& graph, const SymbolValues& symbols, const SymbolRanges& ranges, std::set<std::string> known,
            std::vector<LoweredProgram>& programs)
-      : graph_(graph), symbols_(symbols), known_symbols_(std::move(known)), programs_(programs) {}
+      : graph_(graph), symbols_(symbols), ranges_(ranges), known_symbols_(std::move(known)), programs_(programs) {}
 
   Result<LoweredProgram> run() {
     while (unknown_size_ > 1 && !all_fit()) unknown_size_ /= 2;
@@ -184,6 +184,7 @@ class Lowering {
       step.problem.outputs.push_back(operand(tensor));
     }
     INGOT_RETURN_IF_ERROR(check_sizes(step.problem));
+    if (step.problem.is_plugin()) plan::add_bounds(step.inputs, step.outputs, out_.tensors, ranges_, step.problem);
     step.on_objects = node.subgraphs.empty() && touches_objects(step);
     out_.steps.push_back(std::move(step));
     return Status::ok();
@@ -197,7 +198,7 @@ class Lowering {
       const auto found =
           std::find_if(node.subgraphs.begin(), node.subgraphs.end(), [&](const auto& s) { return s.first == name; });
       if (found == node.subgraphs.end()) return internal("no {}", name);
-      Result<LoweredProgram> body = Lowering(*found->second, symbols_, known_symbols_, programs_).run();
+      Result<LoweredProgram> body = Lowering(*found->second, symbols_, ranges_, known_symbols_, programs_).run();
       if (!body.is_ok()) return std::move(body).status().annotate(name);
       step.programs.push_back(static_cast<std::int32_t>(programs_.size()));
       programs_.push_back(std::move(body).value());
@@ -240,6 +241,7 @@ class Lowering {
 
   const ir::Graph& graph_;
   const SymbolValues& symbols_;
+  const SymbolRanges& ranges_;
   std::int64_t unknown_size_ = kUnknownSize;
   LoweredProgram out_;
   std::map<ValueId, std::int32_t> ids_;
@@ -264,9 +266,9 @@ std::string Lowered::to_string() const {
   return text;
 }
 
-Result<Lowered> lower(const ir::Graph& graph, const SymbolValues& symbols) {
+Result<Lowered> lower(const ir::Graph& graph, const SymbolValues& symbols, const SymbolRanges& ranges) {
   Lowered out;
-  INGOT_ASSIGN_OR_RETURN(static_cast<LoweredProgram&>(out), Lowering(graph, symbols, {}, out.programs).run());
+  INGOT_ASSIGN_OR_RETURN(static_cast<LoweredProgram&>(out), Lowering(graph, symbols, ranges, {}, out.programs).run());
   return out;
 }
 

@@ -40,8 +40,8 @@ struct Lowered : LoweredProgram {
 };
 
 // `symbols` gives the opt value of each symbol; symbols without one (data-dependent sizes) count as kUnknownSize, or
-// as less where that makes tensors beyond all reason.
+// as less where that makes tensors beyond all reason. `ranges`: what plugins are told of sizes that may change.
 inline constexpr std::int64_t kUnknownSize = 16;
-Result<Lowered> lower(const ir::Graph& graph, const SymbolValues& symbols);
+Result<Lowered> lower(const ir::Graph& graph, const SymbolValues& symbols, const SymbolRanges& ranges);
 
 }  // namespace ingot::builder

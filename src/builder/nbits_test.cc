@@ -21,7 +21,7 @@ struct Dequantised : passes::testing::Builder {
   }
   // The kinds of the steps that are left, each with the number of its operands.
   std::string steps() {
-    auto lowered = lower(*graph, {});
+    auto lowered = lower(*graph, {}, {});
     EXPECT_TRUE(lowered.is_ok()) << lowered.status().to_string();
     EXPECT_TRUE(join_nbits(*lowered, cpu::backend()).is_ok());
     std::string text;

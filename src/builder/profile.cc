@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "ops/infer.h"
+#include "plan/bounds.h"
 #include "plan/symbols.h"
 
 namespace ingot::builder {
@@ -89,6 +90,17 @@ Result<SymbolValues> opt_symbols(const ir::Graph& graph, const std::vector<Shape
     }
   }
   return symbols;
+}
+
+SymbolRanges declared_ranges(const ir::Graph& graph, const std::vector<ShapeRange>& ranges) {
+  SymbolRanges out;
+  for (const ir::ValueId id : graph.inputs()) {
+    const ir::Value& value = graph.value(id);
+    const ShapeRange* range = find_range(ranges, value.name);
+    if (range != nullptr && value.type.shape)
+      plan::add_ranges(*value.type.shape, range->min, range->opt, range->max, out);
+  }
+  return out;
 }
 
 }  // namespace ingot::builder

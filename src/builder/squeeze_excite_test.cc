@@ -49,7 +49,7 @@ Lowered lowered_of(const std::string& body, const std::string& outputs = "%y") {
   const auto graph = ir::parse(text);
   EXPECT_TRUE(graph.is_ok()) << graph.status().to_string() << "\n" << text;
   if (!graph.is_ok()) return {};
-  Result<Lowered> lowered = lower(**graph, {});
+  Result<Lowered> lowered = lower(**graph, {}, {});
   EXPECT_TRUE(lowered.is_ok()) << lowered.status().to_string();
   return lowered.is_ok() ? *std::move(lowered) : Lowered{};
 }

@@ -15,7 +15,7 @@ namespace {
 std::string fused(const std::string& text, bool solvable = true) {
   auto graph = ir::parse(text);
   EXPECT_TRUE(graph.is_ok()) << graph.status().to_string();
-  auto lowered = lower(**graph, {});
+  auto lowered = lower(**graph, {}, {});
   EXPECT_TRUE(lowered.is_ok()) << lowered.status().to_string();
   const auto is_solvable = [&](const Problem& problem) {
     EXPECT_EQ(problem.kind, "Transpose");

@@ -5,6 +5,7 @@
 
 #include "builder/time_kernel.h"
 #include "builder/time_on_cuda.h"
+#include "builder/try_plugin.h"
 
 namespace ingot::builder {
 namespace {
@@ -112,6 +113,7 @@ Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptio
     }
   }
   if (choice.tactic != nullptr) {
+    if (problem.is_plugin()) INGOT_RETURN_IF_ERROR(try_plugin(problem, *choice.tactic, choice.config, device));
     choice.microseconds = std::max(choice.microseconds, 0.0);
     for (Trial& trial : choice.trials) trial.microseconds = std::max(trial.microseconds, 0.0);
     return choice;

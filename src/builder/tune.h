@@ -50,7 +50,7 @@ TimingCache::Key timing_key(const Problem& problem, const Trial& trial, const Tu
 std::optional<TimingCache::Entry> known_timing(const TimingCache& cache, const TimingCache::Key& key,
                                                const TuneOptions& options);
 
-// Fails only when no tactic supports the problem; the error lists every refusal.
+// Fails when no tactic supports the problem, and then lists every refusal, or when a plugin refuses it.
 Result<Choice> tune(const Problem& problem, bool data_dependent, const TuneOptions& options, TimingCache& cache);
 
 }  // namespace ingot::builder

@@ -18,10 +18,10 @@ constexpr std::size_t kNotStaged = SIZE_MAX;
 std::size_t aligned(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 struct State final : KernelState {
-  State(const Instance& instance_ref, std::span<const Operand> inputs_in, std::vector<Operand> outputs_in,
+  State(const Instance& instance_ref, std::vector<Operand> inputs_in, std::vector<Operand> outputs_in,
         const Combination& combination, const Target& target)
       : instance(instance_ref),
-        inputs(inputs_in.begin(), inputs_in.end()),
+        inputs(std::move(inputs_in)),
         outputs(std::move(outputs_in)),
         operands(instance.values(), inputs, outputs, &combination, target.device()) {
     operands.api().device_index = target.ordinal();
@@ -78,17 +78,23 @@ constexpr std::int64_t kMaxValues = 64;
 
 class PluginKernel final : public Kernel {
  public:
-  PluginKernel(std::unique_ptr<Instance> instance, Attrs attrs, KernelOptions options,
+  PluginKernel(std::unique_ptr<Instance> instance, const Problem& problem, KernelOptions options,
                std::vector<bool> decided_by_data, std::shared_ptr<const Target> target)
       : target_(std::move(target)),
         instance_(std::move(instance)),
-        attrs_(std::move(attrs)),
+        attrs_(problem.attrs),
+        input_bounds_(bounds_in(problem.inputs)),
+        output_bounds_(bounds_in(problem.outputs)),
         options_(std::move(options)),
         decided_by_data_(std::move(decided_by_data)) {}
 
   Result<std::unique_ptr<KernelState>> configure(const ConfigureArgs& args) const override {
     INGOT_ASSIGN_OR_RETURN(std::vector<Operand> outputs, checked_outputs(args));
-    auto state = std::make_unique<State>(*instance_, args.inputs, std::move(outputs), options_.combination, *target_);
+    std::vector<Operand> inputs(args.inputs.begin(), args.inputs.end());
+    for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i].bounds = input_bounds_[i];
+    for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i].bounds = output_bounds_[i];
+    auto state =
+        std::make_unique<State>(*instance_, std::move(inputs), std::move(outputs), options_.combination, *target_);
     state->checked = checking();
     INGOT_ASSIGN_OR_RETURN(state->loan, target_->lend());
     ingot_plugin_operands& operands = state->operands.api();
@@ -145,6 +151,13 @@ class PluginKernel final : public Kernel {
   }
 
  private:
+  using Bounds = std::vector<std::shared_ptr<const SizeBounds>>;
+
+  static Bounds bounds_in(const std::vector<Operand>& operands) {
+    Bounds out;
+    for (const Operand& operand : operands) out.push_back(operand.bounds);
+    return out;
+  }
   [[nodiscard]] const Operator& op() const { return instance_->op(); }
 
   // The shape rule, asked again with the sizes of this run, must say what it said of the symbols. Where the data decide
@@ -314,6 +327,7 @@ class PluginKernel final : public Kernel {
   std::shared_ptr<const Target> target_;
   std::unique_ptr<Instance> instance_;
   Attrs attrs_;
+  Bounds input_bounds_, output_bounds_;
   KernelOptions options_;
   std::vector<bool> decided_by_data_;
 };
@@ -362,7 +376,7 @@ Result<std::unique_ptr<Kernel>> make_kernel(const Operator& op, const Problem& p
   }
   INGOT_ASSIGN_OR_RETURN(std::unique_ptr<Instance> instance,
                          Instance::create(op, problem, &options.combination, target->device()));
-  return std::unique_ptr<Kernel>(std::make_unique<PluginKernel>(std::move(instance), problem.attrs, std::move(options),
+  return std::unique_ptr<Kernel>(std::make_unique<PluginKernel>(std::move(instance), problem, std::move(options),
                                                                 std::move(decided_by_data), std::move(target)));
 }
 

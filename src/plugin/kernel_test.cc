@@ -166,5 +166,52 @@ TEST(GuardedBuffer, TellsWhatWasDamaged) {
   EXPECT_EQ(buffer.damage(), "2 bytes behind its end");
 }
 
+std::string heard;
+
+std::string text(const ingot_plugin_range& range, std::int32_t rank) {
+  std::string out;
+  for (const std::int64_t* sizes : {range.dims, range.least, range.typical, range.most})
+    out += to_string(Shape(sizes, sizes + rank));
+  return out;
+}
+
+// What configure hears of an input of this type, at a size of 3.
+std::string ranges_of(const Operand& input) {
+  TestLibrary test("Ranges");
+  test.op.configure = [](void*, const void*, const ingot_plugin_operands* call, void**, std::size_t*,
+                         ingot_plugin_error*) -> std::int32_t {
+    heard =
+        text(call->input_ranges[0], call->inputs[0].rank) + " " + text(call->output_ranges[0], call->outputs[0].rank);
+    return 0;
+  };
+  Registry registry;
+  const auto library = registry.add(&test.library);
+  if (!library.is_ok()) return library.status().message();
+  Problem problem;
+  problem.kind = "test::Ranges";
+  problem.inputs = problem.outputs = {input};
+  KernelOptions options;
+  options.combination.inputs = options.combination.outputs = {{DType::f32, INGOT_PLUGIN_LINEAR}};
+  const auto kernel = make_kernel(*(*library)->operators.front(), problem, options);
+  if (!kernel.is_ok()) return kernel.status().message();
+  // At run time operands come without bounds: the kernel has them.
+  const Operand at_hand[] = {{DType::f32, {3, 4}, false, nullptr}};
+  ConfigureArgs args;
+  args.inputs = args.outputs = at_hand;
+  heard = "nothing";
+  const auto state = (*kernel)->configure(args);
+  return state.is_ok() ? heard : state.status().message();
+}
+
+TEST(PluginKernel, HearsOfRanges) {
+  EXPECT_EQ(ranges_of({DType::f32, {3, 4}, false, nullptr}), "[3, 4][3, 4][3, 4][3, 4] [3, 4][3, 4][3, 4][3, 4]");
+  const auto bounds = std::make_shared<const SizeBounds>(SizeBounds{{-1, 4}, {1, 4}, {2, 4}, {8, 4}});
+  EXPECT_EQ(ranges_of({DType::f32, {2, 4}, false, nullptr, bounds}),
+            "[-1, 4][1, 4][2, 4][8, 4] [-1, 4][1, 4][2, 4][8, 4]");
+  const auto unknown = std::make_shared<const SizeBounds>(SizeBounds{{-1, 4}, {-1, 4}, {-1, 4}, {-1, 4}});
+  EXPECT_EQ(ranges_of({DType::f32, {2, 4}, false, nullptr, unknown}),
+            "[-1, 4][3, 4][3, 4][3, 4] [-1, 4][3, 4][3, 4][3, 4]");
+}
+
 }  // namespace
 }  // namespace ingot::plugin

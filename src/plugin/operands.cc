@@ -27,6 +27,17 @@ ingot_plugin_tensor tensor_of(const Operand& operand, const Format& format, cons
   return out;
 }
 
+// Every size has bounds: where nobody gave any, they are the size at hand.
+SizeBounds bounds_at_hand(const Operand& operand) {
+  if (operand.bounds == nullptr || operand.bounds->dims.size() != operand.shape.size())
+    return {operand.shape, operand.shape, operand.shape, operand.shape};
+  SizeBounds out = *operand.bounds;
+  for (Shape* sizes : {&out.least, &out.opt, &out.most})
+    for (std::size_t axis = 0; axis < sizes->size(); ++axis)
+      if ((*sizes)[axis] < 0) (*sizes)[axis] = operand.shape[axis];
+  return out;
+}
+
 enum class Fit { kNo, kExact, kConverts, kNarrows };
 
 // Whether a plugin that takes `format` can serve an operand.
@@ -104,6 +115,12 @@ Operands::Operands(const Values& values, std::span<const Operand> inputs, std::s
     inputs_.push_back(tensor_of(inputs[i], format(inputs[i], i, &Combination::inputs), shapes_[i]));
   for (std::size_t i = 0; i < outputs.size(); ++i)
     outputs_.push_back(tensor_of(outputs[i], format(outputs[i], i, &Combination::outputs), shapes_[inputs.size() + i]));
+  bounds_.reserve(shapes_.size());
+  for (const auto& list : {inputs, outputs})
+    for (const Operand& operand : list) {
+      const SizeBounds& bounds = bounds_.emplace_back(bounds_at_hand(operand));
+      ranges_.push_back({bounds.dims.data(), bounds.least.data(), bounds.opt.data(), bounds.most.data()});
+    }
   api_.size = sizeof(api_);
   api_.attributes = values.data();
   api_.attribute_count = values.size();
@@ -112,6 +129,8 @@ Operands::Operands(const Values& values, std::span<const Operand> inputs, std::s
   api_.outputs = outputs_.data();
   api_.output_count = outputs_.size();
   api_.device = device;
+  api_.input_ranges = ranges_.data();
+  api_.output_ranges = ranges_.data() + inputs_.size();
 }
 
 Result<std::vector<Combination>> usable_combinations(const Operator& op, const Values& values, const Problem& problem,

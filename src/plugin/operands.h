@@ -41,7 +41,9 @@ class Operands {
 
  private:
   std::vector<Shape> shapes_;
+  std::vector<SizeBounds> bounds_;
   std::vector<ingot_plugin_tensor> inputs_, outputs_;
+  std::vector<ingot_plugin_range> ranges_;  // of inputs, then of outputs
   ingot_plugin_operands api_{};
 };
 

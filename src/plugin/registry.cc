@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <set>
 #include <sstream>
 
 #include <fmt/ranges.h>
@@ -220,12 +221,13 @@ std::string Registry::explain(std::string_view domain, std::string_view name, st
     return fmt::format("the loaded plugins for domain \"{}\" have no operator {}{}; {}", domain, name,
                        suggestion(name, in_domain), list_loaded());
   // The name is right, the domain is not.
+  std::set<std::string> domains;
   for (const auto& [key, op] : operators_)
-    if (op->name() == name)
-      return fmt::format(
-          "the loaded plugins have {} in domain \"{}\" only: give the node that domain, or an attribute "
-          "plugin_namespace; {}",
-          name, op->domain(), list_loaded());
+    if (op->name() == name) domains.insert(fmt::format("\"{}\"", op->domain()));
+  if (!domains.empty())
+    return fmt::format(
+        "the loaded plugins have {} in domain {} only: give the node that domain, or an attribute plugin_namespace; {}",
+        name, fmt::join(domains, ", "), list_loaded());
   const std::string wanted = domain.empty() ? fmt::format("operator {}", name) : fmt::format("domain \"{}\"", domain);
   return fmt::format("no plugin library that serves {} is loaded{}; {}", wanted, suggestion(name, in_domain),
                      list_loaded());

@@ -53,7 +53,7 @@ Result<KernelOptions> PluginTactic::parse_config(const std::string& config) {
 }
 
 Support PluginTactic::supports(const Problem& problem, const DeviceInfo&) const {
-  if (problem.kind.find("::") == std::string::npos) return Support::no(Refusal::kKind);
+  if (!problem.is_plugin()) return Support::no(Refusal::kKind);
   const Operator* op = find_operator(problem.kind);
   if (op == nullptr)
     return Support::no(Refusal::kLibrary, fmt::format("no loaded plugin library has operator {}", problem.kind));

@@ -9,6 +9,7 @@
 #include "backends/cuda/cuda_backend.h"
 #include "base/mapped_file.h"
 #include "base/thread_pool.h"
+#include "plan/bounds.h"
 #include "plan/reader.h"
 #include "plan/strings.h"
 #include "runtime/control_flow.h"
@@ -84,6 +85,10 @@ Result<std::shared_ptr<const Engine>> Engine::load(std::shared_ptr<const void> o
   const Backend& backend = *found;
   INGOT_RETURN_IF_ERROR(engine->check_device(backend.device()));
   INGOT_RETURN_IF_ERROR(require_plugins(engine->plan_, options.allow_embedded_plugins));
+  // Sizes may lie within any profile; the builder writes one.
+  if (engine->plan_.profiles.size() == 1)
+    for (const plan::ProfileRange& range : engine->plan_.profiles.front())
+      plan::add_ranges(engine->tensor(range.input).shape, range.min, range.opt, range.max, engine->ranges_);
   for (const plan::Program& body : engine->plan_.programs) {
     INGOT_ASSIGN_OR_RETURN(LoadedProgram loaded, engine->load_program(body, backend));
     engine->bodies_.push_back(std::move(loaded));
@@ -163,6 +168,7 @@ Status Engine::load_step(const plan::Step& step, const Backend& backend, const D
         return corrupt("step '{}': constant operand {} differs from its problem", step.name, i);
       problem->inputs[i].value = value;
     }
+  if (problem->is_plugin()) plan::add_bounds(step.inputs, step.outputs, out.program->tensors, ranges_, *problem);
   INGOT_RETURN_IF_ERROR(check_step(step, *problem, out.program->tensors, *tactic, device));
   std::vector<std::span<const std::byte>> blobs;
   for (const std::int32_t blob : step.blobs) blobs.push_back(plan_.blobs[static_cast<std::size_t>(blob)]);

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "plan/plan.h"
 #include "tactics/tactic.h"
+#include "tensor/size_bounds.h"
 
 namespace ingot {
 
@@ -75,6 +76,7 @@ class Engine {
   std::span<const std::byte> bytes_;
   plan::Plan plan_;
   cuda::Device* cuda_device_ = nullptr;
+  SymbolRanges ranges_;  // that the build was given
   LoadedProgram main_;
   std::vector<LoadedProgram> bodies_;
 };

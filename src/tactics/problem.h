@@ -12,6 +12,7 @@
 // (const i64[2]=[0, 3]), because they decide what a Slice or Reshape does; others are known by type and shape only.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "tensor/dim.h"
 #include "tensor/dtype.h"
 #include "tensor/host_tensor.h"
+#include "tensor/size_bounds.h"
 
 namespace ingot {
 
@@ -30,6 +32,8 @@ struct Operand {
   Shape shape;
   bool constant = false;
   TensorPtr value;  // of a constant: always at build; at run time only when the tactic kept it (see Packed)
+  // Of a plugin's operand whose sizes may change, and no part of the text; null: they are fixed, or nobody said.
+  std::shared_ptr<const SizeBounds> bounds = nullptr;
 
   [[nodiscard]] bool present() const { return dtype != DType::undefined; }
 };
@@ -43,6 +47,8 @@ struct Problem {
   [[nodiscard]] std::string to_string() const;
   static Result<Problem> parse(std::string_view text);
 
+  // Whether the operator is a plugin library's: "domain::Name".
+  [[nodiscard]] bool is_plugin() const { return kind.find("::") != std::string::npos; }
   // Number of trailing inputs that belong to the epilogue, and of the operator's own ones.
   [[nodiscard]] std::size_t epilogue_inputs() const;
   [[nodiscard]] std::size_t own_inputs() const { return inputs.size() - epilogue_inputs(); }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "fields.h"
 #include "volume.h"
 
 class DynamicBase : public nvinfer1::IPluginV2DynamicExt {
@@ -62,12 +63,3 @@ class DynamicCreator : public nvinfer1::IPluginCreator {
   nvinfer1::PluginFieldCollection mCollection{};
   std::string mNamespace;
 };
-
-template <typename T>
-std::vector<T> readField(nvinfer1::PluginFieldCollection const& fc, char const* name) {
-  for (int32_t i = 0; i < fc.nbFields; ++i)
-    if (!std::strcmp(fc.fields[i].name, name))
-      return std::vector<T>(static_cast<T const*>(fc.fields[i].data),
-                            static_cast<T const*>(fc.fields[i].data) + fc.fields[i].length);
-  return {};
-}

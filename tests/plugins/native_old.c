@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* In C, against the frozen first version of the interface: y = x + bias, where bias is an optional second input. Must
- * load in every engine of this major version. */
+/* In C, against a frozen version of the interface, the first unless INTERFACE names another: y = x + bias, where bias
+ * is an optional second input. Must load in every engine of this major version. */
 #include <stdio.h>
 
-#include "frozen/plugin_1_0.h"
+#ifndef INTERFACE
+#define INTERFACE "frozen/plugin_1_0.h"
+#endif
+#include INTERFACE
 
 static int32_t infer(void* user, const ingot_plugin_infer* call, ingot_plugin_error* error) {
   ingot_plugin_dim dims[8];

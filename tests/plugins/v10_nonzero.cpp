@@ -33,9 +33,10 @@ class NonZeroPlugin : public V3Base<NonZeroPlugin> {
   // The counted size is not known yet; its upper bound is.
   int32_t configurePlugin(DynamicPluginTensorDesc const* in, int32_t, DynamicPluginTensorDesc const* out,
                           int32_t) noexcept override {
-    int64_t const most = in[0].desc.dims.d[0] * in[0].desc.dims.d[1];
-    return out[0].desc.dims.d[0] == -1 && out[0].min.d[0] == 0 && out[0].max.d[0] == most && out[0].opt.d[0] <= most ? 0
-                                                                                                                     : 1;
+    return out[0].desc.dims.d[0] == -1 && out[0].min.d[0] == 0 && out[0].max.d[0] == volume(in[0].max) &&
+                   out[0].opt.d[0] == volume(in[0].opt) / 2
+               ? 0
+               : 1;
   }
   int32_t enqueue(PluginTensorDesc const* in, PluginTensorDesc const*, void const* const* inputs, void* const* outputs,
                   void*, cudaStream_t) noexcept override {

@@ -100,6 +100,30 @@ struct Permutation {
   std::int32_t order[Dims::MAX_DIMS];
 };
 
+namespace impl {
+#define INGOT_TENSORRT_ENUM_MAX(type, count)        \
+  template <>                                       \
+  struct EnumMaxImpl<type> {                        \
+    static constexpr std::int32_t kVALUE = (count); \
+  }
+INGOT_TENSORRT_ENUM_MAX(ActivationType, 14);
+INGOT_TENSORRT_ENUM_MAX(ElementWiseOperation, 14);
+INGOT_TENSORRT_ENUM_MAX(UnaryOperation, 25);
+INGOT_TENSORRT_ENUM_MAX(PoolingType, 3);
+INGOT_TENSORRT_ENUM_MAX(PaddingMode, 4);
+INGOT_TENSORRT_ENUM_MAX(ScaleMode, 3);
+INGOT_TENSORRT_ENUM_MAX(ReduceOperation, 5);
+INGOT_TENSORRT_ENUM_MAX(TopKOperation, 2);
+INGOT_TENSORRT_ENUM_MAX(MatrixOperation, 3);
+INGOT_TENSORRT_ENUM_MAX(InterpolationMode, 3);
+INGOT_TENSORRT_ENUM_MAX(SampleMode, 5);
+INGOT_TENSORRT_ENUM_MAX(GatherMode, 3);
+INGOT_TENSORRT_ENUM_MAX(ScatterMode, 2);
+INGOT_TENSORRT_ENUM_MAX(ResizeCoordinateTransformation, 3);
+INGOT_TENSORRT_ENUM_MAX(FillOperation, 3);
+#undef INGOT_TENSORRT_ENUM_MAX
+}  // namespace impl
+
 }  // namespace nvinfer1
 
 #include "adapter/builder.h"

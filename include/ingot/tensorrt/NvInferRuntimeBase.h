@@ -135,9 +135,11 @@ class Weights {
 
 enum class APILanguage : std::int32_t { kCPP = 0, kPYTHON = 1 };
 
+using InterfaceKind = char const*;
+
 class InterfaceInfo {
  public:
-  char const* kind;
+  InterfaceKind kind;
   std::int32_t major;
   std::int32_t minor;
 };
@@ -249,6 +251,7 @@ struct EnumMaxImpl<AllocatorFlag> {
 namespace v_1_0 {
 using nvinfer1::IErrorRecorder;
 using nvinfer1::IGpuAllocator;
+using nvinfer1::IGpuAsyncAllocator;
 }  // namespace v_1_0
 
 }  // namespace nvinfer1

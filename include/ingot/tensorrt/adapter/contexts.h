@@ -48,7 +48,9 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
   };
 
   struct Context {
-    Context(const Instance& instance_ref, const ingot_plugin_operands* call, std::size_t* workspace)
+    // `planned`: of a context that waited for values and now has them, with what it knew of other sizes.
+    Context(const Instance& instance_ref, const ingot_plugin_operands* call, std::size_t* workspace,
+            const Context* planned = nullptr)
         : instance(instance_ref),
           cuda(call->device == INGOT_PLUGIN_CUDA ? cuda_of(call) : nullptr),
           device_memory(cuda),
@@ -56,9 +58,11 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       tactic = call->tactic;
       late = !KnownShapes(instance.is_shape, call->inputs).complete;
       *workspace = 0;
-      if (late) return;
       inputs = instance.inputs_of(call->inputs);
       outputs = outputs_of(instance, call, inputs);
+      limits = limits_of(instance, call);
+      if (late) return;
+      if (planned != nullptr) limits = overlaid(planned->limits, limits);
       for (std::size_t i = 0; i < outputs.size(); ++i) scratch.emplace_back(cuda);
       by_data.assign(outputs.size(), false);
       bool needs_bounds = outputs.size() > call->output_count;
@@ -67,14 +71,15 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
         for (std::int32_t k = 0; k < call->outputs[i].rank; ++k)
           needs_bounds = needs_bounds || call->outputs[i].dims[k] < 0;
       }
+      find_bounds(call, needs_bounds);
       Attachment to;
-      find_bounds(call, needs_bounds, to.most);
       to.allocator = Registry::instance().allocator();
       if (cuda != nullptr) {
         to.allocator = &device_memory;
         to.cublas = static_cast<cublasContext*>(cuda->library(cuda->host, "cublas"));
         to.cudnn = static_cast<cudnnContext*>(cuda->library(cuda->host, "cudnn"));
       }
+      layer->plan(limits.inputs, limits.outputs);
       *workspace = layer->configure(inputs, outputs, static_cast<std::int32_t>(call->tactic), to);
     }
 
@@ -84,6 +89,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     std::unique_ptr<Layer> layer;
     KnownShapes known;
     Descs inputs, outputs;
+    Limits limits;
     std::vector<Scratch> scratch;
     std::vector<bool> by_data, is_size;
     // Sizes that come as values of a run: everything waits for the launch, which makes a context of numbers for them.
@@ -95,13 +101,14 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
 
    private:
     static const ingot_plugin_cuda* cuda_of(const ingot_plugin_operands* call) {
-      if (call->size < sizeof(ingot_plugin_operands) || call->cuda == nullptr)
+      constexpr std::size_t kSize = offsetof(ingot_plugin_operands, cuda) + sizeof(call->cuda);
+      if (call->size < kSize || call->cuda == nullptr)
         throw std::runtime_error("plugins with CUDA kernels need an engine with version 1.1 of the plugin interface");
       return call->cuda;
     }
     // Which outputs the data size, and memory for the most that they can be.
-    void find_bounds(const ingot_plugin_operands* call, bool needed, std::vector<Dims>& most) {
-      Builder builder(static_cast<const std::vector<std::int64_t>*>(nullptr));
+    void find_bounds(const ingot_plugin_operands* call, bool needed) {
+      Builder builder(Builder::Expect::kMost);
       std::vector<DimsExprs> bounds;
       const auto find = [&] {
         known = KnownShapes(instance.is_shape, call->inputs);
@@ -118,13 +125,19 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
         const bool unused = i >= call->output_count || call->outputs[i].dtype == 0;
         if (unused || by_data[i]) scratch[i].reserve(bytes_of(outputs[i].type, bounds[i]));
         outputs[i].dims.nbDims = bounds[i].nbDims;
-        most.push_back(outputs[i].dims);
         for (std::int32_t k = 0; k < bounds[i].nbDims; ++k) {
           const auto* expr = static_cast<const Expr*>(bounds[i].d[k]);
-          most.back().d[k] = static_cast<DimSize>(expr->value);
           outputs[i].dims.d[k] = expr->depends_on_data ? static_cast<DimSize>(-1) : static_cast<DimSize>(expr->value);
         }
       }
+    }
+    // Limits that were known before the values were. What these decide has none: it is the size at hand.
+    static Limits overlaid(const Limits& planned, const Limits& at_hand) {
+      Limits out = planned;
+      for (std::size_t i = 0; i < out.outputs.size(); ++i)
+        for (std::int32_t k = 0; k < out.outputs[i].max.nbDims; ++k)
+          if (out.outputs[i].max.d[k] < 0) copy_limits(at_hand.outputs[i], k, out.outputs[i]);
+      return out;
     }
   };
 
@@ -178,7 +191,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       operands.cuda = context.cuda;
       std::size_t workspace = 0;
       context.numbers.reset();
-      context.numbers.reset(new Context(context.instance, &operands, &workspace));
+      context.numbers.reset(new Context(context.instance, &operands, &workspace, &context));
       context.late_workspace.reset(new Scratch(context.cuda));
       context.late_workspace->reserve(workspace);
       context.late_values = values;
@@ -223,7 +236,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       sizes[i] = read_size(context, call, context.outputs[i].type, out[i]);
       if (sizes[i] < 0) throw std::runtime_error("size tensor " + std::to_string(i) + " is negative");
     }
-    Builder builder(&sizes);
+    Builder builder(sizes);
     const std::vector<DimsExprs> shapes = context.known.outputs(*context.layer, builder);
     for (std::size_t i = 0; i < call->output_count; ++i) {
       if (!context.by_data[i]) continue;
@@ -242,6 +255,14 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     }
   }
 
+  // Of the formats that the call has, of which the plugin hears first.
+  inline std::vector<std::int32_t> tactics_of(const Instance& instance, const ingot_plugin_operands* call) {
+    const Limits limits = limits_of(instance, call);
+    const std::unique_ptr<Layer> layer = instance.layer->clone();
+    layer->plan(limits.inputs, limits.outputs);
+    return layer->tactics();
+  }
+
   inline void Operator::fill() {
     api.size = sizeof(api);
     api.domain = domain.c_str();
@@ -253,7 +274,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     api.flags |= INGOT_PLUGIN_SYNCHRONIZES;
 #endif
     // A namespace must be asked for, by plugin_namespace or the node's domain; without one the domain does not matter.
-    if (creator.space().empty()) api.flags |= INGOT_PLUGIN_ANY_DOMAIN;
+    if (creator.space.empty()) api.flags |= INGOT_PLUGIN_ANY_DOMAIN;
     api.devices = devices();
     api.most_inputs = api.most_outputs = -1;
     api.least_outputs = 1;
@@ -278,16 +299,17 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       });
     };
     api.destroy = [](void*, void* instance) { delete static_cast<Instance*>(instance); };
-    api.tactic = [](void*, const void* instance, const ingot_plugin_operands*, std::size_t index,
+    api.tactic = [](void*, const void* instance, const ingot_plugin_operands* call, std::size_t index,
                     ingot_plugin_tactic* out) {
-      std::int32_t more = 0;
-      guarded(nullptr, [&] {
-        const auto ids = static_cast<const Instance*>(instance)->layer->tactics();
-        if (index >= ids.size()) return;
-        out->id = ids[index];
-        more = 1;
-      });
-      return more;
+      // As for combinations; what is wrong shows again, and is an error, when a context is configured.
+      static thread_local std::vector<std::int32_t> ids;
+      if (index == 0) {
+        ids.clear();
+        guarded(nullptr, [&] { ids = tactics_of(*static_cast<const Instance*>(instance), call); });
+      }
+      if (index >= ids.size()) return 0;
+      out->id = ids[index];
+      return 1;
     };
     api.configure = [](void*, const void* instance, const ingot_plugin_operands* call, void** state,
                        std::size_t* workspace, ingot_plugin_error* error) {

@@ -30,8 +30,11 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
    public:
     // On the engine's symbols.
     explicit Builder(const ingot_plugin_infer* call) : call_(call) {}
-    // On numbers; `sizes` holds what the size tensors said, by output, or is null for their upper bounds.
-    explicit Builder(const std::vector<std::int64_t>* sizes) : sizes_(sizes) {}
+    // On numbers; `sizes` holds what the size tensors said, by output.
+    explicit Builder(const std::vector<std::int64_t>& sizes) : sizes_(&sizes) {}
+    // On numbers, with what the plugin expects of a size tensor: at the optimum, or at most.
+    enum class Expect { kOpt, kMost };
+    explicit Builder(Expect expect) : expect_(expect) {}
 
     IDimensionExpr const* constant(DimSize value) override {
       constant_of_unknown_ = constant_of_unknown_ || value == kUnknownSize;
@@ -73,9 +76,9 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       }
       return &out;
     }
-    IDimensionExpr const* declareSizeTensor(std::int32_t output, IDimensionExpr const&,
+    IDimensionExpr const* declareSizeTensor(std::int32_t output, IDimensionExpr const& opt,
                                             IDimensionExpr const& upper) override {
-      const auto& bound = static_cast<const Expr&>(upper);
+      const auto& bound = static_cast<const Expr&>(expect_ == Expect::kOpt ? opt : upper);
       Expr& out = make();
       out.size_tensor = true;
       out.depends_on_data = true;
@@ -122,6 +125,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
 
     const ingot_plugin_infer* call_ = nullptr;
     const std::vector<std::int64_t>* sizes_ = nullptr;
+    Expect expect_ = Expect::kMost;
     std::deque<Expr> exprs_;
     std::vector<bool> size_outputs_;
     bool constant_of_unknown_ = false;

@@ -7,15 +7,11 @@
 
 namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
 
-  // Descriptions of inputs then outputs, with full dimensions.
-  using Descs = std::vector<PluginTensorDesc>;
-
   // What a plugin gets when it is attached to a context.
   struct Attachment {
     cudnnContext* cudnn = nullptr;
     cublasContext* cublas = nullptr;
     IGpuAllocator* allocator = nullptr;
-    std::vector<Dims> most;  // of the outputs: where the data decide a size, its upper bound; empty: as described
   };
 
   class Layer {
@@ -25,40 +21,39 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     virtual std::vector<DataType> output_types(const std::vector<DataType>& inputs) const = 0;
     virtual std::vector<DimsExprs> output_shapes(const std::vector<DimsExprs>& inputs,
                                                  const std::vector<DimsExprs>& shape_inputs, Builder& builder) = 0;
-    virtual bool supports(std::int32_t position, const Descs& descs, std::int32_t inputs) = 0;
-    virtual std::vector<std::int32_t> tactics() { return {}; }
+    // Of inputs, then of outputs.
+    virtual bool supports(std::int32_t position, const DynamicDescs& descs, std::int32_t inputs) = 0;
     virtual std::int32_t alias(std::int32_t) { return -1; }
     virtual std::unique_ptr<Layer> clone() const = 0;
-    // On a clone that belongs to one context; returns the workspace's size.
+
+    // The rest is for clones, in this order. First, for all sizes of the plan:
+    virtual void plan(const DynamicDescs& inputs, const DynamicDescs& outputs) = 0;
+    virtual std::vector<std::int32_t> tactics() { return {}; }
+    // On a clone that belongs to one context, for its sizes; returns the workspace's size.
     virtual std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t tactic,
                                   const Attachment& to) = 0;
     virtual std::int32_t enqueue(const Descs& inputs, const Descs& outputs, void const* const* in, void* const* out,
                                  void* workspace, cudaStream_t stream) = 0;
   };
 
-  inline std::vector<DynamicPluginTensorDesc> dynamic(const Descs& descs) {
-    std::vector<DynamicPluginTensorDesc> out;
-    for (const PluginTensorDesc& desc : descs) out.push_back(dynamic_desc(desc));
+  // As they are, -1 included.
+  inline Descs plain(const DynamicDescs& descs) {
+    Descs out;
+    for (const DynamicPluginTensorDesc& desc : descs) out.push_back(desc.desc);
     return out;
   }
 
-  // Of outputs, between nothing and the most that the data can make of them.
-  inline std::vector<DynamicPluginTensorDesc> dynamic_outputs(const Descs& descs, const std::vector<Dims>& most) {
-    std::vector<DynamicPluginTensorDesc> out = dynamic(descs);
-    for (std::size_t i = 0; i < out.size() && i < most.size(); ++i) {
-      out[i].max = most[i];
-#if NV_TENSORRT_MAJOR >= 10
-      out[i].opt = most[i];
-#endif
-      for (std::int32_t k = 0; k < out[i].min.nbDims; ++k)
-        if (out[i].min.d[k] < 0) out[i].min.d[k] = 0;
-    }
+  // At the largest sizes.
+  inline Descs largest(const DynamicDescs& descs) {
+    Descs out = plain(descs);
+    for (std::size_t i = 0; i < out.size(); ++i) out[i].dims = descs[i].max;
     return out;
   }
 
-  inline Descs joined(const Descs& a, const Descs& b) {
-    Descs out(a);
-    out.insert(out.end(), b.begin(), b.end());
+  // Of sizes that may change a plugin knows the limits, and then those of a context.
+  inline DynamicDescs at_sizes(const DynamicDescs& limits, const Descs& descs) {
+    DynamicDescs out = limits;
+    for (std::size_t i = 0; i < out.size(); ++i) out[i].desc = descs[i];
     return out;
   }
 
@@ -98,7 +93,10 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     return said == DataType::kHALF && has_float ? DataType::kFLOAT : said;
   }
 
-  inline std::int32_t count(const Descs& descs) { return static_cast<std::int32_t>(descs.size()); }
+  template <typename Desc>
+  std::int32_t count(const std::vector<Desc>& descs) {
+    return static_cast<std::int32_t>(descs.size());
+  }
 
   // ---- version 2, full dimensions
   // -------------------------------------------------------------------------------------
@@ -129,19 +127,27 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
             plugin_->getOutputDimensions(i, inputs.data(), static_cast<std::int32_t>(inputs.size()), builder));
       return out;
     }
-    bool supports(std::int32_t position, const Descs& descs, std::int32_t inputs) override {
-      return plugin_->supportsFormatCombination(position, descs.data(), inputs, count(descs) - inputs);
+    bool supports(std::int32_t position, const DynamicDescs& descs, std::int32_t inputs) override {
+      const Descs all = plain(descs);
+      return plugin_->supportsFormatCombination(position, all.data(), inputs, count(all) - inputs);
     }
     std::unique_ptr<Layer> clone() const override {
       return std::unique_ptr<Layer>(new DynamicLayer(need(plugin_->clone(), "clone")));
     }
+    void plan(const DynamicDescs& inputs, const DynamicDescs& outputs) override {
+      in_ = inputs;
+      out_ = outputs;
+      tell(in_, out_);
+    }
     std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t, const Attachment& to) override {
-      const auto in = dynamic(inputs), out = dynamic_outputs(outputs, to.most);
-      plugin_->configurePlugin(in.data(), count(inputs), out.data(), count(outputs));
       check(plugin_->initialize(), "initialize");
       plugin_->attachToContext(to.cudnn, to.cublas, to.allocator);
       initialised_ = true;
-      return plugin_->getWorkspaceSize(inputs.data(), count(inputs), outputs.data(), count(outputs));
+      if (!is_dynamic(in_) && !is_dynamic(out_)) return workspace(inputs, outputs);
+      tell(at_sizes(in_, inputs), at_sizes(out_, outputs));
+      // A plugin may have laid its workspace out when it heard of the largest sizes.
+      const std::size_t most = workspace(largest(in_), largest(out_)), now = workspace(inputs, outputs);
+      return most > now ? most : now;
     }
     std::int32_t enqueue(const Descs& inputs, const Descs& outputs, void const* const* in, void* const* out,
                          void* workspace, cudaStream_t stream) override {
@@ -149,7 +155,15 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     }
 
    private:
+    void tell(const DynamicDescs& inputs, const DynamicDescs& outputs) {
+      plugin_->configurePlugin(inputs.data(), count(inputs), outputs.data(), count(outputs));
+    }
+    std::size_t workspace(const Descs& inputs, const Descs& outputs) const {
+      return plugin_->getWorkspaceSize(inputs.data(), count(inputs), outputs.data(), count(outputs));
+    }
+
     IPluginV2DynamicExt* plugin_;
+    DynamicDescs in_, out_;
     bool initialised_ = false;
   };
 
@@ -207,8 +221,8 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       }
       return out;
     }
-    bool supports(std::int32_t position, const Descs& descs, std::int32_t inputs) override {
-      const Descs batchless = without_batch(descs);
+    bool supports(std::int32_t position, const DynamicDescs& dynamic, std::int32_t inputs) override {
+      const Descs descs = plain(dynamic), batchless = without_batch(descs);
       if (auto* io = io_ext())
         return io->supportsFormatCombination(position, batchless.data(), inputs, count(descs) - inputs);
       // One type and one format for all floating-point operands; others pass as they are.
@@ -227,6 +241,8 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     std::unique_ptr<Layer> clone() const override {
       return std::unique_ptr<Layer>(new BatchLayer(need(plugin_->clone(), "clone")));
     }
+    // Nothing but the batch may change, of which it is not told.
+    void plan(const DynamicDescs&, const DynamicDescs&) override {}
     std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t, const Attachment& to) override {
       batch_ = inputs.empty() ? 1 : static_cast<std::int32_t>(inputs[0].dims.nbDims > 0 ? inputs[0].dims.d[0] : 1);
       in_ = without_batch(inputs);
@@ -317,13 +333,16 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
             "getOutputShapes");
       return out;
     }
-    bool supports(std::int32_t position, const Descs& descs, std::int32_t inputs) override {
-      const auto all = dynamic(descs);
-      return build_->supportsFormatCombination(position, all.data(), inputs, count(descs) - inputs);
+    bool supports(std::int32_t position, const DynamicDescs& descs, std::int32_t inputs) override {
+      return build_->supportsFormatCombination(position, descs.data(), inputs, count(descs) - inputs);
+    }
+    void plan(const DynamicDescs& inputs, const DynamicDescs& outputs) override {
+      check(build_->configurePlugin(inputs.data(), count(inputs), outputs.data(), count(outputs)), "configurePlugin");
+      workspace_ = build_->getWorkspaceSize(inputs.data(), count(inputs), outputs.data(), count(outputs));
     }
     std::vector<std::int32_t> tactics() override {
       std::vector<std::int32_t> out(static_cast<std::size_t>(build_->getNbTactics()));
-      if (!out.empty() && build_->getValidTactics(out.data(), static_cast<std::int32_t>(out.size())) != 0) out.clear();
+      if (!out.empty()) check(build_->getValidTactics(out.data(), count(out)), "getValidTactics");
       return out;
     }
     std::int32_t alias(std::int32_t output) override {
@@ -336,16 +355,13 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     std::size_t configure(const Descs& inputs, const Descs& outputs, std::int32_t tactic,
                           const Attachment& to) override {
       context_.allocator = to.allocator;
-      const auto in = dynamic(inputs), out = dynamic_outputs(outputs, to.most);
-      check(build_->configurePlugin(in.data(), count(inputs), out.data(), count(outputs)), "configurePlugin");
-      const std::size_t workspace = build_->getWorkspaceSize(in.data(), count(inputs), out.data(), count(outputs));
       IPluginV3* attached = need(runtime_->attachToContext(&context_), "attachToContext");
       if (attached != plugin_.get()) attached_.reset(attached);
       active_ = static_cast<IPluginV3OneRuntime*>(
           need(attached->getCapabilityInterface(PluginCapabilityType::kRUNTIME), "getCapabilityInterface(kRUNTIME)"));
-      if (tactic != 0) check(active_->setTactic(tactic), "setTactic");
+      check(active_->setTactic(tactic), "setTactic");
       check(active_->onShapeChange(inputs.data(), count(inputs), outputs.data(), count(outputs)), "onShapeChange");
-      return workspace;
+      return workspace_;
     }
     std::int32_t enqueue(const Descs& inputs, const Descs& outputs, void const* const* in, void* const* out,
                          void* workspace, cudaStream_t stream) override {
@@ -357,6 +373,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     IPluginV3OneBuild* build_;
     IPluginV3OneRuntime* runtime_;
     ResourceContext context_;
+    std::size_t workspace_ = 0;
     std::unique_ptr<IPluginV3> attached_;
     IPluginV3OneRuntime* active_ = nullptr;
   };
@@ -367,7 +384,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       return std::unique_ptr<Layer>(
           new V3Layer(need(creator.v3->createPlugin(name.c_str(), fields, TensorRTPhase::kBUILD), "createPlugin")));
     IPluginV2* plugin = need(creator.v2->createPlugin(name.c_str(), fields), "createPlugin");
-    plugin->setPluginNamespace(creator.v2->getPluginNamespace());
+    plugin->setPluginNamespace(creator.space.c_str());
     const auto kind = static_cast<PluginVersion>(static_cast<std::uint32_t>(plugin->getTensorRTVersion()) >> 24);
     if (kind == PluginVersion::kV2_DYNAMICEXT)
       return std::unique_ptr<Layer>(new DynamicLayer(static_cast<IPluginV2DynamicExt*>(plugin)));

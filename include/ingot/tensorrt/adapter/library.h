@@ -37,7 +37,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     std::int32_t count = 0;
     IPluginCreatorInterface* const* creators = Registry::instance().getAllCreators(&count);
     for (std::int32_t i = 0; i < count; ++i) {
-      library->operators.emplace_back(new Operator(*creators[i]));
+      library->operators.emplace_back(new Operator(Creator(*creators[i], Registry::instance().space_of(*creators[i]))));
       library->pointers.push_back(&library->operators.back()->api);
     }
     if (count == 0)

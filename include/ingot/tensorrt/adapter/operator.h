@@ -27,10 +27,10 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
   }
 
   struct Operator {
-    explicit Operator(IPluginCreatorInterface& creator_ref) : creator(creator_ref) {
+    explicit Operator(const Creator& registered) : creator(registered) {
       name = creator.name();
       variant = creator.version();
-      domain = creator.space().empty() ? "tensorrt" : creator.space();
+      domain = creator.space.empty() ? "tensorrt" : creator.space;
       PluginFieldCollection const* fields = creator.fields();
       for (std::int32_t i = 0; fields != nullptr && i < fields->nbFields; ++i) {
         bool known = fields->fields[i].name == nullptr;
@@ -131,6 +131,13 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
         sizes.push_back(known);
       }
     }
+    // The same inputs at other sizes: a member of their limits.
+    KnownShapes with(const DynamicDescs& limits, Dims DynamicPluginTensorDesc::*sizes) const {
+      KnownShapes out = *this;
+      for (std::size_t i = 0; i < limits.size(); ++i)
+        for (std::int32_t k = 0; k < out.data[i].count; ++k) out.data[i].values[k] = (limits[i].*sizes).d[k];
+      return out;
+    }
     // By a context's own plugin, since some plugins remember what they were asked.
     std::vector<DimsExprs> outputs(Layer& layer, Builder& builder) const {
       return layer.output_shapes(exprs(data, builder), exprs(sizes, builder), builder);
@@ -217,9 +224,10 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
   // All combinations that the plugin accepts, found by trying the operands' formats one after the other.
   class FormatSearch {
    public:
-    FormatSearch(Layer& layer, const Descs& inputs, const Descs& outputs)
-        : layer_(layer), inputs_(static_cast<std::int32_t>(inputs.size())), descs_(joined(inputs, outputs)) {
-      for (const PluginTensorDesc& desc : descs_) wanted_.push_back(desc.type);
+    FormatSearch(Layer& layer, const DynamicDescs& inputs, const DynamicDescs& outputs)
+        : layer_(layer), inputs_(count(inputs)), descs_(inputs) {
+      descs_.insert(descs_.end(), outputs.begin(), outputs.end());
+      for (const DynamicPluginTensorDesc& desc : descs_) wanted_.push_back(desc.desc.type);
       visit(0);
       if (!found.empty()) return;
       trusting_ = true;
@@ -253,19 +261,19 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     }
     // What the plugin accepts at a position, given the choices before it. A plugin that accepts whatever it is offered
     // has not looked: it then gets what the model has, since many sources test another operand than the one asked for.
-    std::vector<PluginTensorDesc> accepted_at(std::size_t position) {
+    Descs accepted_at(std::size_t position) {
+      PluginTensorDesc& tried = descs_[position].desc;
       const std::vector<DataType> types = types_for(wanted_[position]);
-      const std::vector<TensorFormat> formats = formats_for(descs_[position].dims.nbDims);
-      std::vector<PluginTensorDesc> accepted;
+      const std::vector<TensorFormat> formats = formats_for(tried.dims.nbDims);
+      Descs accepted;
       std::size_t full_types = 0;
       for (DataType type : types) {
         const std::size_t before = accepted.size();
         for (TensorFormat format : formats) {
           ++tried_;
-          descs_[position].type = type;
-          descs_[position].format = format;
-          if (layer_.supports(static_cast<std::int32_t>(position), descs_, inputs_))
-            accepted.push_back(descs_[position]);
+          tried.type = type;
+          tried.format = format;
+          if (layer_.supports(static_cast<std::int32_t>(position), descs_, inputs_)) accepted.push_back(tried);
         }
         if (trusting_ || accepted.size() != before + formats.size()) continue;
         accepted.resize(before + 1);  // kLINEAR is the first
@@ -275,18 +283,18 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       return accepted;
     }
     void visit(std::size_t position) {
-      if (position == descs_.size()) return found.push_back(descs_);
+      if (position == descs_.size()) return found.push_back(plain(descs_));
       deepest = position > deepest ? position : deepest;
       for (const PluginTensorDesc& desc : accepted_at(position)) {
         if (found.size() >= kMostFound || tried_ > kMostTried) return;
-        descs_[position] = desc;
+        descs_[position].desc = desc;
         visit(position + 1);
       }
     }
 
     Layer& layer_;
     std::int32_t inputs_;
-    Descs descs_;
+    DynamicDescs descs_;
     std::vector<DataType> wanted_;
     std::int32_t tried_ = 0;
     bool trusting_ = false;
@@ -303,10 +311,84 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       }
       PluginTensorDesc desc{};
       desc.type = types[i];
-      desc.scale = 1;
+      desc.scale = kNoScale;
       out.push_back(desc);
     }
     return out;
+  }
+
+  // What a plugin is told before it is told sizes.
+  struct Limits {
+    DynamicDescs inputs, outputs;
+  };
+
+  // The sizes of all outputs by the plugin's rule, where the inputs have theirs.
+  struct Expected {
+    std::vector<Dims> dims;
+    std::vector<std::vector<bool>> by_data;
+    Expected(Layer& layer, const KnownShapes& inputs, Builder::Expect expect) {
+      Builder builder(expect);
+      for (const DimsExprs& exprs : inputs.outputs(layer, builder)) {
+        dims.push_back(Dims{});
+        dims.back().nbDims = exprs.nbDims;
+        by_data.emplace_back();
+        for (std::int32_t k = 0; k < exprs.nbDims; ++k) {
+          const auto* expr = static_cast<const Expr*>(exprs.d[k]);
+          dims.back().d[k] = static_cast<DimSize>(expr->value);
+          by_data.back().push_back(expr->depends_on_data);
+        }
+      }
+    }
+  };
+
+  // The engine knows the ranges of the outputs that the node has. Others follow the rule, and so do sizes that it
+  // thinks the data decide although the values of shape inputs are at hand. What they do decide lies between nothing
+  // and what the plugin expects of it.
+  inline void apply_rule(const Instance& instance, const ingot_plugin_operands* call, Limits& limits) {
+    const KnownShapes known(instance.is_shape, call->inputs);
+    if (!known.complete) return;
+    // A plugin of its own, since some remember what they were asked.
+    const std::unique_ptr<Layer> layer = instance.layer->clone();
+    const auto& in = limits.inputs;
+    const Expected least(*layer, known.with(in, &DynamicPluginTensorDesc::min), Builder::Expect::kMost);
+    const Expected most(*layer, known.with(in, &DynamicPluginTensorDesc::max), Builder::Expect::kMost);
+#if NV_TENSORRT_MAJOR >= 10
+    const Expected opt(*layer, known.with(in, &DynamicPluginTensorDesc::opt), Builder::Expect::kOpt);
+#else
+    const Expected& opt = most;
+#endif
+    for (std::size_t i = 0; i < limits.outputs.size(); ++i) {
+      DynamicPluginTensorDesc& out = limits.outputs[i];
+      const bool in_model = i < call->output_count && call->outputs[i].dtype != 0;
+      Dims typical = most.dims[i];
+#if NV_TENSORRT_MAJOR >= 10
+      if (in_model) typical = out.opt;
+#endif
+      out.desc.dims.nbDims = out.min.nbDims = out.max.nbDims = most.dims[i].nbDims;
+      for (std::int32_t k = 0; k < most.dims[i].nbDims; ++k) {
+        const bool by_data = most.by_data[i][static_cast<std::size_t>(k)];
+        if (in_model && !by_data && out.max.d[k] >= 0) continue;
+        out.min.d[k] = by_data ? 0 : least.dims[i].d[k];
+        out.max.d[k] = most.dims[i].d[k];
+        typical.d[k] = opt.dims[i].d[k];
+        out.desc.dims.d[k] = by_data || out.min.d[k] != out.max.d[k] ? static_cast<DimSize>(-1) : out.max.d[k];
+      }
+      set_opt(out, typical);
+    }
+  }
+
+  inline Limits limits_of(const Instance& instance, const ingot_plugin_operands* call) {
+    Limits limits;
+    for (std::size_t i = 0; i < call->input_count; ++i)
+      if (!instance.is_shape[i]) limits.inputs.push_back(dynamic_desc(call->inputs[i], input_range(call, i)));
+    const Descs outputs = outputs_of(instance, call, plain(limits.inputs));
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      limits.outputs.push_back(i < call->output_count && call->outputs[i].dtype != 0
+                                   ? dynamic_desc(call->outputs[i], output_range(call, i))
+                                   : dynamic_desc(outputs[i]));
+    Limits by_rule = limits;
+    // A rule that some limit is too much for says nothing.
+    return guarded(nullptr, [&] { apply_rule(instance, call, by_rule); }) == 0 ? by_rule : limits;
   }
 
   // The engine can only say that there is no combination, the plugin at which operand the search ended.
@@ -326,10 +408,10 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       found.clear();
       const Instance instance(op, call->attributes, call->input_count);
       is_shape = instance.is_shape;
-      const Descs inputs = instance.inputs_of(call->inputs);
-      const FormatSearch search(*instance.layer, inputs, outputs_of(instance, call, inputs));
+      const Limits limits = limits_of(instance, call);
+      const FormatSearch search(*instance.layer, limits.inputs, limits.outputs);
       found = search.found;
-      if (found.empty()) log_refusal(op, search.deepest, inputs);
+      if (found.empty()) log_refusal(op, search.deepest, plain(limits.inputs));
     }
     if (index >= found.size()) return 0;
     std::size_t at = 0;

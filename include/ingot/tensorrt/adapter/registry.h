@@ -108,16 +108,6 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
       return registerCreator(static_cast<IPluginCreatorInterface&>(creator), space);
     }
     bool registerCreator(IPluginCreatorInterface& creator, AsciiChar const* const space) override;
-    // The first of several creators of one name, version and namespace counts.
-    bool add(IPluginCreatorInterface& creator, AsciiChar const* const space) {
-      all_.push_back(&creator);
-      if (is_v2(creator)) {
-        auto& v2 = static_cast<IPluginCreator&>(creator);
-        v2_.push_back(&v2);
-        if (space != nullptr && *space != '\0') v2.setPluginNamespace(space);
-      }
-      return true;
-    }
     bool deregisterCreator(IPluginCreator const& creator) override {
       return deregisterCreator(static_cast<IPluginCreatorInterface const&>(creator));
     }
@@ -128,6 +118,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
         if (all_[i] == &creator) all_.erase(all_.begin() + static_cast<std::ptrdiff_t>(i)), found = true;
       for (std::size_t i = v2_.size(); i-- > 0;)
         if (v2_[i] == &creator) v2_.erase(v2_.begin() + static_cast<std::ptrdiff_t>(i));
+      spaces_.erase(&creator);
       return found;
     }
     IPluginCreator* const* getPluginCreatorList(std::int32_t* const count) const override {
@@ -202,6 +193,11 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     IErrorRecorder* getErrorRecorder() const override { return recorder_; }
     bool isParentSearchEnabled() const override { return parent_search_; }
     void setParentSearchEnabled(bool const enabled) override { parent_search_ = enabled; }
+    // The namespace that a creator was registered in; empty: its own.
+    std::string space_of(IPluginCreatorInterface const& creator) const {
+      const auto found = spaces_.find(&creator);
+      return found != spaces_.end() ? found->second : std::string();
+    }
     ILogger* logger() { return finder_.findLogger(); }
     IGpuAllocator* allocator() { return &allocator_; }
 
@@ -213,6 +209,7 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     mutable std::mutex mutex_;
     std::vector<IPluginCreatorInterface*> all_;
     std::vector<IPluginCreator*> v2_;
+    std::map<IPluginCreatorInterface const*, std::string> spaces_;
     std::map<std::string, Shared> resources_;
     LoggerFinder finder_;
     HostAllocator allocator_;
@@ -220,39 +217,48 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     bool parent_search_ = true;
   };
 
-  // A creator of either generation by its common functions.
+  // A creator of either generation by its common functions. The namespace that it was registered in wins over its own,
+  // which those of version 3 cannot be told to change.
   struct Creator {
-    explicit Creator(IPluginCreatorInterface& creator)
+    explicit Creator(IPluginCreatorInterface& creator, const std::string& registered_in)
         : v2(is_v2(creator) ? static_cast<IPluginCreator*>(&creator) : nullptr),
-          v3(v2 == nullptr ? static_cast<IPluginCreatorV3One*>(&creator) : nullptr) {}
+          v3(v2 == nullptr ? static_cast<IPluginCreatorV3One*>(&creator) : nullptr),
+          space(!registered_in.empty() ? registered_in
+                                       : text(v2 != nullptr ? v2->getPluginNamespace() : v3->getPluginNamespace())) {}
     IPluginCreator* v2;
     IPluginCreatorV3One* v3;
+    std::string space;
     std::string name() const { return text(v2 != nullptr ? v2->getPluginName() : v3->getPluginName()); }
     std::string version() const { return text(v2 != nullptr ? v2->getPluginVersion() : v3->getPluginVersion()); }
-    std::string space() const { return text(v2 != nullptr ? v2->getPluginNamespace() : v3->getPluginNamespace()); }
     PluginFieldCollection const* fields() const { return v2 != nullptr ? v2->getFieldNames() : v3->getFieldNames(); }
     static std::string text(const char* given) { return given != nullptr ? given : ""; }
   };
 
+  // The first of several creators of one name, version and namespace counts.
   inline bool Registry::registerCreator(IPluginCreatorInterface & creator, AsciiChar const* const space) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const Creator added(creator);
-    const std::string added_space = space != nullptr && *space != '\0' ? std::string(space) : added.space();
+    const Creator added(creator, Creator::text(space));
     for (IPluginCreatorInterface* known : all_) {
-      const Creator other(*known);
+      const Creator other(*known, space_of(*known));
       if (known == &creator ||
-          (other.name() == added.name() && other.version() == added.version() && other.space() == added_space))
+          (other.name() == added.name() && other.version() == added.version() && other.space == added.space))
         return false;
     }
-    return add(creator, space);
+    all_.push_back(&creator);
+    if (!Creator::text(space).empty()) spaces_[&creator] = space;
+    if (added.v2 != nullptr) {
+      v2_.push_back(added.v2);
+      if (!Creator::text(space).empty()) added.v2->setPluginNamespace(space);
+    }
+    return true;
   }
 
   inline IPluginCreatorInterface* Registry::getCreator(AsciiChar const* const name, AsciiChar const* const version,
                                                        AsciiChar const* const space) {
     const std::lock_guard<std::mutex> lock(mutex_);
     for (IPluginCreatorInterface* candidate : all_) {
-      const Creator creator(*candidate);
-      if (creator.name() == name && creator.version() == version && creator.space() == Creator::text(space))
+      const Creator creator(*candidate, space_of(*candidate));
+      if (creator.name() == name && creator.version() == version && creator.space == Creator::text(space))
         return candidate;
     }
     return nullptr;

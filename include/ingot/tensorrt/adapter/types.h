@@ -3,6 +3,7 @@
 #pragma once
 #pragma GCC system_header
 
+#include <cstddef>
 #include <deque>
 #include <stdexcept>
 
@@ -93,23 +94,74 @@ namespace ingot_tensorrt __attribute__((visibility("hidden"))) {
     return out;
   }
 
+  // Only int8 has a scale.
+  constexpr float kNoScale = -1;
+
   inline PluginTensorDesc desc_of(const ingot_plugin_tensor& tensor, std::int32_t first = 0) {
     PluginTensorDesc out{};
     out.dims = dims_of(tensor.dims, tensor.rank, first);
     out.type = to_tensorrt(tensor.dtype);
     out.format = to_format(tensor.layout, tensor.rank);
-    out.scale = tensor.scale;
+    out.scale = out.type == DataType::kINT8 ? tensor.scale : kNoScale;
     return out;
+  }
+
+  // Descriptions of operands, with full dimensions: at a context's sizes, and for all sizes that a plan is built for.
+  using Descs = std::vector<PluginTensorDesc>;
+  using DynamicDescs = std::vector<DynamicPluginTensorDesc>;
+
+  // Releases before 10 do not tell the optimum.
+  inline void set_opt(DynamicPluginTensorDesc & desc, const Dims& opt) {
+#if NV_TENSORRT_MAJOR >= 10
+    desc.opt = opt;
+#else
+    (void)desc, (void)opt;
+#endif
   }
 
   inline DynamicPluginTensorDesc dynamic_desc(const PluginTensorDesc& desc) {
     DynamicPluginTensorDesc out{};
     out.desc = desc;
     out.min = out.max = desc.dims;
-#if NV_TENSORRT_MAJOR >= 10
-    out.opt = desc.dims;
-#endif
+    set_opt(out, desc.dims);
     return out;
+  }
+
+  // With -1 where a size may change. Null: an engine that does not tell ranges.
+  inline DynamicPluginTensorDesc dynamic_desc(const ingot_plugin_tensor& tensor, const ingot_plugin_range* range) {
+    DynamicPluginTensorDesc out = dynamic_desc(desc_of(tensor));
+    if (range == nullptr || tensor.dtype == 0) return out;
+    out.desc.dims = dims_of(range->dims, tensor.rank);
+    out.min = dims_of(range->least, tensor.rank);
+    out.max = dims_of(range->most, tensor.rank);
+    set_opt(out, dims_of(range->typical, tensor.rank));
+    return out;
+  }
+
+  inline void copy_limits(const DynamicPluginTensorDesc& from, std::int32_t axis, DynamicPluginTensorDesc& to) {
+    to.min.d[axis] = from.min.d[axis];
+    to.max.d[axis] = from.max.d[axis];
+#if NV_TENSORRT_MAJOR >= 10
+    to.opt.d[axis] = from.opt.d[axis];
+#endif
+  }
+
+  // Engines before version 1.2 of the interface have a smaller struct.
+  inline bool tells_ranges(const ingot_plugin_operands* call) {
+    return call->size >= offsetof(ingot_plugin_operands, output_ranges) + sizeof(call->output_ranges);
+  }
+  inline const ingot_plugin_range* input_range(const ingot_plugin_operands* call, std::size_t i) {
+    return tells_ranges(call) && call->input_ranges != nullptr ? call->input_ranges + i : nullptr;
+  }
+  inline const ingot_plugin_range* output_range(const ingot_plugin_operands* call, std::size_t i) {
+    return tells_ranges(call) && call->output_ranges != nullptr ? call->output_ranges + i : nullptr;
+  }
+
+  inline bool is_dynamic(const DynamicDescs& descs) {
+    for (const DynamicPluginTensorDesc& desc : descs)
+      for (std::int32_t k = 0; k < desc.desc.dims.nbDims; ++k)
+        if (desc.desc.dims.d[k] < 0) return true;
+    return false;
   }
 
   inline const char* field_text(PluginFieldType type) {
