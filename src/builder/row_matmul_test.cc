@@ -24,7 +24,7 @@ std::string fused(const std::string& body, const std::string& outputs = "%y", bo
   const auto graph = ir::parse(text);
   EXPECT_TRUE(graph.is_ok()) << graph.status().to_string() << "\n" << text;
   if (!graph.is_ok()) return {};
-  Result<Lowered> lowered = lower(**graph, {});
+  Result<Lowered> lowered = lower(**graph, {}, {});
   EXPECT_TRUE(lowered.is_ok()) << lowered.status().to_string();
   if (!lowered.is_ok()) return {};
   const std::vector<double> before = run_by_reference(*lowered);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Release 10, IPluginV3: refuses to be built unless configurePlugin hears of open sizes and their limits; its workspace
 // is for the largest, its tactics are those of the type that it was configured for.
-#include "limits.h"
+#include "expected_limits.h"
 #include "v3_base.h"
 
 using namespace nvinfer1;

@@ -2,7 +2,7 @@
 // Release 8, IPluginV2DynamicExt: what configurePlugin hears before initialize, when sizes are open, and after it, when
 // they are not. A plugin that heard anything else does not initialise.
 #include "dynamic_base.h"
-#include "limits.h"
+#include "expected_limits.h"
 
 using namespace nvinfer1;
 

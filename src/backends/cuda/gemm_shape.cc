@@ -70,7 +70,6 @@ Result<GemmShape> matmul_form(const Problem& problem, std::span<const Operand> i
   p.row_batch = p.m;
   p.alpha = static_cast<float>(problem.attrs.get_float("alpha", 1));
   shape.a_columns = sizes.trans_a;
-  shape.normalizes = problem.kind == "RowMatMul" && problem.has_input(3);
   p.lda = to_int(sizes.trans_a ? sizes.m : sizes.k);
   shape.a = !sizes.trans_a && sizes.k % chunk == 0 && !force_any ? ModeA::kRows : ModeA::kAny;
   shape.weights_packed = problem.inputs[1].constant && element_count(sizes.b_batch) == 1;
