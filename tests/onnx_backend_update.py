@@ -2,22 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs ONNX's backend suite and rewrites onnx_backend_expected.txt: one 'xfail' line per failing test.
 
-usage: onnx_backend_update.py [--dry-run] [PATTERN...]
+usage: onnx_backend_update.py [--dry-run] [--jobs N] [PATTERN...]
 
 Lines with 'skip' are kept as they are and their tests are not run; so are the lines of tests that no PATTERN matches.
 A reason that begins with 'never:' is a person's and stays as long as the test fails.
 Tests of CUDA ('*_cuda') are there where a GPU is: onnx_backend_update.py --dry-run '*_cuda' prints how many of them pass.
-Each test runs in a process of its own, so that a crash is one result and not the end.
+Tests run in other processes, so that a crash is one result and not the end.
 """
 import argparse
 import collections
-import concurrent.futures
 import fnmatch
 import multiprocessing
 import os
 import re
 import signal
 import sys
+import threading
 import time
 import unittest
 
@@ -56,33 +56,66 @@ def run_here(case: type[unittest.TestCase], name: str) -> str:
         return f"fail {reason_of(error)}"
 
 
-def run_apart(case: type[unittest.TestCase], name: str) -> str:
-    """'pass', 'skip ...' or 'fail ...', found in a child process."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+def work(pipe) -> None:
+    """A process that runs one test after the other: (class name, test name) in, what run_here() says out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    cases = suite.load_cases()
+    while test := pipe.recv():
         signal.alarm(LIMIT_SECONDS)
-        os.write(writer, run_here(case, name).encode(errors="replace"))
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        outcome = pipe.read().decode()
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        return f"fail ends by signal {number}" + (f" after {LIMIT_SECONDS} s" if number == signal.SIGALRM else "")
-    return outcome
+        outcome = run_here(cases[test[0]], test[1])
+        signal.alarm(0)
+        pipe.send(outcome)
 
 
-TESTS = []  # (class, name) of every test to run
+class Worker:
+    """Another process after a crash. They are no forks of this one, which has the device open."""
+
+    def __init__(self) -> None:
+        self.process, self.pipe = None, None
+
+    def start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=work, args=(theirs,), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def run(self, test: tuple) -> tuple:
+        """'pass', 'skip ...' or 'fail ...', and the seconds it took."""
+        if self.process is None:
+            self.start()
+        start = time.monotonic()
+        try:
+            self.pipe.send(test)
+            outcome = self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            number = -self.process.exitcode
+            outcome = f"fail ends by signal {number}" + (f" after {LIMIT_SECONDS} s" if number == signal.SIGALRM else "")
+            self.process = None
+        return outcome, time.monotonic() - start
 
 
-def outcome_of(index: int) -> tuple:
-    """What run_apart() says of a test, and the seconds it took."""
-    start = time.monotonic()
-    return run_apart(*TESTS[index]), time.monotonic() - start
+def run_all(tests: list, jobs: int) -> list:
+    """The outcomes in the order of the tests."""
+    outcomes, left = [("", 0.0)] * len(tests), iter(range(len(tests)))
+    lock = threading.Lock()
+
+    def serve() -> None:
+        worker = Worker()
+        while True:
+            with lock:
+                index = next(left, None)
+            if index is None:
+                return
+            outcomes[index] = worker.run(tests[index])
+
+    threads = [threading.Thread(target=serve) for _ in range(jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
 
 
 def main() -> int:
@@ -95,8 +128,8 @@ def main() -> int:
 
     expected = suite.read_expected()
     kept = [line for line in expected if line[0] == "skip"]
-    found, counts, times = [], collections.Counter(), []
-    for case in suite.load_cases().values():
+    found, counts, times, tests = [], collections.Counter(), [], []
+    for case_name, case in suite.load_cases().items():
         for name in suite.cases_of(case):
             kind, reason = suite.expectation(expected, name)
             if kind == "skip":
@@ -106,10 +139,8 @@ def main() -> int:
                 if kind == "xfail":
                     found.append((reason, name))
                 continue
-            TESTS.append((case, name))
-    with concurrent.futures.ProcessPoolExecutor(arguments.jobs, multiprocessing.get_context("fork")) as pool:
-        outcomes = list(pool.map(outcome_of, range(len(TESTS))))
-    for (_, name), (outcome, seconds) in zip(TESTS, outcomes):
+            tests.append((case_name, name))
+    for (_, name), (outcome, seconds) in zip(tests, run_all(tests, arguments.jobs)):
         times.append((seconds, name))
         result, _, reason = outcome.partition(" ")
         counts[result] += 1
