@@ -34,8 +34,8 @@ std::map<std::size_t, std::vector<std::size_t>> users_of_roots(const LoweredProg
 }
 
 // Of rows that `gather` takes in another order, where each goes; they repeat from batch to batch. Nothing where rows
-// are taken apart, left out or taken twice.
-std::optional<Ints> destinations(const LoweredStep& gather) {
+// are taken apart, left out or taken twice, or where only a run knows how many there are. `x_shape`: of what it reads.
+std::optional<Ints> destinations(const LoweredStep& gather, const SymShape& x_shape) {
   const Problem& problem = gather.problem;
   if (gather.by_runtime() || gather.data_dependent || problem.kind != "Gather" || problem.attrs.has("epilogue") ||
       !problem.inputs[1].constant || problem.inputs[1].value == nullptr || problem.inputs[1].shape.size() != 1)
@@ -43,7 +43,9 @@ std::optional<Ints> destinations(const LoweredStep& gather) {
   const Shape& x = problem.inputs[0].shape;
   const std::int64_t rank = static_cast<std::int64_t>(x.size()), given = problem.attrs.get_int("axis", 0);
   const std::int64_t axis = given < 0 ? given + rank : given;
-  if (axis < 0 || axis + 1 >= rank) return std::nullopt;
+  if (axis < 0 || axis + 1 >= rank ||
+      !std::all_of(x_shape.begin() + axis, x_shape.end() - 1, [](const Dim& dim) { return dim.is_constant(); }))
+    return std::nullopt;
   const std::int64_t count = x[static_cast<std::size_t>(axis)];
   std::int64_t inner = 1;
   for (std::int64_t d = axis + 1; d + 1 < rank; ++d) inner *= x[static_cast<std::size_t>(d)];
@@ -77,7 +79,8 @@ bool fuse_order(LoweredProgram& program, LoweredStep& product, const LoweredStep
       root_of(program, gather.inputs[0]) != root_of(program, product.outputs[0]) ||
       gather.problem.inputs[0].shape.back() != product.problem.outputs[0].shape.back())
     return false;
-  const std::optional<Ints> to = destinations(gather);
+  const std::optional<Ints> to =
+      destinations(gather, program.tensors[static_cast<std::size_t>(gather.inputs[0])].shape);
   if (!to) return false;
   HostTensor list = HostTensor::create(DType::i32, {static_cast<std::int64_t>(to->size())}).value();
   for (std::size_t i = 0; i < to->size(); ++i) list.set_int(static_cast<std::int64_t>(i), (*to)[i]);

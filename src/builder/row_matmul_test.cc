@@ -72,5 +72,31 @@ TEST(RowMatMul, LeavesGathersThatAreNoOrderOfRows) {
   EXPECT_EQ(fused(ordered("%o: f32[2, 3, 2] = Gather(%p, %order) {axis=1}\n"), "%o, %y"), "MatMul Gather Pointwise ");
 }
 
+// Of x [batch, rows, 4], either of which may be a symbol.
+std::string fused_at(const std::string& batch, const std::string& rows) {
+  const std::string shape = "f32[" + batch + ", " + rows + ", ";
+  const auto graph = ir::parse("graph \"g\" (%x: " + shape + R"(4]) -> (%y) {
+    const %w: f32[4, 2] = [1.0, -0.5, 0.5, 0.75, -1.5, 0.25, 2.0, 1.0]
+    const %order: i64[3] = [1, 2, 0]
+    %p: )" + shape + "2] = MatMul(%x, %w)\n    %o: f32[" +
+                               batch + ", 3, 2] = Gather(%p, %order) {axis=1}\n    %y: f32[" + batch +
+                               ", 3, 2] = Pointwise(%o) {expr=\"(x0:f32) { t0 = neg(x0) }\"}\n}");
+  EXPECT_TRUE(graph.is_ok()) << graph.status().to_string();
+  if (!graph.is_ok()) return {};
+  Result<Lowered> lowered = lower(**graph, {{"B", 2}, {"R", 3}}, {});
+  EXPECT_TRUE(lowered.is_ok()) << lowered.status().to_string();
+  if (!lowered.is_ok()) return {};
+  fuse_row_orders(*lowered, [](const Problem&) { return true; });
+  std::string kinds;
+  for (const LoweredStep& step : lowered->steps) kinds += step.problem.kind + " ";
+  return kinds;
+}
+
+TEST(RowMatMul, NeedsToKnowHowManyRowsThereAre) {
+  EXPECT_EQ(fused_at("2", "3"), "RowMatMul Pointwise ");
+  EXPECT_EQ(fused_at("B", "3"), "RowMatMul Pointwise ");
+  EXPECT_EQ(fused_at("2", "R"), "MatMul Gather Pointwise ");
+}
+
 }  // namespace
 }  // namespace ingot::builder
