@@ -364,173 +364,173 @@ using Formats = std::vector<ingot_plugin_format>;
 // Hidden: two libraries may have operator classes of one name.
 namespace detail __attribute__((visibility("hidden"))) {
 
-#define INGOT_PLUGIN_DETECT(trait, expression) \
-  template <typename T, typename = void>       \
-  struct trait : std::false_type {};           \
-  template <typename T>                        \
+#define INGOT_PLUGIN_DETECT(trait, expression)              \
+  template <typename T, typename = void>                    \
+  struct trait : std::false_type {};                        \
+  template <typename T>                                     \
   struct trait<T, std::void_t<decltype(expression)>> : std::true_type {}
-  INGOT_PLUGIN_DETECT(HasWorkspace, std::declval<const T&>().workspace(std::declval<const Operands&>()));
-  INGOT_PLUGIN_DETECT(HasFormats, T::formats(std::declval<const Operands&>()));
-  INGOT_PLUGIN_DETECT(HasTactics, std::declval<const T&>().tactics(std::declval<const Operands&>()));
-  INGOT_PLUGIN_DETECT(HasState, std::declval<const T&>().make_state(std::declval<const Operands&>()));
-  INGOT_PLUGIN_DETECT(HasReference, std::declval<const T&>().reference(std::declval<const Launch&>()));
-  INGOT_PLUGIN_DETECT(HasAlias, std::declval<const T&>().alias(std::size_t{}));
+INGOT_PLUGIN_DETECT(HasWorkspace, std::declval<const T&>().workspace(std::declval<const Operands&>()));
+INGOT_PLUGIN_DETECT(HasFormats, T::formats(std::declval<const Operands&>()));
+INGOT_PLUGIN_DETECT(HasTactics, std::declval<const T&>().tactics(std::declval<const Operands&>()));
+INGOT_PLUGIN_DETECT(HasState, std::declval<const T&>().make_state(std::declval<const Operands&>()));
+INGOT_PLUGIN_DETECT(HasReference, std::declval<const T&>().reference(std::declval<const Launch&>()));
+INGOT_PLUGIN_DETECT(HasAlias, std::declval<const T&>().alias(std::size_t{}));
 #undef INGOT_PLUGIN_DETECT
 
-  template <typename Body>
-  std::int32_t guarded(ingot_plugin_error * error, Body && body) noexcept {
-    try {
-      body();
-      return 0;
-    } catch (const std::exception& exception) {
-      std::snprintf(error->text, error->capacity, "%s", exception.what());
-    } catch (...) {
-      std::snprintf(error->text, error->capacity, "an exception of unknown type");
-    }
-    return 1;
+template <typename Body>
+std::int32_t guarded(ingot_plugin_error* error, Body&& body) noexcept {
+  try {
+    body();
+    return 0;
+  } catch (const std::exception& exception) {
+    std::snprintf(error->text, error->capacity, "%s", exception.what());
+  } catch (...) {
+    std::snprintf(error->text, error->capacity, "an exception of unknown type");
   }
+  return 1;
+}
 
-  template <typename T>
-  struct Bridge {
-    // A context's own: the chosen tactic, and the operator's state if it has one.
-    struct Context {
-      std::int64_t tactic = 0;
-      std::shared_ptr<void> state;
-    };
-    static const Schema& schema() {
-      static const Schema the_schema = T::schema();
-      return the_schema;
-    }
-    static Attributes attributes(const ingot_plugin_value* values, std::size_t count) {
-      return {schema().attributes().data(), values, count};
-    }
-    static Operands operands(const ingot_plugin_operands* call) {
-      return {call, attributes(call->attributes, call->attribute_count)};
-    }
-    static const T& self(const void* instance) { return *static_cast<const T*>(instance); }
-
-    static std::int32_t infer(void*, const ingot_plugin_infer* call, ingot_plugin_error* error) {
-      return guarded(error, [&] {
-        Infer wrapped(call, attributes(call->attributes, call->attribute_count));
-        T::infer(wrapped);
-      });
-    }
-    static std::int32_t combination(void*, const ingot_plugin_operands* call, std::size_t index,
-                                    ingot_plugin_format* out) {
-      if constexpr (HasFormats<T>::value) {
-        ingot_plugin_error ignored{nullptr, 0};
-        std::int32_t more = 0;
-        guarded(&ignored, [&] {
-          const std::vector<Formats> all = T::formats(operands(call));
-          if (index >= all.size()) return;
-          for (std::size_t i = 0; i < all[index].size() && i < call->input_count + call->output_count; ++i)
-            out[i] = all[index][i];
-          more = 1;
-        });
-        return more;
-      } else {
-        return 0;
-      }
-    }
-    static std::int32_t create(void*, const ingot_plugin_operands* call, void** instance, ingot_plugin_error* error) {
-      return guarded(error, [&] {
-        if constexpr (std::is_constructible_v<T, const Operands&>) {
-          *instance = new T(operands(call));
-        } else {
-          *instance = new T(attributes(call->attributes, call->attribute_count));
-        }
-      });
-    }
-    static void destroy(void*, void* instance) { delete static_cast<T*>(instance); }
-    static std::int32_t tactic(void*, const void* instance, const ingot_plugin_operands* call, std::size_t index,
-                               ingot_plugin_tactic* out) {
-      if constexpr (HasTactics<T>::value) {
-        ingot_plugin_error ignored{nullptr, 0};
-        std::int32_t more = 0;
-        guarded(&ignored, [&] {
-          const std::vector<std::int64_t> ids = self(instance).tactics(operands(call));
-          if (index >= ids.size()) return;
-          out->id = ids[index];
-          more = 1;
-        });
-        return more;
-      } else {
-        return 0;
-      }
-    }
-    static std::int32_t configure(void*, const void* instance, const ingot_plugin_operands* call, void** state,
-                                  std::size_t* workspace, ingot_plugin_error* error) {
-      return guarded(error, [&] {
-        const Operands wrapped = operands(call);
-        auto context = std::make_unique<Context>();
-        context->tactic = call->tactic;
-        if constexpr (HasState<T>::value) context->state = self(instance).make_state(wrapped);
-        if constexpr (HasWorkspace<T>::value) *workspace = self(instance).workspace(wrapped);
-        *state = context.release();
-      });
-    }
-    static void release(void*, const void*, void* state) { delete static_cast<Context*>(state); }
-    static std::int32_t launch(void*, const void* instance, void* state, const ingot_plugin_launch* call,
-                               ingot_plugin_error* error) {
-      const auto* context = static_cast<const Context*>(state);
-      return guarded(error, [&] { self(instance).run(Launch(call, context->tactic, context->state.get())); });
-    }
-    static std::int32_t reference(void*, const void* instance, const ingot_plugin_launch* call,
-                                  ingot_plugin_error* error) {
-      if constexpr (HasReference<T>::value) {
-        return guarded(error, [&] { self(instance).reference(Launch(call, 0, nullptr)); });
-      } else {
-        return 1;
-      }
-    }
-    static std::int32_t alias(void*, const void* instance, std::size_t output) {
-      if constexpr (HasAlias<T>::value) {
-        return self(instance).alias(output);
-      } else {
-        return -1;
-      }
-    }
-
-    static const ingot_plugin_operator* api() {
-      static const ingot_plugin_operator op = [] {
-        ingot_plugin_operator out = schema().api();
-        out.attributes = schema().attributes().data();
-        out.attribute_count = schema().attributes().size();
-        out.infer = infer;
-        if constexpr (HasFormats<T>::value) out.combination = combination;
-        out.create = create;
-        out.destroy = destroy;
-        if constexpr (HasTactics<T>::value) out.tactic = tactic;
-        out.configure = configure;
-        out.release = release;
-        out.launch = launch;
-        if constexpr (HasReference<T>::value) out.reference = reference;
-        if constexpr (HasAlias<T>::value) out.alias = alias;
-        return out;
-      }();
-      return &op;
-    }
+template <typename T>
+struct Bridge {
+  // A context's own: the chosen tactic, and the operator's state if it has one.
+  struct Context {
+    std::int64_t tactic = 0;
+    std::shared_ptr<void> state;
   };
+  static const Schema& schema() {
+    static const Schema the_schema = T::schema();
+    return the_schema;
+  }
+  static Attributes attributes(const ingot_plugin_value* values, std::size_t count) {
+    return {schema().attributes().data(), values, count};
+  }
+  static Operands operands(const ingot_plugin_operands* call) {
+    return {call, attributes(call->attributes, call->attribute_count)};
+  }
+  static const T& self(const void* instance) { return *static_cast<const T*>(instance); }
 
-  template <typename... Operators>
-  const ingot_plugin_library* library(const char* name, const char* version) {
-    static const ingot_plugin_operator* const ops[] = {Bridge<Operators>::api()...};
-    static ingot_plugin_library out{};
-    out.size = sizeof(out);
-    out.major = INGOT_PLUGIN_MAJOR;
-    out.minor = INGOT_PLUGIN_MINOR;
-    out.name = name;
-    out.version = version;
-    out.operators = ops;
-    out.operator_count = sizeof...(Operators);
-    return &out;
+  static std::int32_t infer(void*, const ingot_plugin_infer* call, ingot_plugin_error* error) {
+    return guarded(error, [&] {
+      Infer wrapped(call, attributes(call->attributes, call->attribute_count));
+      T::infer(wrapped);
+    });
+  }
+  static std::int32_t combination(void*, const ingot_plugin_operands* call, std::size_t index,
+                                  ingot_plugin_format* out) {
+    if constexpr (HasFormats<T>::value) {
+      ingot_plugin_error ignored{nullptr, 0};
+      std::int32_t more = 0;
+      guarded(&ignored, [&] {
+        const std::vector<Formats> all = T::formats(operands(call));
+        if (index >= all.size()) return;
+        for (std::size_t i = 0; i < all[index].size() && i < call->input_count + call->output_count; ++i)
+          out[i] = all[index][i];
+        more = 1;
+      });
+      return more;
+    } else {
+      return 0;
+    }
+  }
+  static std::int32_t create(void*, const ingot_plugin_operands* call, void** instance, ingot_plugin_error* error) {
+    return guarded(error, [&] {
+      if constexpr (std::is_constructible_v<T, const Operands&>) {
+        *instance = new T(operands(call));
+      } else {
+        *instance = new T(attributes(call->attributes, call->attribute_count));
+      }
+    });
+  }
+  static void destroy(void*, void* instance) { delete static_cast<T*>(instance); }
+  static std::int32_t tactic(void*, const void* instance, const ingot_plugin_operands* call, std::size_t index,
+                             ingot_plugin_tactic* out) {
+    if constexpr (HasTactics<T>::value) {
+      ingot_plugin_error ignored{nullptr, 0};
+      std::int32_t more = 0;
+      guarded(&ignored, [&] {
+        const std::vector<std::int64_t> ids = self(instance).tactics(operands(call));
+        if (index >= ids.size()) return;
+        out->id = ids[index];
+        more = 1;
+      });
+      return more;
+    } else {
+      return 0;
+    }
+  }
+  static std::int32_t configure(void*, const void* instance, const ingot_plugin_operands* call, void** state,
+                                std::size_t* workspace, ingot_plugin_error* error) {
+    return guarded(error, [&] {
+      const Operands wrapped = operands(call);
+      auto context = std::make_unique<Context>();
+      context->tactic = call->tactic;
+      if constexpr (HasState<T>::value) context->state = self(instance).make_state(wrapped);
+      if constexpr (HasWorkspace<T>::value) *workspace = self(instance).workspace(wrapped);
+      *state = context.release();
+    });
+  }
+  static void release(void*, const void*, void* state) { delete static_cast<Context*>(state); }
+  static std::int32_t launch(void*, const void* instance, void* state, const ingot_plugin_launch* call,
+                             ingot_plugin_error* error) {
+    const auto* context = static_cast<const Context*>(state);
+    return guarded(error, [&] { self(instance).run(Launch(call, context->tactic, context->state.get())); });
+  }
+  static std::int32_t reference(void*, const void* instance, const ingot_plugin_launch* call,
+                                ingot_plugin_error* error) {
+    if constexpr (HasReference<T>::value) {
+      return guarded(error, [&] { self(instance).reference(Launch(call, 0, nullptr)); });
+    } else {
+      return 1;
+    }
+  }
+  static std::int32_t alias(void*, const void* instance, std::size_t output) {
+    if constexpr (HasAlias<T>::value) {
+      return self(instance).alias(output);
+    } else {
+      return -1;
+    }
   }
 
-}  // namespace )
+  static const ingot_plugin_operator* api() {
+    static const ingot_plugin_operator op = [] {
+      ingot_plugin_operator out = schema().api();
+      out.attributes = schema().attributes().data();
+      out.attribute_count = schema().attributes().size();
+      out.infer = infer;
+      if constexpr (HasFormats<T>::value) out.combination = combination;
+      out.create = create;
+      out.destroy = destroy;
+      if constexpr (HasTactics<T>::value) out.tactic = tactic;
+      out.configure = configure;
+      out.release = release;
+      out.launch = launch;
+      if constexpr (HasReference<T>::value) out.reference = reference;
+      if constexpr (HasAlias<T>::value) out.alias = alias;
+      return out;
+    }();
+    return &op;
+  }
+};
+
+template <typename... Operators>
+const ingot_plugin_library* library(const char* name, const char* version) {
+  static const ingot_plugin_operator* const ops[] = {Bridge<Operators>::api()...};
+  static ingot_plugin_library out{};
+  out.size = sizeof(out);
+  out.major = INGOT_PLUGIN_MAJOR;
+  out.minor = INGOT_PLUGIN_MINOR;
+  out.name = name;
+  out.version = version;
+  out.operators = ops;
+  out.operator_count = sizeof...(Operators);
+  return &out;
+}
+
+}  // namespace detail
 }  // namespace ingot::plugins
 
 // Once in a library, outside of any namespace.
-#define INGOT_PLUGIN_LIBRARY(name, version, ...)                                                            \
+#define INGOT_PLUGIN_LIBRARY(name, version, ...)                                                         \
   extern "C" INGOT_PLUGIN_EXPORT const ingot_plugin_library* ingot_plugin_query(const ingot_plugin_host*) { \
-    return ::ingot::plugins::detail::library<__VA_ARGS__>(name, version);                                   \
+    return ::ingot::plugins::detail::library<__VA_ARGS__>(name, version);                                \
   }
