@@ -9,6 +9,7 @@ pytest.importorskip("onnxruntime", reason="the package onnxruntime is not instal
 pytest.importorskip("ml_dtypes", reason="the package ml_dtypes is not installed")
 pytest.importorskip("ingot", reason="the Python module is not installed")
 
+from byte_range import byte_range
 from ort_cases import Case, check, op, random
 
 MS = "com.microsoft::"
@@ -16,9 +17,9 @@ I8, U8, I32, F16, F32, F64 = np.int8, np.uint8, np.int32, np.float16, np.float32
 
 
 def whole(r, dtype, *shape):
-    """Integers over the whole range of the type."""
-    info = np.iinfo(dtype)
-    return r.integers(info.min, info.max + 1, shape).astype(dtype)
+    """Integers over the whole range of the type that ONNX Runtime can judge."""
+    least, most = byte_range(dtype)
+    return r.integers(least, most + 1, shape).astype(dtype)
 
 
 def normal(r, *shape, dtype=F32, scale=1.0):

@@ -7,10 +7,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import ingot_cli
+from byte_range import SIGNED
 
 RANDOM = np.random.default_rng()
 SEED = int(RANDOM.integers(1 << 31))
-TYPES = {"u8": (np.uint8, TensorProto.UINT8, 0, 255), "i8": (np.int8, TensorProto.INT8, -128, 127)}
+TYPES = {"u8": (np.uint8, TensorProto.UINT8, 0, 255), "i8": (np.int8, TensorProto.INT8, *SIGNED)}
 
 
 def bytes_of(kind: str, shape, random) -> np.ndarray:
