@@ -8,6 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import ingot_cli
+from byte_range import SIGNED
 
 SEED = int(np.random.default_rng().integers(1 << 31))
 
@@ -62,7 +63,7 @@ def test_integer_convolution_stays_exact(tmp_path, random):
     """Sums of products of bytes leave the range of halves, and their last bit decides the output's byte."""
     constants = {"xs": np.float32(0.02), "xz": np.uint8(120), "ws": np.float32(0.01), "wz": np.int8(0),
                  "ys": np.float32(0.2), "yz": np.uint8(128), "b": random.integers(-9999, 9999, 24).astype(np.int32),
-                 "w": random.integers(-128, 128, (24, 64, 3, 3)).astype(np.int8)}
+                 "w": random.integers(SIGNED[0], SIGNED[1] + 1, (24, 64, 3, 3)).astype(np.int8)}
     node = helper.make_node("QLinearConv", ["x", "xs", "xz", "w", "ws", "wz", "ys", "yz", "b"], ["y"])
     feed = {"x": random.integers(0, 256, (1, 64, 9, 9)).astype(np.uint8)}
     got, want = run_both(tmp_path, [node], [tensor("x", [1, 64, 9, 9], TensorProto.UINT8)],
@@ -77,7 +78,7 @@ def test_dynamic_quantisation(tmp_path, random):
              helper.make_node("Cast", ["sum"], ["wide"], to=TensorProto.FLOAT),
              helper.make_node("Mul", ["s", "ws"], ["scale"]), helper.make_node("Mul", ["wide", "scale"], ["scaled"]),
              helper.make_node("Add", ["scaled", "b"], ["y"])]
-    constants = {"w": random.integers(-128, 128, (768, 48)).astype(np.int8), "wz": np.int8(0), "ws": np.float32(2e-5),
+    constants = {"w": random.integers(SIGNED[0], SIGNED[1] + 1, (768, 48)).astype(np.int8), "wz": np.int8(0), "ws": np.float32(2e-5),
                  "b": random.standard_normal(48, np.float32)}
     got, want = run_both(tmp_path, nodes, [tensor("x", [7, 768])], [tensor("y", [7, 48])], constants,
                          {"x": random.standard_normal((7, 768), np.float32)})
