@@ -48,8 +48,9 @@ template <int MR, int NV, bool Tail>
 void tile_kernel(const GemmTile& t, const Epilogue& e) {
   const D d;
   const Edge<NV, Tail> edge(t.cols);
-  // Small tiles keep several partial sums so that enough multiply-adds are in flight.
-  constexpr int kSplit = MR * NV >= 8 ? 1 : MR * NV >= 4 ? 2 : 4;
+  // Low tiles keep several partial sums so that enough multiply-adds are in flight. Narrow ones as many as wide ones:
+  // at the right edge, equal columns must have equal sums.
+  constexpr int kSplit = MR >= 4 ? 1 : MR >= 2 ? 2 : 4;
   V acc[kSplit][MR][NV];
   const bool biased = t.first && e.bias != nullptr;
 #pragma GCC unroll 2

@@ -45,22 +45,27 @@ void lstm(std::int64_t n, const float* gates, float* c, float* h) {
   });
 }
 
+// The hidden state with its update gate, whose complement is a sigmoid too: 1 - z would keep no bits of it near 1.
+template <class D, class V>
+HWY_INLINE V updated(D d, V gate, V fresh, V h) {
+  return hn::MulAdd(sigmoid_f32(d, hn::Neg(gate)), fresh, hn::Mul(sigmoid_f32(d, gate), h));
+}
+
 void gru(std::int64_t n, const float* from_x, const float* from_h, float* h) {
   for_each_vector(n, [=](auto load, auto store, std::int64_t i) {
     const D d;
     const auto sum = [&](std::int64_t at) { return hn::Add(load(from_x + at), load(from_h + at)); };
-    const V update = sigmoid_f32(d, sum(i));
     const V reset = sigmoid_f32(d, sum(n + i));
     const V fresh = tanh_f32(d, hn::MulAdd(reset, load(from_h + 2 * n + i), load(from_x + 2 * n + i)));
-    store(hn::MulAdd(update, hn::Sub(load(h + i), fresh), fresh), h + i);
+    store(updated(d, sum(i), fresh, load(h + i)), h + i);
   });
 }
 
 void gru_gates(std::int64_t n, const float* from_x, float* from_h, const float* h, float* kept) {
   for_each_vector(n, [=](auto load, auto store, std::int64_t i) {
     const D d;
-    const auto gate = [&](std::int64_t at) { return sigmoid_f32(d, hn::Add(load(from_x + at), load(from_h + at))); };
-    store(hn::Mul(gate(n + i), load(h + i)), kept + i);
+    const auto gate = [&](std::int64_t at) { return hn::Add(load(from_x + at), load(from_h + at)); };
+    store(hn::Mul(sigmoid_f32(d, gate(n + i)), load(h + i)), kept + i);
     store(gate(i), from_h + i);
   });
 }
@@ -69,7 +74,7 @@ void gru_update(std::int64_t n, const float* from_x, const float* update, const 
   for_each_vector(n, [=](auto load, auto store, std::int64_t i) {
     const D d;
     const V fresh = tanh_f32(d, hn::Add(load(from_x + 2 * n + i), load(from_kept + i)));
-    store(hn::MulAdd(load(update + i), hn::Sub(load(h + i), fresh), fresh), h + i);
+    store(updated(d, load(update + i), fresh, load(h + i)), h + i);
   });
 }
 

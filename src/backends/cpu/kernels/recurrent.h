@@ -16,8 +16,8 @@ void lstm_cell(std::int64_t n, const float* gates, float* c, float* h);
 void gru_cell(std::int64_t n, const float* from_x, const float* from_h, float* h);
 
 // A GRU whose reset gate acts before the product, in two halves. from_x: z, r, h of the input with all biases; from_h:
-// z, r of the hidden state, where z comes to stand; kept: what reset leaves of the hidden state. Then, with the product
-// of `kept`, the hidden state is updated.
+// z, r of the hidden state, where what z is the sigmoid of comes to stand; kept: what reset leaves of the hidden state.
+// Then, with the product of `kept`, the hidden state is updated.
 void gru_cell_gates(std::int64_t n, const float* from_x, float* from_h, const float* h, float* kept);
 void gru_cell_update(std::int64_t n, const float* from_x, const float* update, const float* from_kept, float* h);
 
