@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a lowered program in tests, to see that a rewrite of it computes what it did.
+// Makes a lowered program of a graph's text in tests and runs it, to see that a rewrite of it computes what it did.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -8,9 +8,20 @@
 #include <random>
 
 #include "builder/half_tensors.h"
+#include "ir/text.h"
 #include "reference/evaluate.h"
 
 namespace ingot::builder {
+
+// Empty, and a failure of the test, where the text is no graph.
+inline Lowered lower_text(const std::string& text, const SymbolValues& symbols = {}) {
+  const auto graph = ir::parse(text);
+  EXPECT_TRUE(graph.is_ok()) << graph.status().to_string() << "\n" << text;
+  if (!graph.is_ok()) return {};
+  Result<Lowered> lowered = lower(**graph, symbols, {});
+  EXPECT_TRUE(lowered.is_ok()) << lowered.status().to_string();
+  return lowered.is_ok() ? *std::move(lowered) : Lowered{};
+}
 
 // The elements of all outputs, each step by the reference evaluator, for the same random inputs every time.
 inline std::vector<double> run_by_reference(const LoweredProgram& program) {

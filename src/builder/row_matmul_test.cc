@@ -21,24 +21,19 @@ std::string fused(const std::string& body, const std::string& outputs = "%y", bo
     const %long: i64[6] = [5, 0, 2, -3, 1, 4]
     const %swap: i64[2] = [1, 0]
 )" + body + "}";
-  const auto graph = ir::parse(text);
-  EXPECT_TRUE(graph.is_ok()) << graph.status().to_string() << "\n" << text;
-  if (!graph.is_ok()) return {};
-  Result<Lowered> lowered = lower(**graph, {}, {});
-  EXPECT_TRUE(lowered.is_ok()) << lowered.status().to_string();
-  if (!lowered.is_ok()) return {};
-  const std::vector<double> before = run_by_reference(*lowered);
-  fuse_row_orders(*lowered, [&](const Problem&) { return worth; });
-  const std::vector<double> after = run_by_reference(*lowered);
+  Lowered lowered = lower_text(text);
+  const std::vector<double> before = run_by_reference(lowered);
+  fuse_row_orders(lowered, [&](const Problem&) { return worth; });
+  const std::vector<double> after = run_by_reference(lowered);
   EXPECT_EQ(before.size(), after.size());
   for (std::size_t i = 0; i < std::min(before.size(), after.size()); ++i)
     EXPECT_NEAR(before[i], after[i], 1e-5 * (1 + std::abs(before[i]))) << i;
   std::string kinds;
-  for (const LoweredStep& step : lowered->steps) {
+  for (const LoweredStep& step : lowered.steps) {
     for (std::size_t i = 0; i < step.inputs.size(); ++i) {
       EXPECT_EQ(step.inputs[i] >= 0, step.problem.inputs[i].present());
       if (step.inputs[i] < 0) continue;
-      const plan::Tensor& tensor = lowered->tensors[static_cast<std::size_t>(step.inputs[i])];
+      const plan::Tensor& tensor = lowered.tensors[static_cast<std::size_t>(step.inputs[i])];
       EXPECT_EQ(*concrete(tensor.shape), step.problem.inputs[i].shape);
     }
     kinds += step.problem.kind + " ";
@@ -75,20 +70,16 @@ TEST(RowMatMul, LeavesGathersThatAreNoOrderOfRows) {
 // Of x [batch, rows, 4], either of which may be a symbol.
 std::string fused_at(const std::string& batch, const std::string& rows) {
   const std::string shape = "f32[" + batch + ", " + rows + ", ";
-  const auto graph = ir::parse("graph \"g\" (%x: " + shape + R"(4]) -> (%y) {
+  Lowered lowered = lower_text("graph \"g\" (%x: " + shape + R"(4]) -> (%y) {
     const %w: f32[4, 2] = [1.0, -0.5, 0.5, 0.75, -1.5, 0.25, 2.0, 1.0]
     const %order: i64[3] = [1, 2, 0]
     %p: )" + shape + "2] = MatMul(%x, %w)\n    %o: f32[" +
-                               batch + ", 3, 2] = Gather(%p, %order) {axis=1}\n    %y: f32[" + batch +
-                               ", 3, 2] = Pointwise(%o) {expr=\"(x0:f32) { t0 = neg(x0) }\"}\n}");
-  EXPECT_TRUE(graph.is_ok()) << graph.status().to_string();
-  if (!graph.is_ok()) return {};
-  Result<Lowered> lowered = lower(**graph, {{"B", 2}, {"R", 3}}, {});
-  EXPECT_TRUE(lowered.is_ok()) << lowered.status().to_string();
-  if (!lowered.is_ok()) return {};
-  fuse_row_orders(*lowered, [](const Problem&) { return true; });
+                                   batch + ", 3, 2] = Gather(%p, %order) {axis=1}\n    %y: f32[" + batch +
+                                   ", 3, 2] = Pointwise(%o) {expr=\"(x0:f32) { t0 = neg(x0) }\"}\n}",
+                               {{"B", 2}, {"R", 3}});
+  fuse_row_orders(lowered, [](const Problem&) { return true; });
   std::string kinds;
-  for (const LoweredStep& step : lowered->steps) kinds += step.problem.kind + " ";
+  for (const LoweredStep& step : lowered.steps) kinds += step.problem.kind + " ";
   return kinds;
 }
 

@@ -46,12 +46,7 @@ Lowered lowered_of(const std::string& body, const std::string& outputs = "%y") {
     const %pixel: i64[4] = [2, 1, 1, 4]
     const %axes: i64[2] = [1, 2]
 )" + body + "}";
-  const auto graph = ir::parse(text);
-  EXPECT_TRUE(graph.is_ok()) << graph.status().to_string() << "\n" << text;
-  if (!graph.is_ok()) return {};
-  Result<Lowered> lowered = lower(**graph, {}, {});
-  EXPECT_TRUE(lowered.is_ok()) << lowered.status().to_string();
-  return lowered.is_ok() ? *std::move(lowered) : Lowered{};
+  return lower_text(text);
 }
 
 std::string kinds(const LoweredProgram& program) {
