@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "backends/cuda/device.h"
+#include "backends/cuda/tensor_map.h"
 #include "tactics/tactic.h"
 
 namespace ingot::cuda {
@@ -28,6 +29,11 @@ struct PlannedLaunch {
     std::size_t index = 0;
     std::size_t offset = 0;  // bytes
   };
+  // A description of what lies there instead of its address.
+  struct Map {
+    Pointer pointer;
+    TensorMapSpec spec;
+  };
   std::string entry;
   std::size_t module = 0;
   std::array<unsigned, 3> grid = {1, 1, 1}, block = {256, 1, 1};
@@ -37,6 +43,7 @@ struct PlannedLaunch {
   unsigned shared_bytes = 0;
   std::vector<std::byte> parameters;
   std::vector<Pointer> pointers;
+  std::vector<Map> maps;
 
   template <typename P>
   static PlannedLaunch of(std::string entry_name, const P& values) {

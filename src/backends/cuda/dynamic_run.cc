@@ -44,7 +44,7 @@ Result<std::vector<BoundLaunch>> bind_launches(std::vector<PlannedLaunch> launch
 }
 
 Status enqueue(const Device& device, std::span<BoundLaunch> launches, const LaunchPlaces& places) {
-  const auto address = [&](const PlannedLaunch::Pointer& pointer) -> const void* {
+  const auto base_of = [&](const PlannedLaunch::Pointer& pointer) -> const void* {
     switch (pointer.place) {
       case Place::kInput: return places.inputs[pointer.index];
       case Place::kOutput: return places.outputs[pointer.index];
@@ -54,13 +54,21 @@ Status enqueue(const Device& device, std::span<BoundLaunch> launches, const Laun
     }
     return nullptr;
   };
+  const auto address = [&](const PlannedLaunch::Pointer& pointer) -> const void* {
+    const void* base = base_of(pointer);
+    return base == nullptr ? nullptr : static_cast<const std::byte*>(base) + pointer.offset;
+  };
   const CuStream stream = DeviceScope::current_stream();
   for (BoundLaunch& bound : launches) {
     PlannedLaunch& launch = bound.planned;
     for (const PlannedLaunch::Pointer& pointer : launch.pointers) {
-      const void* base = address(pointer);
-      const void* value = base == nullptr ? nullptr : static_cast<const std::byte*>(base) + pointer.offset;
+      const void* value = address(pointer);
       std::memcpy(launch.parameters.data() + pointer.at, &value, sizeof(value));
+    }
+    for (const PlannedLaunch::Map& map : launch.maps) {
+      ingot_cuda::TensorMap value;
+      INGOT_RETURN_IF_ERROR(encode(device.api(), map.spec, address(map.pointer), value));
+      std::memcpy(launch.parameters.data() + map.pointer.at, &value, sizeof(value));
     }
     void* parameters[] = {launch.parameters.data()};
     if (const CuResult code = launch_one(device, launch, bound.function, stream, parameters); code != 0)

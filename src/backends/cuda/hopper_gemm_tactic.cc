@@ -53,15 +53,41 @@ Result<Tile> parse_tile(const std::string& text) {
   return tile;
 }
 
-int producers(const GemmShape& shape, const Tile& tile) {
-  if (tile.direct()) return 0;
-  return shape.a == ModeA::kDeform ? 256 : 128;
-}
-
 bool reorders(const Problem& problem) { return problem.kind == "RowMatMul"; }
 
+TensorMapSpec map_of(const GemmShape& shape, const Tile& tile, DType type) {
+  const GemmParams& p = shape.params;
+  TensorMapSpec map{.dtype = type, .rows = static_cast<unsigned>(tile.m)};
+  if (shape.a == ModeA::kRows) {
+    map.sizes = {p.k, shape.batches, p.m};
+    map.pitches = {p.k, p.lda};
+    return map;
+  }
+  const std::int64_t row = std::int64_t{p.in_w} * p.in_c;
+  map.windows = true;
+  map.sizes = {p.in_c, p.in_w, p.in_h, p.m / std::max(std::int64_t{1}, std::int64_t{p.out_h} * p.out_w)};
+  map.pitches = {p.in_c, row, row * p.in_h};
+  map.lower = {-p.pad_w, -p.pad_h};
+  map.upper = {(p.out_w - 1) * p.stride_w - p.pad_w - (p.in_w - 1),
+               (p.out_h - 1) * p.stride_h - p.pad_h - (p.in_h - 1)};
+  map.strides = {static_cast<unsigned>(p.stride_w), static_cast<unsigned>(p.stride_h)};
+  map.reach = {(p.kernel_w - 1) * p.dilation_w, (p.kernel_h - 1) * p.dilation_h};
+  return map;
+}
+
+// k runs over slices of 64 channels.
 bool sliced(const GemmShape& shape) {
-  return (shape.a == ModeA::kWindow || shape.a == ModeA::kDeform) && shape.params.group_c % kTileK == 0;
+  if (shape.params.group_c % kTileK != 0) return false;
+  return shape.a == ModeA::kDeform || (shape.a == ModeA::kWindow && map_of(shape, {}, DType::f16).can_express());
+}
+
+// A comes by tensor map.
+bool mapped(const GemmShape& shape) { return shape.a == ModeA::kRows || (shape.a == ModeA::kWindow && sliced(shape)); }
+
+int producers(const GemmShape& shape, const Tile& tile) {
+  if (tile.direct()) return 0;
+  if (mapped(shape)) return 32;
+  return shape.a == ModeA::kDeform ? 256 : 128;
 }
 
 std::int64_t table_bytes(const GemmShape& shape, const Tile& tile) {
@@ -71,7 +97,6 @@ std::int64_t table_bytes(const GemmShape& shape, const Tile& tile) {
 
 std::int64_t result_bytes(const Tile& tile, std::int64_t rows) { return (rows * (tile.n + 8) * 4 + 15) / 16 * 16; }
 
-// Without a place for the sums that parts of k send each other.
 std::int64_t shared_bytes(const GemmShape& shape, const Tile& tile) {
   const std::int64_t stages = std::int64_t{tile.stages} * tile.stage_bytes();
   return std::max(stages, result_bytes(tile, tile.m)) + tile.stages * 16 + table_bytes(shape, tile);
@@ -187,7 +212,7 @@ std::vector<std::string> configs(const Problem& problem) {
   const GemmParams& p = shape->params;
   const DType type = problem.inputs[0].dtype;
   const bool deform = shape->a == ModeA::kDeform;
-  const bool window = shape->a == ModeA::kWindow && p.kernel_h * p.kernel_w > 1;
+  const bool window = shape->a == ModeA::kWindow && !mapped(*shape) && p.kernel_h * p.kernel_w > 1;
   std::vector<std::pair<double, std::string>> guesses;
   for (const std::string& text : tiles_for(*shape)) {
     int before = 0;
@@ -253,8 +278,10 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
                                                                     : columns;
   text += define("INSTRUCTION_N", instruction) +
           print_wgmma("WGMMA", instruction, type, tile.direct() ? WgmmaLeft::registers : WgmmaLeft::shared);
-  text += include("gemm_finish.cuh") + include("hopper_ring.cuh");
-  if (shape.a == ModeA::kDeform) text += include("hopper_sample.cuh");
+  text += include("gemm_finish.cuh") + include("cluster.cuh") + include("hopper_ring.cuh");
+  text += include(shape.a == ModeA::kDeform ? "hopper_sample.cuh"
+                  : mapped(shape)           ? "hopper_tensor.cuh"
+                                            : "hopper_copy.cuh");
   return std::vector<std::string>{assemble(text, "hopper_gemm.cu")};
 }
 
@@ -313,21 +340,13 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   p.tiles_n = (p.n + tile.n - 1) / tile.n;
   p.k_tiles = k_tiles_of(shape);
   p.patches = shape.a == ModeA::kDeform && p.out_w % 8 == 0 && p.out_h % (tile.m / 8) == 0 ? 1 : 0;
-  const int rows = (p.tiles_m + tile.cluster - 1) / tile.cluster * tile.cluster;
-  const std::int64_t blocks = std::int64_t{rows} * p.tiles_n;
-  const int splits = choose_splits(tile, blocks * shape.batches, args.multiprocessors, p.k_tiles);
+  const std::int64_t panels = (p.tiles_m + tile.cluster - 1) / tile.cluster;
+  if (panels * shape.batches > kMaxGridYZ) return unsupported("{} x {} rows", shape.batches, p.m);
+  const std::int64_t across = std::int64_t{p.tiles_n} * tile.cluster;
+  const int splits = choose_splits(tile, across * panels * shape.batches, args.multiprocessors, p.k_tiles);
   p.tiles_per_split = (p.k_tiles + splits - 1) / splits;
   p.splits = (p.k_tiles + p.tiles_per_split - 1) / p.tiles_per_split;
-  std::int64_t shared = shared_bytes(shape, tile);
-  if (p.splits > 1) {
-    const std::int64_t sums = result_bytes(tile, std::int64_t{p.splits} * ((tile.m + p.splits - 1) / p.splits));
-    if (shared + sums <= kSharedLimit) {
-      p.sums_at = static_cast<int>(shared);
-      shared += sums;
-    } else if (sums > std::int64_t{tile.stages} * tile.stage_bytes()) {
-      return unsupported("the sums of {} parts do not fit", p.splits);
-    }
-  }
+  p.part_rows = (tile.m + p.splits - 1) / p.splits;
   const int vector = epilogue_vector(args.outputs[0].dtype);
   INGOT_ASSIGN_OR_RETURN(const EpilogueLayout layout,
                          epilogue_layout(args.inputs, problem.own_inputs(), args.outputs[0], vector));
@@ -341,11 +360,14 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
 
   PlannedLaunch launch = PlannedLaunch::of("hopper_gemm", p);
   launch.dependent = true;
-  launch.grid = {static_cast<unsigned>(blocks), static_cast<unsigned>(p.splits), static_cast<unsigned>(shape.batches)};
+  launch.grid = {static_cast<unsigned>(across), static_cast<unsigned>(p.splits),
+                 static_cast<unsigned>(panels * shape.batches)};
   launch.block = {static_cast<unsigned>(tile.consumers() + producers(shape, tile)), 1, 1};
   launch.cluster = {static_cast<unsigned>(tile.cluster), static_cast<unsigned>(p.splits), 1};
-  launch.shared_bytes = static_cast<unsigned>(shared);
+  launch.shared_bytes = static_cast<unsigned>(shared_bytes(shape, tile));
   launch.point(offsetof(GemmParams, a), Place::kInput, 0).point(offsetof(GemmParams, b), Place::kWeights, 0);
+  if (mapped(shape))
+    launch.maps.push_back({{offsetof(GemmParams, a_map), Place::kInput, 0}, map_of(shape, tile, args.inputs[0].dtype)});
   if (problem.has_input(shape.bias_input)) launch.point(offsetof(GemmParams, bias), Place::kInput, shape.bias_input);
   if (reorders(problem)) launch.point(offsetof(GemmParams, rows_to), Place::kWeights, 1);
   if (shape.a == ModeA::kDeform) {
@@ -360,7 +382,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
 }
 
 Family family(std::string_view id, std::vector<std::string_view> kinds) {
-  Family out{id, 1, std::move(kinds), supports, sources, plan, configs};
+  Family out{id, 2, std::move(kinds), supports, sources, plan, configs};
   out.pack_for = pack;
   out.arch = "sm_90a";
   return out;

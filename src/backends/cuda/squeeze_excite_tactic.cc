@@ -216,6 +216,7 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
           define("CHANNEL_PARTS", parts.channels) + define("KEEP", sizes.scales_only ? 1 : kept) +
           define("KEEP_ALL", vectors <= kept ? 1 : 0) + define("STAGED", staged(sizes, parts) ? 1 : 0) +
           define("SCALES_ONLY", sizes.scales_only ? 1 : 0);
+  text += include("cluster.cuh");
   return std::vector<std::string>{assemble(text, "squeeze_excite.cu")};
 }
 

@@ -3,12 +3,10 @@
 // Given: T, OUT, BN, the epilogue. Optional: ROWS_TO (rows are stored in another order).
 template <int V>
 struct FinishOperands {
-  Vec<T, V> bias;
   EpilogueOperands<V> epilogue;
   int to;  // row of the output
 
   INGOT_INLINE void load(const ingot_cuda::GemmParams& p, int row, int column) {
-    if (p.bias != nullptr) bias = *reinterpret_cast<const Vec<T, V>*>(static_cast<const T*>(p.bias) + column);
     to = row;
 #ifdef ROWS_TO
     const int batch = p.rows_to_length < p.m ? row / p.rows_to_length * p.rows_to_length : 0;
@@ -18,42 +16,82 @@ struct FinishOperands {
   }
 };
 
+// V sums side by side in shared memory. Word by word, threads that are V words apart would share few banks.
 template <int V>
-INGOT_INLINE void finish_loaded(const ingot_cuda::GemmParams& p, const FinishOperands<V>& operands, const float* values,
-                                int column) {
+INGOT_INLINE void read_row(const float* from, float* values) {
+#pragma unroll
+  for (int j = 0; j < V; j += V < 4 ? 1 : 4) {
+    if constexpr (V < 4) {
+      values[j] = from[j];
+    } else {
+      const float4 four = *reinterpret_cast<const float4*>(from + j);
+      values[j] = four.x;
+      values[j + 1] = four.y;
+      values[j + 2] = four.z;
+      values[j + 3] = four.w;
+    }
+  }
+}
+
+template <int V>
+INGOT_INLINE void finish_loaded(const ingot_cuda::GemmParams& p, const FinishOperands<V>& operands,
+                                const Vec<T, V>& bias, const float* values, int column) {
   const EpilogueOperands<V>& loaded = operands.epilogue;
   float x0[V];
 #pragma unroll
-  for (int j = 0; j < V; ++j) x0[j] = p.bias != nullptr ? values[j] + load_value(operands.bias.v[j]) : values[j];
+  for (int j = 0; j < V; ++j) x0[j] = p.bias != nullptr ? values[j] + load_value(bias.v[j]) : values[j];
   Vec<OUT, V> out;
 #pragma unroll
   for (int j = 0; j < V; ++j) out.v[j] = EPILOGUE(j);
   *reinterpret_cast<Vec<OUT, V>*>(static_cast<OUT*>(p.c) + static_cast<long long>(operands.to) * p.ldc + column) = out;
 }
 
-// A tile's rows from row0 on, by THREADS threads. `row_at(row)` is a row's place in its batch, `read(values, row,
-// column)` gives the sums of V columns. Operands of several places are on their way together.
-template <int V, int THREADS, typename RowAt, typename Read>
-INGOT_INLINE void finish_tile(const ingot_cuda::GemmParams& p, int row0, int rows, RowAt row_at, int n0, int z,
-                              Read read) {
-  constexpr int kTogether = V == 1 || EPILOGUE_INPUTS > 2 ? 1 : EPILOGUE_INPUTS == 2 ? 2 : 4;
-  const int row_base = z * p.row_batch, column_base = z * p.column_batch + n0;
-  for (int begin = static_cast<int>(threadIdx.x) * V; begin < rows * BN; begin += THREADS * V * kTogether) {
-    FinishOperands<V> operands[kTogether];
-    int place[kTogether];  // -1: outside
+// What THREADS threads do for a tile's rows from row0 on, each for columns of its own, V side by side: those of its bias
+// are on their way from the beginning. Loops stay loops: code that runs once is slow to arrive.
+template <int V, int THREADS>
+struct Finish {
+  static constexpr int kColumns = BN / V, kAcross = kColumns < THREADS ? kColumns : THREADS, kTeams = THREADS / kAcross;
+  // Rows whose operands are on their way together.
+  static constexpr int kTogether = EPILOGUE_INPUTS == 0 || V == 1 ? 1 : 2, kStep = kTeams * kTogether;
+  int n0, z;
+  Vec<T, V> bias;
+
+  INGOT_INLINE static int thread() { return static_cast<int>(threadIdx.x); }
+  INGOT_INLINE static int column() { return thread() % kAcross * V; }
+
+  INGOT_INLINE Finish(const ingot_cuda::GemmParams& p, int first_column, int batch) : n0(first_column), z(batch) {
+    if (V == 1 || p.vector_epilogue != 0) load_bias(p, column());
+  }
+  INGOT_INLINE void load_bias(const ingot_cuda::GemmParams& p, int at) {
+    if (p.bias != nullptr && at < BN && n0 + at < p.n)
+      bias = *reinterpret_cast<const Vec<T, V>*>(static_cast<const T*>(p.bias) + z * p.column_batch + n0 + at);
+  }
+
+  // `row_at(row)` is a row's place in its batch, `read(values, row, column)` gives the sums of V columns.
+  template <typename RowAt, typename Read>
+  INGOT_INLINE void run(const ingot_cuda::GemmParams& p, int row0, int rows, RowAt row_at, Read read) {
+    const int team = thread() / kAcross, row_base = z * p.row_batch, column_base = z * p.column_batch + n0;
+#pragma unroll 1
+    for (int at = column(); at < BN && n0 + at < p.n; at += kAcross * V) {
+      if (kColumns > THREADS && at != column()) load_bias(p, at);
+#pragma unroll 1
+      for (int begin = team < kTeams ? team : rows; begin < rows; begin += kStep) {
+        FinishOperands<V> operands[kTogether];
+        int place[kTogether];  // -1: outside
+        float values[kTogether][V];
 #pragma unroll
-    for (int t = 0; t < kTogether; ++t) {
-      const int i = begin + t * THREADS * V, row = row_at(row0 + i / BN);
-      place[t] = i < rows * BN && row < p.m && n0 + i % BN < p.n ? row_base + row : -1;
-      if (place[t] >= 0) operands[t].load(p, place[t], column_base + i % BN);
-    }
+        for (int t = 0; t < kTogether; ++t) {
+          const int i = begin + t * kTeams, row = row_at(row0 + i);
+          place[t] = i < rows && row < p.m ? row_base + row : -1;
+          if (place[t] >= 0) operands[t].load(p, place[t], column_base + at);
+        }
 #pragma unroll
-    for (int t = 0; t < kTogether; ++t) {
-      const int i = begin + t * THREADS * V;
-      if (place[t] < 0) continue;
-      float values[V];
-      read(values, row0 + i / BN, i % BN);
-      finish_loaded<V>(p, operands[t], values, column_base + i % BN);
+        for (int t = 0; t < kTogether; ++t)
+          if (place[t] >= 0) read(values[t], row0 + begin + t * kTeams, at);
+#pragma unroll
+        for (int t = 0; t < kTogether; ++t)
+          if (place[t] >= 0) finish_loaded<V>(p, operands[t], bias, values[t], column_base + at);
+      }
     }
   }
-}
+};

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tile engine for sm_90a: products by wgmma, fed through a ring of STAGES in shared memory (hopper_ring.cuh).
-// Producer warps bring A (rows, windows, or bilinear samples, hopper_sample.cuh); B is constant and lies in global
-// memory tile by tile as shared memory wants it, so one bulk copy brings a tile. A cluster is CLUSTER_M tiles of rows,
-// which share the tiles of B, times p.splits parts of k. Each part finishes a share of the tile's rows: the others send
-// it their sums of them through distributed shared memory.
+// Producer warps bring A: rows and windows by tensor map (hopper_tensor.cuh), windows whose channels fill no tile by
+// copies (hopper_copy.cuh), bilinear samples (hopper_sample.cuh). B is constant and lies in global memory tile by tile
+// as shared memory wants it, so one bulk copy brings a tile. A cluster is CLUSTER_M tiles of rows, which share the tiles
+// of B, times p.splits parts of k. Each part finishes a share of the tile's rows, of which it reads the others' sums
+// from their shared memory.
 // Given: T (f16, bf16), OUT, BM, BN, WARPGROUPS_M, WARPGROUPS_N, STAGES, PRODUCERS (threads), CLUSTER_M, A_MODE, SLICED
 // (k runs over slices of 64 channels, within a slice over taps; otherwise over taps, then channels), the epilogue,
 // INSTRUCTION_N and WGMMA(d, a, b, more): one wgmma of 64 x INSTRUCTION_N x 16.
@@ -14,123 +15,6 @@
 // A from there.
 
 #if __CUDA_ARCH__ >= 900
-#if A_MODE != A_DEFORM
-INGOT_INLINE void produce(const Params& p, int b_tile, const Shared& shared, int m0, int z, int first,
-                          int count) {
-  const int thread = static_cast<int>(threadIdx.x) - kConsumers, column = thread % 8, row0 = thread / 8;
-  const unsigned to0 = static_cast<unsigned>(row0 * kRowBytes + ((column ^ (row0 & 7)) << 4));
-  if (thread == 0) fetch_first_b(p, shared, b_tile, count);
-  // Row by row: where it begins (the image's begin for windows), the window's place.
-  int base[kRows];
-#if A_MODE != A_ROWS
-  int window[kRows];  // y in the upper half, x in the lower
-  const int pixels = p.out_h * p.out_w;
-#endif
-#if A_MODE == A_WINDOW
-  int tap_y, tap_x, channel = column * 8;
-#ifdef SLICED
-  {
-    const int taps = p.kernel_h * p.kernel_w, slice = first / taps, tap = first - slice * taps;
-    tap_y = tap / p.kernel_w;
-    tap_x = tap - tap_y * p.kernel_w;
-    channel += slice * 64;
-  }
-#else
-  {
-    channel += first * 64;
-    const int tap = channel / p.group_c;
-    channel -= tap * p.group_c;
-    tap_y = tap / p.kernel_w;
-    tap_x = tap - tap_y * p.kernel_w;
-  }
-#endif
-#else
-  int k = first * 64 + column * 8;
-#endif
-#pragma unroll
-  for (int i = 0; i < kRows; ++i) {
-    const int m = m0 + row0 + i * kRowsPerPass;
-#if A_MODE != A_ROWS
-    const int image = m / pixels, pixel = m - image * pixels, oy = pixel / p.out_w;
-    base[i] = image * p.in_h * p.in_w * p.in_c;
-    // Beyond the last row: a window that no tap brings inside.
-    const int y = m < p.m ? oy * p.stride_h - p.pad_h : -0x4000, x = (pixel - oy * p.out_w) * p.stride_w - p.pad_w;
-    window[i] = y * 65536 + (x & 0xffff);
-#else
-    base[i] = m < p.m ? m * p.lda : -1;
-#endif
-  }
-  const T* const a = static_cast<const T*>(p.a) + static_cast<long long>(z) * p.group_c;
-  wait_for_inputs();
-  int s = 0, phase = 0;
-  for (int t = 0; t < count; ++t) {
-    if (t >= STAGES) {
-      barrier_wait(shared.empty + s * 8, phase ^ 1);
-      if (thread == 0) fetch_b(p, shared, b_tile + t, s);
-    }
-    const unsigned to = shared.a(s) + to0;
-#if A_MODE == A_ELEMENTS
-#pragma unroll
-    for (int j = 0; j < 8; j += W_VECTOR) {
-      const int tap = (k + j) / W_CHANNELS, tap_y = tap / W_KERNEL_W, tap_x = tap - tap_y * W_KERNEL_W;
-      const int down = tap_y * p.dilation_h, right = tap_x * p.dilation_w, channel = k + j - tap * W_CHANNELS;
-#pragma unroll
-      for (int i = 0; i < kRows; ++i) {
-        const int y = (window[i] >> 16) + down, x = static_cast<int>(static_cast<short>(window[i] & 0xffff)) + right;
-        const bool ok = static_cast<unsigned>(y) < static_cast<unsigned>(p.in_h) &&
-                        static_cast<unsigned>(x) < static_cast<unsigned>(p.in_w) && k + j < p.k;
-        const int at = base[i] + (y * p.in_w + x) * p.in_c + channel;
-        copy_async_piece<W_VECTOR * 2>(to + i * kRowsPerPass * kRowBytes + j * 2, a + (ok ? at : 0), ok);
-      }
-    }
-#else
-#pragma unroll
-    for (int i = 0; i < kRows; ++i) {
-#if A_MODE == A_WINDOW
-      const int y = (window[i] >> 16) + tap_y * p.dilation_h;
-      const int x = static_cast<int>(static_cast<short>(window[i] & 0xffff)) + tap_x * p.dilation_w;
-      const bool ok = static_cast<unsigned>(y) < static_cast<unsigned>(p.in_h) &&
-                      static_cast<unsigned>(x) < static_cast<unsigned>(p.in_w) && tap_y < p.kernel_h;
-      const int at = base[i] + (y * p.in_w + x) * p.in_c + channel;
-#else
-      const bool ok = base[i] >= 0 && k < p.k;
-      const int at = base[i] + k;
-#endif
-      COPY_A(to + i * kRowsPerPass * kRowBytes, a + (ok ? at : 0), ok);
-    }
-#endif
-    barrier_arrive_copies(shared.full + s * 8);
-#if A_MODE == A_WINDOW
-#ifdef SLICED
-    if (++tap_x == p.kernel_w) {
-      tap_x = 0;
-      if (++tap_y == p.kernel_h) {
-        tap_y = 0;
-        channel += 64;
-      }
-    }
-#else
-    channel += 64;
-    while (channel >= p.group_c) {
-      channel -= p.group_c;
-      if (++tap_x == p.kernel_w) {
-        tap_x = 0;
-        ++tap_y;
-      }
-    }
-#endif
-#else
-    k += 64;
-#endif
-    if (++s == STAGES) {
-      s = 0;
-      phase ^= 1;
-    }
-  }
-  copy_async_wait_all();
-}
-#endif
-
 // ---- consumers ----
 // Rows of 128 bytes, swizzled in groups of 8.
 INGOT_INLINE unsigned long long matrix(unsigned at) {
@@ -225,10 +109,13 @@ struct Accumulators {
     const unsigned a_at = warpgroup / WARPGROUPS_N * kFragments * 64 * kRowBytes;
     const unsigned b_at = warpgroup % WARPGROUPS_N * kWarpgroupN * kRowBytes;
     int s = 0, phase = 0;
+#pragma unroll 1
     for (int t = 0; t < count; ++t) {
       barrier_wait(shared.full + s * 8, phase);
+#ifndef A_TENSOR
       // For what the producers wrote. A fence of theirs would wait for the loads that they have on their way.
       fence_async();
+#endif
       asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
       const unsigned long long a = matrix(shared.a(s) + a_at), b = matrix(shared.b(s) + b_at);
 #pragma unroll
@@ -263,40 +150,57 @@ struct Accumulators {
 #endif
   }
 
-  // `to(row)`: where a row of the tile begins, in this block or (REMOTE) in any of the cluster.
-  template <bool REMOTE, typename To>
-  INGOT_INLINE void store(float alpha, To to) const {
+  // To shared memory, row by row.
+  INGOT_INLINE void store(float alpha, unsigned sums) const {
     const int lane = static_cast<int>(threadIdx.x) % 32, warpgroup = static_cast<int>(threadIdx.x) / 128;
     const int warp = static_cast<int>(threadIdx.x) % 128 / 32;
     const int row = warpgroup / WARPGROUPS_N * kFragments * 64 + warp * 16 + lane / 4;
     const int column = warpgroup % WARPGROUPS_N * kWarpgroupN + lane % 4 * 2;
+    const unsigned to = sums + static_cast<unsigned>(row * kOutPitch + column) * 4;
 #pragma unroll
     for (int f = 0; f < kFragments; ++f)
 #pragma unroll
-      for (int h = 0; h < 2; ++h) {
-        const unsigned begin = to(row + f * 64 + h * 8) + column * 4;
+      for (int h = 0; h < 2; ++h)
 #pragma unroll
         for (int j = 0; j < kWarpgroupN / 8; ++j) {
           constexpr int kPerPart = INSTRUCTION_N / 8;
           const float(&part)[INSTRUCTION_N / 2] = d[f][j / kPerPart];
           const float x = part[j % kPerPart * 4 + 2 * h] * alpha, y = part[j % kPerPart * 4 + 2 * h + 1] * alpha;
-          if (REMOTE)
-            asm volatile("st.shared::cluster.v2.f32 [%0], {%1, %2};" ::"r"(begin + j * 32), "f"(x), "f"(y) : "memory");
-          else
-            asm volatile("st.shared::cta.v2.f32 [%0], {%1, %2};" ::"r"(begin + j * 32), "f"(x), "f"(y) : "memory");
+          asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(to + ((f * 64 + h * 8) * kOutPitch + j * 8) * 4), "f"(x),
+                       "f"(y)
+                       : "memory");
         }
-      }
   }
 };
 
-// The sums of V columns in a row of `rows` rows for each part of k, which are added up.
+// The sums of V columns in a row, of all parts of k, which lie in their blocks' shared memory. Those of four parts are
+// on their way together.
 template <int V>
-INGOT_INLINE void read_sums(int splits, int rows, const float* sums, float* values, int row, int column) {
+INGOT_INLINE void read_parts(int splits, unsigned sums, float* values, int row, int column) {
+  const unsigned at = sums + static_cast<unsigned>(row * kOutPitch + column) * 4, rank = cluster_column();
 #pragma unroll
-  for (int j = 0; j < V; ++j) values[j] = sums[row * kOutPitch + column + j];
-  for (int split = 1; split < splits; ++split)
+  for (int j = 0; j < V; ++j) values[j] = 0.0f;
+#pragma unroll 1
+  for (int begin = 0; begin < splits; begin += 4) {
+    float part[4][V];
 #pragma unroll
-    for (int j = 0; j < V; ++j) values[j] += sums[(split * rows + row) * kOutPitch + column + j];
+    for (int i = 0; i < 4; ++i) {
+      if (begin + i >= splits) continue;
+      const unsigned from = in_cluster(at, static_cast<unsigned>(begin + i) * CLUSTER_M + rank);
+      if constexpr (V == 4)
+        asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
+                     : "=f"(part[i][0]), "=f"(part[i][1]), "=f"(part[i][2]), "=f"(part[i][3])
+                     : "r"(from)
+                     : "memory");
+      else
+        asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(part[i][0]) : "r"(from) : "memory");
+    }
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      if (begin + i < splits)
+#pragma unroll
+        for (int j = 0; j < V; ++j) values[j] += part[i][j];
+  }
 }
 
 // Operands of the epilogue that differ from row to row are on their way while products run.
@@ -316,34 +220,39 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
   extern __shared__ __align__(1024) unsigned char memory[];
   constexpr int kResult = (BM * kOutPitch * 4 + 15) / 16 * 16;
   constexpr int kBarriers = STAGES * kStage > kResult ? STAGES * kStage : kResult;
+  const int tile_n = static_cast<int>(blockIdx.x) / CLUSTER_M, n0 = tile_n * BN;
+  int panel = static_cast<int>(blockIdx.z), z = 0;
+  if (p.batch_d0 > 1) {
+    const int panels = (p.tiles_m + CLUSTER_M - 1) / CLUSTER_M;
+    z = panel / panels;
+    panel -= z * panels;
+  }
+  const int first = static_cast<int>(blockIdx.y) * p.tiles_per_split;
+  const int count = max_int(0, min_int(p.k_tiles, first + p.tiles_per_split) - first);
+  const int b_tile = (z * p.tiles_n + tile_n) * p.k_tiles + first;
   Shared shared;
   shared.stages = shared_address(memory);
   shared.full = shared.stages + kBarriers;
   shared.empty = shared.full + STAGES * 8;
-  const int panel = static_cast<int>(blockIdx.x) / (p.tiles_n * CLUSTER_M);
-  const int in_panel = static_cast<int>(blockIdx.x) - panel * p.tiles_n * CLUSTER_M;
-  const int tile_n = in_panel / CLUSTER_M, n0 = tile_n * BN, z = static_cast<int>(blockIdx.z);
-  const TileRows tile(p, panel * CLUSTER_M + in_panel % CLUSTER_M);
-  const int first = static_cast<int>(blockIdx.y) * p.tiles_per_split;
-  const int count = max_int(0, min_int(p.k_tiles, first + p.tiles_per_split) - first);
-  // The rows of the tile that this part of k finishes.
-  const int rows = (BM + p.splits - 1) / p.splits, row0 = static_cast<int>(blockIdx.y) * rows;
-  const int own_rows = max_int(0, min_int(rows, BM - row0));
-  const bool clustered = CLUSTER_M > 1 || p.splits > 1;
-  if (threadIdx.x == 0) {
-    for (int s = 0; s < STAGES; ++s) {
-      barrier_init(shared.full + s * 8, PRODUCERS + 1);
-      barrier_init(shared.empty + s * 8, WARPGROUPS_M * WARPGROUPS_N * CLUSTER_M);
-    }
-    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+  constexpr int kFetching = PRODUCERS > 0 ? kConsumers : 0;  // the thread that brings B
+  if (static_cast<int>(threadIdx.x) == kFetching) {
+    shared.init_barriers();
+    if (CLUSTER_M == 1) fetch_first_b(p, shared, b_tile, count);
+#ifdef A_TENSOR
+    asm volatile("prefetch.tensormap [%0];" ::"l"(reinterpret_cast<unsigned long long>(&p.a_map)) : "memory");
+#endif
   }
+  const TileRows tile(p, panel * CLUSTER_M + static_cast<int>(blockIdx.x) % CLUSTER_M);
+  // The rows of the tile that this part of k finishes.
+  const int row0 = static_cast<int>(blockIdx.y) * p.part_rows, own_rows = max_int(0, min_int(p.part_rows, BM - row0));
+  const bool clustered = CLUSTER_M > 1 || p.splits > 1;
   __syncthreads();
-  // Blocks that share tiles of B must find each other's barriers; parts of k meet at their end.
-  if (clustered) cluster_arrive();
-  if (CLUSTER_M > 1) cluster_wait();
-  const int b_tile = (z * p.tiles_n + tile_n) * p.k_tiles + first;
+  if (CLUSTER_M > 1) {  // blocks that share tiles of B must find each other's barriers
+    cluster_arrive();
+    cluster_wait();
+    if (static_cast<int>(threadIdx.x) == kFetching) fetch_first_b(p, shared, b_tile, count);
+  }
 #if A_MODE == A_DEFORM
-  if (threadIdx.x == kThreads - 32) fetch_first_b(p, shared, b_tile, count);
   const SampleTable table(memory + kBarriers + STAGES * 16);
   if (count > 0) table.fill<kThreads>(p, tile, OffsetGroup(p, z, first).index, static_cast<int>(threadIdx.x));
   __syncthreads();
@@ -359,17 +268,19 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
 #else
     produce(p, b_tile, shared, tile.first, z, first, count);
 #endif
-    if (CLUSTER_M == 1 && clustered) cluster_wait();  // of the arrival above
   } else
 #endif
   {
 #ifdef CONSUMER_REGISTERS
     asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(CONSUMER_REGISTERS));
 #endif
-    if (EPILOGUE_INPUTS > 0) {
-      wait_for_inputs();
-      touch_operands(p, tile, row0, own_rows, n0, z);
-    }
+    wait_for_inputs();
+    if (EPILOGUE_INPUTS > 0) touch_operands(p, tile, row0, own_rows, n0, z);
+    // Parts are read in whole lines of the others' shared memory.
+    constexpr int kVector = 16 / static_cast<int>(sizeof(OUT)) < 8 ? 16 / static_cast<int>(sizeof(OUT)) : 8;
+    constexpr int kPartVector = 4;
+    Finish<kVector, kConsumers> finish(p, n0, z);
+    Finish<kPartVector, kConsumers> finish_parts(p, n0, z);
     Accumulators accumulators;
 #if PRODUCERS > 0
     accumulators.consume(shared, count);
@@ -378,41 +289,34 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
 #endif
     // Only now: blocks of the next kernel that begin while this one fills the device would crowd where it is thin.
     release_dependents();
-    const float* sums = reinterpret_cast<const float*>(memory);
-    if (p.splits == 1) {
-      consumers_meet();
-      accumulators.store<false>(p.alpha, [&](int row) { return shared.stages + row * kOutPitch * 4; });
-    } else {
-      sums = reinterpret_cast<const float*>(memory + p.sums_at);
-      const unsigned own = shared_address(sums), rank = cluster_column();
-      if (CLUSTER_M == 1) cluster_wait();
-      if (p.sums_at == 0) {  // the stages' memory, where other parts may still multiply
-        cluster_arrive();
-        cluster_wait();
-      }
-      accumulators.store<true>(p.alpha, [&](int row) {
-        const int owner = row / rows;
-        return in_cluster(own + (static_cast<int>(blockIdx.y) * rows + row - owner * rows) * kOutPitch * 4,
-                          owner * CLUSTER_M + rank);
-      });
-    }
-    wait_for_inputs();  // operands of the epilogue
+    consumers_meet();  // products of all warps read the stages that the sums replace
+    accumulators.store(p.alpha, shared.stages);
     if (clustered) {
+      publish_shared();
       cluster_arrive();
       cluster_wait();
     } else {
       consumers_meet();
     }
     const auto row_at = [&](int row) { return tile.at(row); };
-    constexpr int kVector = 16 / static_cast<int>(sizeof(OUT)) < 8 ? 16 / static_cast<int>(sizeof(OUT)) : 8;
-    if (p.vector_epilogue != 0)
-      finish_tile<kVector, kConsumers>(p, row0, own_rows, row_at, n0, z, [&](float* values, int row, int column) {
-        read_sums<kVector>(p.splits, rows, sums, values, row - row0, column);
+    const float* const sums = reinterpret_cast<const float*>(memory);
+    if (p.splits > 1 && p.vector_epilogue != 0)
+      finish_parts.run(p, row0, own_rows, row_at, [&](float* values, int row, int column) {
+        read_parts<kPartVector>(p.splits, shared.stages, values, row, column);
+      });
+    else if (p.vector_epilogue != 0)
+      finish.run(p, row0, own_rows, row_at, [&](float* values, int row, int column) {
+        read_row<kVector>(sums + row * kOutPitch + column, values);
       });
     else
-      finish_tile<1, kConsumers>(p, row0, own_rows, row_at, n0, z, [&](float* values, int row, int column) {
-        read_sums<1>(p.splits, rows, sums, values, row - row0, column);
+      Finish<1, kConsumers>(p, n0, z).run(p, row0, own_rows, row_at, [&](float* values, int row, int column) {
+        read_parts<1>(p.splits, shared.stages, values, row, column);
       });
+    // No block of a cluster ends while another one may read its sums.
+    if (clustered) {
+      cluster_arrive();
+      cluster_wait();
+    }
   }
 #endif
 }

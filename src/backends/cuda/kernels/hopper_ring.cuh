@@ -2,9 +2,12 @@
 // What the tile engine for sm_90a is made of: sizes, barriers in shared memory, the ring of stages and what fills it
 // with B. Given: see hopper_gemm.cu.
 #define A_ROWS 0
-#define A_WINDOW 1
+#define A_WINDOW 1    // windows whose slices of 64 channels a tensor map finds, or, without SLICED, copies of 16 bytes
 #define A_ELEMENTS 2  // windows whose channels fill no 16 bytes: in pieces of W_VECTOR; W_CHANNELS, W_KERNEL_W
 #define A_DEFORM 3
+#if A_MODE == A_ROWS || (A_MODE == A_WINDOW && defined(SLICED))
+#define A_TENSOR 1
+#endif
 
 #if __CUDA_ARCH__ >= 900
 constexpr int kRowBytes = 128;  // of a tile: 64 elements
@@ -15,7 +18,7 @@ constexpr int kFragments = BM / 64 / WARPGROUPS_M, kWarpgroupN = BN / WARPGROUPS
 constexpr int kParts = kWarpgroupN / INSTRUCTION_N;
 constexpr int kOutPitch = BN + 8;
 static_assert(kFragments * WARPGROUPS_M * 64 == BM, "tile and threads disagree");
-#if PRODUCERS > 0
+#if PRODUCERS > 0 && !defined(A_TENSOR)
 constexpr int kRowsPerPass = PRODUCERS / 8, kRows = BM / kRowsPerPass;
 static_assert(kRows * kRowsPerPass == BM, "tile and producers disagree");
 #endif
@@ -43,21 +46,9 @@ INGOT_INLINE void barrier_arrive_expect(unsigned at, int bytes) {
 INGOT_INLINE void barrier_arrive_copies(unsigned at) {
   asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(at) : "memory");
 }
-INGOT_INLINE unsigned in_cluster(unsigned at, unsigned rank) {
-  unsigned r;
-  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(r) : "r"(at), "r"(rank));
-  return r;
-}
 INGOT_INLINE void barrier_arrive_remote(unsigned at) {
-  asm volatile("mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%0];" ::"r"(at) : "memory");
+  asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(at) : "memory");
 }
-INGOT_INLINE unsigned cluster_column() {
-  unsigned r;
-  asm volatile("mov.u32 %0, %%cluster_ctaid.x;" : "=r"(r));
-  return r;
-}
-INGOT_INLINE void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
-INGOT_INLINE void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
 INGOT_INLINE void fence_async() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 INGOT_INLINE void consumers_meet() { asm volatile("bar.sync 1, %0;" ::"n"(kConsumers) : "memory"); }
 
@@ -77,8 +68,23 @@ struct TileRows {
   INGOT_INLINE int at(int row) const { return first + (row >> 3) * pitch + (row & 7); }
 };
 
+// Arrivals that fill a stage: one with B, and A's.
+#ifdef A_TENSOR
+constexpr int kFullArrivals = 2;
+#else
+constexpr int kFullArrivals = PRODUCERS + 1;
+#endif
+
 struct Shared {
   unsigned stages, full, empty;
+  INGOT_INLINE void init_barriers() const {
+#pragma unroll
+    for (int s = 0; s < STAGES; ++s) {
+      barrier_init(full + s * 8, kFullArrivals);
+      barrier_init(empty + s * 8, WARPGROUPS_M * WARPGROUPS_N * CLUSTER_M);
+    }
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+  }
   INGOT_INLINE unsigned a(int s) const { return stages + s * kStage; }
   INGOT_INLINE unsigned b(int s) const { return stages + s * kStage + kATile; }
 };
@@ -110,6 +116,7 @@ INGOT_INLINE void fetch_b(const Params& p, const Shared& shared, int tile, int s
 // The tiles that there are stages for; the others come to the second-level cache meanwhile. In a network the weights
 // lie in memory, and this runs while the kernel ahead ends.
 INGOT_INLINE void fetch_first_b(const Params& p, const Shared& shared, int tile, int count) {
+#pragma unroll 1
   for (int t = 0; t < min_int(STAGES, count); ++t) fetch_b(p, shared, tile + t, t);
   if (count > STAGES)
     asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(

@@ -59,6 +59,11 @@ struct FillParams {
   unsigned long long value;
 };
 
+// What the driver's encoder of tensor maps fills in (CUtensorMap).
+struct alignas(64) TensorMap {
+  unsigned long long words[16];
+};
+
 // Matrix products and convolutions: C[m, n] = alpha * sum over k of A[m, k] * B[k, n] + bias[n], then the epilogue.
 struct GemmParams {
   const void* a;
@@ -72,7 +77,7 @@ struct GemmParams {
   int tiles_m, tiles_n;
   int splits, tiles_per_split;  // of the k loop
   int k_tiles;                  // hopper_gemm
-  int sums_at;  // hopper_gemm, splits > 1: where in shared memory the sums of all parts meet; 0: no place of their own
+  int part_rows;                // hopper_gemm: rows of a tile that each part of k finishes
   float alpha;
   int vector_epilogue;  // ldc and every operand allow vectors of columns
   // Batches: the index in up to three levels (d0 innermost). Groups of a convolution are batches too.
@@ -92,6 +97,7 @@ struct GemmParams {
   EpilogueOperand operands[kMaxEpilogueInputs];
   const int* rows_to;  // hopper_gemm with ROWS_TO: where each row of the output goes, rows_to_length by rows_to_length
   int rows_to_length;
+  TensorMap a_map;  // hopper_gemm: how A is read
 };
 
 // Softmax and normalisations along one axis: element i of row r lies at (r / inner) * length * inner + r % inner +

@@ -27,7 +27,7 @@ constexpr int kPerBlock = 128 / GROUP;
 // Registers for as many warps as cover the memory's latency, where that takes none to memory.
 constexpr int kWords = HELD * HELD_VECTOR * static_cast<int>(sizeof(T)) / 4;
 constexpr int kMinBlocks = OPERATION < LAYER_NORM || EPILOGUE_INPUTS > 0 || kWords > 32 ? 1
-                           : kWords <= 16 && HELD <= 4                                  ? 10
+                           : kWords <= 8 && HELD <= 4                                   ? 10
                                                                                         : 6;
 using Held = OperandVector<T, HELD_VECTOR>;
 // The element of the row where vector k of a lane begins.
@@ -42,8 +42,18 @@ INGOT_INLINE void finish_held(const Params& p, const float* x0, int row, int col
   *reinterpret_cast<Vec<OUT, V>*>(static_cast<OUT*>(p.y) + static_cast<long long>(row) * p.length + column) = out;
 }
 
+// Scale and bias of a lane's columns. Where registers last, they are on their way with the first row, and stay.
+constexpr bool kHoldAffine = kWords <= 16;
+struct Affine {
+  Held scale[HELD], bias[HELD];
+  INGOT_INLINE void load(const Params& p, int k, int lane) {
+    scale[k].load(static_cast<const T*>(p.scale) + COLUMN(k), 1);
+    if (p.bias != nullptr) bias[k].load(static_cast<const T*>(p.bias) + COLUMN(k), 1);
+  }
+};
+
 // `store`: lanes beyond the last row go with it, since all take part in the sums.
-INGOT_INLINE void norm_row(const Params& p, Held (&held)[HELD], int row, int lane, bool store) {
+INGOT_INLINE void norm_row(const Params& p, Held (&held)[HELD], Affine& affine, int row, int lane, bool store) {
   const float length = static_cast<float>(p.length);
   float mean = 0.0f, squares = 0.0f;
   if (OPERATION == LAYER_NORM) {
@@ -71,14 +81,12 @@ INGOT_INLINE void norm_row(const Params& p, Held (&held)[HELD], int row, int lan
     const int column = COLUMN(k);
     if (column >= p.length) continue;
     stay_packed(held[k]);
-    Held scale, bias;
-    scale.load(static_cast<const T*>(p.scale) + column, 1);
-    if (p.bias != nullptr) bias.load(static_cast<const T*>(p.bias) + column, 1);
+    if (!kHoldAffine) affine.load(p, k, lane);
     float x0[HELD_VECTOR];
 #pragma unroll
     for (int j = 0; j < HELD_VECTOR; ++j) {
-      x0[j] = (load_value(held[k].at(j)) - mean) * factor * load_value(scale.at(j));
-      if (p.bias != nullptr) x0[j] += load_value(bias.at(j));
+      x0[j] = (load_value(held[k].at(j)) - mean) * factor * load_value(affine.scale[k].at(j));
+      if (p.bias != nullptr) x0[j] += load_value(affine.bias[k].at(j));
     }
     finish_held(p, x0, row, column);
   }
@@ -118,6 +126,13 @@ INGOT_INLINE void softmax_row(const Params& p, const Held (&held)[HELD], int row
 extern "C" __global__ void __launch_bounds__(128, kMinBlocks) rows_held(const __grid_constant__ Params p) {
   begin_dependent();
   const int lane = static_cast<int>(threadIdx.x) % GROUP;
+#if OPERATION == LAYER_NORM || OPERATION == RMS_NORM
+  Affine affine;
+  if (kHoldAffine)
+#pragma unroll
+    for (int k = 0; k < HELD; ++k)
+      if (COLUMN(k) < p.length) affine.load(p, k, lane);
+#endif
   for (int first = static_cast<int>(blockIdx.x) * kPerBlock; first < p.rows;
        first += static_cast<int>(gridDim.x) * kPerBlock) {
     const int mine = first + static_cast<int>(threadIdx.x) / GROUP, row = min_int(mine, p.rows - 1);
@@ -127,7 +142,7 @@ extern "C" __global__ void __launch_bounds__(128, kMinBlocks) rows_held(const __
     for (int k = 0; k < HELD; ++k)
       if (COLUMN(k) < p.length) held[k].load(from + COLUMN(k), 1);
 #if OPERATION == LAYER_NORM || OPERATION == RMS_NORM
-    norm_row(p, held, row, lane, mine < p.rows);
+    norm_row(p, held, affine, row, lane, mine < p.rows);
 #else
     softmax_row(p, held, row, lane, mine < p.rows);
 #endif

@@ -14,14 +14,10 @@ constexpr int kTail = KEEP_ALL ? 1 : 4;
 
 // Value of the same place in another block of the cluster.
 INGOT_INLINE float load_from(const float* own, int rank) {
-  unsigned at;
   float r;
-  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(at) : "r"(shared_address(own)), "r"(rank));
-  asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(r) : "r"(at) : "memory");
+  asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(r) : "r"(in_cluster(shared_address(own), rank)) : "memory");
   return r;
 }
-INGOT_INLINE void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
-INGOT_INLINE void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
 
 // Rows of weights to shared memory, without waiting for them.
 INGOT_INLINE void fetch(const T* from, int pitch, T* to, int to_pitch, int rows, int columns) {
@@ -161,6 +157,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) squeeze_excite(const __gri
     __syncthreads();
   }
   if constexpr (PIXEL_PARTS > 1) {
+    publish_shared();
     cluster_arrive();
     cluster_wait();
   }
@@ -186,6 +183,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) squeeze_excite(const __gri
   if constexpr (CHANNEL_PARTS > 1) {
     products(rows1, pitch1, pooled, squeezed, padded, p.lanes1,
              [&](int row, float value) { partial[first_squeezed + row] = value; });
+    publish_shared();
     cluster_arrive();
     cluster_wait();
 #pragma unroll 1

@@ -467,11 +467,11 @@ extern "C" __global__ void __launch_bounds__(kThreads) tile_gemm(const __grid_co
   constexpr int kVector = 16 / static_cast<int>(sizeof(OUT)) < 8 ? 16 / static_cast<int>(sizeof(OUT)) : 8;
   const auto row_at = [&](int row) { return m0 + row; };
   if (p.vector_epilogue != 0)
-    finish_tile<kVector, kThreads>(p, 0, BM, row_at, n0, z, [&](float* values, int row, int column) {
-#pragma unroll
-      for (int j = 0; j < kVector; ++j) values[j] = result[row * kOutPitch + column + j];
+    Finish<kVector, kThreads>(p, n0, z).run(p, 0, BM, row_at, [&](float* values, int row, int column) {
+      read_row<kVector>(result + row * kOutPitch + column, values);
     });
   else
-    finish_tile<1, kThreads>(p, 0, BM, row_at, n0, z,
-                             [&](float* values, int row, int column) { values[0] = result[row * kOutPitch + column]; });
+    Finish<1, kThreads>(p, n0, z).run(p, 0, BM, row_at, [&](float* values, int row, int column) {
+      values[0] = result[row * kOutPitch + column];
+    });
 }
