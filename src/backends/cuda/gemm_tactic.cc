@@ -183,7 +183,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
 
 const Tactic& gemm_tactic() {
   static const CudaTactic tactic(
-      {"cuda.gemm", 1, {"MatMul", "Conv", "DeformConv"}, supports, sources, plan, configs, pack_weights});
+      {"cuda.gemm", 2, {"MatMul", "Conv", "DeformConv"}, supports, sources, plan, configs, pack_weights});
   return tactic;
 }
 

@@ -218,7 +218,7 @@ Result<LaunchPlan> group_plan(const PlanArgs& args) {
 
 const Tactic& rows_tactic() {
   static const CudaTactic tactic({"cuda.rows",
-                                  1,
+                                  2,
                                   {"Softmax", "LogSoftmax", "LayerNormalization", "RMSNormalization"},
                                   rows_support,
                                   rows_sources,

@@ -311,7 +311,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
 
 const Tactic& squeeze_excite_tactic() {
   static const CudaTactic tactic({"cuda.squeeze_excite",
-                                  1,
+                                  2,
                                   {"SqueezeExcite"},
                                   [](const Problem& problem) { return supports(problem, false); },
                                   sources,
@@ -324,7 +324,7 @@ const Tactic& squeeze_excite_tactic() {
 const Tactic& squeeze_excite_cluster_tactic() {
   static const CudaTactic tactic([] {
     Family family{"cuda.squeeze_excite_cluster",
-                  1,
+                  2,
                   {"SqueezeExcite"},
                   [](const Problem& problem) { return supports(problem, true); },
                   sources,

@@ -16,19 +16,25 @@ struct FinishOperands {
   }
 };
 
-// V sums side by side in shared memory. Word by word, threads that are V words apart would share few banks.
-template <int V>
-INGOT_INLINE void read_row(const float* from, float* values) {
+// V sums side by side of several rows in shared memory. Word by word, threads that are V words apart would share few
+// banks.
+template <int V, int TOGETHER>
+INGOT_INLINE void read_rows(const float* sums, int pitch, float (&values)[TOGETHER][V], const int (&rows)[TOGETHER],
+                            int column) {
 #pragma unroll
-  for (int j = 0; j < V; j += V < 4 ? 1 : 4) {
-    if constexpr (V < 4) {
-      values[j] = from[j];
-    } else {
-      const float4 four = *reinterpret_cast<const float4*>(from + j);
-      values[j] = four.x;
-      values[j + 1] = four.y;
-      values[j + 2] = four.z;
-      values[j + 3] = four.w;
+  for (int t = 0; t < TOGETHER; ++t) {
+    const float* const from = sums + rows[t] * pitch + column;
+#pragma unroll
+    for (int j = 0; j < V; j += V < 4 ? 1 : 4) {
+      if constexpr (V < 4) {
+        values[t][j] = from[j];
+      } else {
+        const float4 four = *reinterpret_cast<const float4*>(from + j);
+        values[t][j] = four.x;
+        values[t][j + 1] = four.y;
+        values[t][j + 2] = four.z;
+        values[t][j + 3] = four.w;
+      }
     }
   }
 }
@@ -48,11 +54,11 @@ INGOT_INLINE void finish_loaded(const ingot_cuda::GemmParams& p, const FinishOpe
 
 // What THREADS threads do for a tile's rows from row0 on, each for columns of its own, V side by side: those of its bias
 // are on their way from the beginning. Loops stay loops: code that runs once is slow to arrive.
-template <int V, int THREADS>
+// TOGETHER: rows whose operands are on their way at once.
+template <int V, int THREADS, int TOGETHER = EPILOGUE_INPUTS == 0 || V == 1 ? 1 : 2>
 struct Finish {
   static constexpr int kColumns = BN / V, kAcross = kColumns < THREADS ? kColumns : THREADS, kTeams = THREADS / kAcross;
-  // Rows whose operands are on their way together.
-  static constexpr int kTogether = EPILOGUE_INPUTS == 0 || V == 1 ? 1 : 2, kStep = kTeams * kTogether;
+  static constexpr int kStep = kTeams * TOGETHER;
   int n0, z;
   Vec<T, V> bias;
 
@@ -67,7 +73,8 @@ struct Finish {
       bias = *reinterpret_cast<const Vec<T, V>*>(static_cast<const T*>(p.bias) + z * p.column_batch + n0 + at);
   }
 
-  // `row_at(row)` is a row's place in its batch, `read(values, row, column)` gives the sums of V columns.
+  // `row_at(row)` is a row's place in its batch, `read(values, rows, column)` gives the sums of V columns of TOGETHER
+  // rows.
   template <typename RowAt, typename Read>
   INGOT_INLINE void run(const ingot_cuda::GemmParams& p, int row0, int rows, RowAt row_at, Read read) {
     const int team = thread() / kAcross, row_base = z * p.row_batch, column_base = z * p.column_batch + n0;
@@ -76,20 +83,19 @@ struct Finish {
       if (kColumns > THREADS && at != column()) load_bias(p, at);
 #pragma unroll 1
       for (int begin = team < kTeams ? team : rows; begin < rows; begin += kStep) {
-        FinishOperands<V> operands[kTogether];
-        int place[kTogether];  // -1: outside
-        float values[kTogether][V];
+        FinishOperands<V> operands[TOGETHER];
+        int tile_rows[TOGETHER], place[TOGETHER];  // -1: outside
+        float values[TOGETHER][V];
 #pragma unroll
-        for (int t = 0; t < kTogether; ++t) {
+        for (int t = 0; t < TOGETHER; ++t) {
           const int i = begin + t * kTeams, row = row_at(row0 + i);
+          tile_rows[t] = min_int(row0 + i, BM - 1);
           place[t] = i < rows && row < p.m ? row_base + row : -1;
           if (place[t] >= 0) operands[t].load(p, place[t], column_base + at);
         }
+        read(values, tile_rows, at);
 #pragma unroll
-        for (int t = 0; t < kTogether; ++t)
-          if (place[t] >= 0) read(values[t], row0 + begin + t * kTeams, at);
-#pragma unroll
-        for (int t = 0; t < kTogether; ++t)
+        for (int t = 0; t < TOGETHER; ++t)
           if (place[t] >= 0) finish_loaded<V>(p, operands[t], bias, values[t], column_base + at);
       }
     }

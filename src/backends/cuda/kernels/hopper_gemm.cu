@@ -173,33 +173,43 @@ struct Accumulators {
   }
 };
 
-// The sums of V columns in a row, of all parts of k, which lie in their blocks' shared memory. Those of four parts are
-// on their way together.
-template <int V>
-INGOT_INLINE void read_parts(int splits, unsigned sums, float* values, int row, int column) {
-  const unsigned at = sums + static_cast<unsigned>(row * kOutPitch + column) * 4, rank = cluster_column();
+// The sums of V columns of several rows, of all parts of k, which lie in their blocks' shared memory. Those of kParts
+// parts are on their way together.
+template <int V, int TOGETHER>
+INGOT_INLINE void read_parts(int splits, unsigned sums, float (&values)[TOGETHER][V], const int (&rows)[TOGETHER],
+                             int column) {
+  constexpr int kParts = 4;
+  const unsigned rank = cluster_column();
 #pragma unroll
-  for (int j = 0; j < V; ++j) values[j] = 0.0f;
+  for (int t = 0; t < TOGETHER; ++t)
+#pragma unroll
+    for (int j = 0; j < V; ++j) values[t][j] = 0.0f;
 #pragma unroll 1
-  for (int begin = 0; begin < splits; begin += 4) {
-    float part[4][V];
+  for (int begin = 0; begin < splits; begin += kParts) {
+    float part[kParts][TOGETHER][V];
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < kParts; ++i) {
       if (begin + i >= splits) continue;
-      const unsigned from = in_cluster(at, static_cast<unsigned>(begin + i) * CLUSTER_M + rank);
-      if constexpr (V == 4)
-        asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
-                     : "=f"(part[i][0]), "=f"(part[i][1]), "=f"(part[i][2]), "=f"(part[i][3])
-                     : "r"(from)
-                     : "memory");
-      else
-        asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(part[i][0]) : "r"(from) : "memory");
+      const unsigned from = in_cluster(sums + column * 4, static_cast<unsigned>(begin + i) * CLUSTER_M + rank);
+#pragma unroll
+      for (int t = 0; t < TOGETHER; ++t) {
+        const unsigned at = from + rows[t] * (kOutPitch * 4);
+        if constexpr (V == 4)
+          asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
+                       : "=f"(part[i][t][0]), "=f"(part[i][t][1]), "=f"(part[i][t][2]), "=f"(part[i][t][3])
+                       : "r"(at)
+                       : "memory");
+        else
+          asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(part[i][t][0]) : "r"(at) : "memory");
+      }
     }
 #pragma unroll
-    for (int i = 0; i < 4; ++i)
+    for (int i = 0; i < kParts; ++i)
       if (begin + i < splits)
 #pragma unroll
-        for (int j = 0; j < V; ++j) values[j] += part[i][j];
+        for (int t = 0; t < TOGETHER; ++t)
+#pragma unroll
+          for (int j = 0; j < V; ++j) values[t][j] += part[i][t][j];
   }
 }
 
@@ -276,11 +286,14 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
 #endif
     wait_for_inputs();
     if (EPILOGUE_INPUTS > 0) touch_operands(p, tile, row0, own_rows, n0, z);
-    // Parts are read in whole lines of the others' shared memory.
+    // Parts are read in whole lines of the others' shared memory, for as many rows at once as a thread has where there
+    // are two parts and registers last.
     constexpr int kVector = 16 / static_cast<int>(sizeof(OUT)) < 8 ? 16 / static_cast<int>(sizeof(OUT)) : 8;
-    constexpr int kPartVector = 4;
+    constexpr int kPartVector = 4, kPartRows = BM * BN / (kPartVector * kConsumers * 2);
+    constexpr int kMostRows = MIN_BLOCKS * kThreads > 512 ? 2 : 4;
+    constexpr int kPartTogether = kPartRows < 1 ? 1 : kPartRows > kMostRows ? kMostRows : kPartRows;
     Finish<kVector, kConsumers> finish(p, n0, z);
-    Finish<kPartVector, kConsumers> finish_parts(p, n0, z);
+    Finish<kPartVector, kConsumers, kPartTogether> finish_parts(p, n0, z);
     Accumulators accumulators;
 #if PRODUCERS > 0
     accumulators.consume(shared, count);
@@ -299,19 +312,18 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
       consumers_meet();
     }
     const auto row_at = [&](int row) { return tile.at(row); };
-    const float* const sums = reinterpret_cast<const float*>(memory);
-    if (p.splits > 1 && p.vector_epilogue != 0)
-      finish_parts.run(p, row0, own_rows, row_at, [&](float* values, int row, int column) {
-        read_parts<kPartVector>(p.splits, shared.stages, values, row, column);
-      });
-    else if (p.vector_epilogue != 0)
-      finish.run(p, row0, own_rows, row_at, [&](float* values, int row, int column) {
-        read_row<kVector>(sums + row * kOutPitch + column, values);
-      });
+    const auto read_own = [&](auto& values, const auto& rows, int column) {
+      read_rows(reinterpret_cast<const float*>(memory), kOutPitch, values, rows, column);
+    };
+    const auto read_all = [&](auto& values, const auto& rows, int column) {
+      read_parts(p.splits, shared.stages, values, rows, column);
+    };
+    if (p.vector_epilogue == 0)
+      Finish<1, kConsumers>(p, n0, z).run(p, row0, own_rows, row_at, read_all);
+    else if (p.splits > 1)
+      finish_parts.run(p, row0, own_rows, row_at, read_all);
     else
-      Finish<1, kConsumers>(p, n0, z).run(p, row0, own_rows, row_at, [&](float* values, int row, int column) {
-        read_parts<1>(p.splits, shared.stages, values, row, column);
-      });
+      finish.run(p, row0, own_rows, row_at, read_own);
     // No block of a cluster ends while another one may read its sums.
     if (clustered) {
       cluster_arrive();

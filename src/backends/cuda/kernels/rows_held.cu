@@ -27,7 +27,9 @@ constexpr int kPerBlock = 128 / GROUP;
 // Registers for as many warps as cover the memory's latency, where that takes none to memory.
 constexpr int kWords = HELD * HELD_VECTOR * static_cast<int>(sizeof(T)) / 4;
 constexpr int kMinBlocks = OPERATION < LAYER_NORM || EPILOGUE_INPUTS > 0 || kWords > 32 ? 1
-                           : kWords <= 8 && HELD <= 4                                   ? 10
+                           : kWords <= 4                                                ? 10
+                           : kWords <= 8                                                ? 7
+                           : kWords <= 16                                               ? 4
                                                                                         : 6;
 using Held = OperandVector<T, HELD_VECTOR>;
 // The element of the row where vector k of a lane begins.
