@@ -26,7 +26,8 @@ Status Cudnn::check(int code, std::string_view step) const {
   if (code == 0) return Status::ok();
   std::array<char, 1024> reason{};
   last_error(reason.data(), reason.size() - 1);
-  const std::string text = fmt::format("cuDNN: {}: {} ({}): {}", step, error_text(code), code, reason.data());
+  std::string text = fmt::format("cuDNN: {}: {} ({})", step, error_text(code), code);
+  if (reason[0] != '\0') text += fmt::format(": {}", reason.data());
   if (code == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED) return resource_exhausted("{}", text);
   if (code >= CUDNN_STATUS_NOT_SUPPORTED && code < CUDNN_STATUS_INTERNAL_ERROR) return unsupported("{}", text);
   return internal("{}", text);

@@ -17,7 +17,8 @@
 namespace ingot::cuda {
 namespace {
 
-constexpr std::size_t kProposals = 5, kPlainProposals = 3;
+// Few graphs have more proposals that are exact, and one that is not there costs a question in every build.
+constexpr std::size_t kProposals = 3, kPlainProposals = 2;
 constexpr std::size_t kMostWorkspace = 256 << 20;
 constexpr std::string_view kPlain = "plain ";
 constexpr std::size_t kBiasInput = 2;
