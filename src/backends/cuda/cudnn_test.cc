@@ -185,6 +185,7 @@ class Context {
 
   [[nodiscard]] bool ready() const { return state_ != nullptr; }
   [[nodiscard]] Status launch() {
+    INGOT_RETURN_IF_ERROR(device_.make_current());
     const DeviceScope scope(device_, stream_->handle());
     void* const outputs[] = {output_.data()};
     LaunchArgs args;
