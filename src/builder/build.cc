@@ -129,7 +129,7 @@ Result<Choices> tune_all(const Lowered& lowered, const BuildOptions& options) {
   const Status tuned = tune_all();
   if (!options.timing_cache.empty()) INGOT_RETURN_IF_ERROR(cache.save(options.timing_cache));
   if (!tuned.is_ok()) return tuned;
-  weigh_library(choices);
+  weigh_libraries(choices);
   if (!missing.empty())
     return unsupported("device '{}' cannot run these nodes:{}", tune_options.backend->device().kind, missing);
   return choices;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "backends/cuda/nvtx.h"
+
 namespace ingot {
 namespace {
 
@@ -130,10 +132,12 @@ Status DeviceRun::run(Executor& executor, bool allow_graph) {
   // Captured at the second run: the first one allocates what is missing.
   allow_graph = allow_graph && !executor.needs_host();
   if (allow_graph && ran_ && graph_ == nullptr) INGOT_RETURN_IF_ERROR(capture(executor));
-  if (allow_graph && graph_ != nullptr)
+  if (allow_graph && graph_ != nullptr) {
+    const cuda::NvtxRange range("captured graph");
     INGOT_RETURN_IF_ERROR(graph_->launch(stream_->handle()));
-  else
+  } else {
     INGOT_RETURN_IF_ERROR(executor.run());
+  }
   INGOT_RETURN_IF_ERROR(copy_out(executor));
   ran_ = true;
   return Status::ok();

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "backends/cuda/nvtx.h"
 #include "runtime/control_flow.h"
 #include "runtime/object_ops.h"
 
@@ -211,6 +212,7 @@ Status Executor::annotate(Status status, std::size_t step) const {
 }
 
 Status Executor::run_step(std::size_t step) {
+  const cuda::NvtxRange range(program().steps[step].name);
   if (steps_[step].deferred) INGOT_RETURN_IF_ERROR(configure_deferred(step));
   const auto start = profiler_ != nullptr ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
   INGOT_RETURN_IF_ERROR(launch(step));

@@ -195,7 +195,32 @@ void pack_rows(const Word* from, Word* to, std::int64_t rows, std::int64_t chann
         to[n * pitch + tap * channels + c] = from[(n * channels + c) * taps + tap];
 }
 
+Result<std::vector<std::byte>> pack_matrix(const HostTensor& weights, std::int64_t rows, std::int64_t channels,
+                                           std::int64_t taps, std::int64_t pitch, bool by_column) {
+  const std::size_t size = static_cast<std::size_t>(bits_of(weights.dtype())) / 8;
+  std::vector<std::byte> out(static_cast<std::size_t>(rows * pitch) * size, std::byte{0});
+  const auto pack = [&]<typename Word>(Word) {
+    pack_rows(reinterpret_cast<const Word*>(weights.bytes().data()), reinterpret_cast<Word*>(out.data()), rows,
+              channels, taps, pitch, by_column);
+  };
+  if (size == 2) {
+    pack(std::uint16_t{});
+  } else if (size == 4) {
+    pack(std::uint32_t{});
+  } else {
+    return unsupported("weights of {}", to_string(weights.dtype()));
+  }
+  return out;
+}
+
 }  // namespace
+
+Result<std::vector<std::byte>> pack_filter(const HostTensor& weights, std::int64_t pitch) {
+  const Shape& shape = weights.shape();
+  std::int64_t taps = 1;
+  for (std::size_t i = 2; i < shape.size(); ++i) taps *= shape[i];
+  return pack_matrix(weights, shape[0], shape[1], taps, pitch, false);
+}
 
 Result<Packed> pack_weights(const Problem& problem) {
   INGOT_ASSIGN_OR_RETURN(const GemmShape shape, gemm_shape(problem, problem.inputs, problem.outputs, false));
@@ -206,27 +231,11 @@ Result<Packed> pack_weights(const Problem& problem) {
   const TensorPtr& weights = problem.inputs[1].value;
   if (weights == nullptr) return invalid_argument("{}: the values of the weights are needed", problem.kind);
   const ingot_cuda::GemmParams& p = shape.params;
-  const std::size_t size = static_cast<std::size_t>(bits_of(weights->dtype())) / 8;
-  const std::int64_t pitch = p.ldb;
-  const bool matmul = is_matmul(problem);
-  const std::int64_t rows = matmul ? p.n : std::int64_t{p.n} * shape.batches;
-  packed.blobs.emplace_back(static_cast<std::size_t>(rows * pitch) * size, std::byte{0});
-  std::byte* to = packed.blobs[0].data();
-  const std::byte* from = weights->bytes().data();
   const bool transposed = problem.attrs.get_int("transB", 0) != 0;
-  const std::int64_t taps = matmul ? 1 : std::int64_t{p.kernel_h} * p.kernel_w;
-  const std::int64_t channels = matmul ? p.k : p.group_c;
-  const auto pack = [&]<typename Word>(Word) {
-    pack_rows(reinterpret_cast<const Word*>(from), reinterpret_cast<Word*>(to), rows, channels, taps, pitch,
-              matmul && !transposed);
-  };
-  if (size == 2) {
-    pack(std::uint16_t{});
-  } else if (size == 4) {
-    pack(std::uint32_t{});
-  } else {
-    return unsupported("{}: weights of {}", problem.kind, to_string(weights->dtype()));
-  }
+  Result<std::vector<std::byte>> rows =
+      is_matmul(problem) ? pack_matrix(*weights, p.n, p.k, 1, p.ldb, !transposed) : pack_filter(*weights, p.ldb);
+  if (!rows.is_ok()) return unsupported("{}: {}", problem.kind, rows.status().message());
+  packed.blobs.push_back(std::move(rows).value());
   return packed;
 }
 

@@ -30,6 +30,9 @@ std::int64_t chunk_of(DType type);
 Result<GemmShape> gemm_shape(const Problem& problem, std::span<const Operand> inputs, std::span<const Operand> outputs,
                              bool force_any);
 
+// A convolution's weights [rows, channels, taps...] as rows of `pitch` elements, taps outside and channels inside.
+Result<std::vector<std::byte>> pack_filter(const HostTensor& weights, std::int64_t pitch);
+
 // The weights of a problem whose shape says weights_packed.
 Result<Packed> pack_weights(const Problem& problem);
 
