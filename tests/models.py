@@ -51,14 +51,17 @@ def reference(model: pathlib.Path, feeds: list) -> list:
     return [dict(zip(outputs, session.run(None, dict(np.load(feed))))) for feed in feeds]
 
 
-def compare(model: str, produced: pathlib.Path, expected: dict) -> list:
-    """[(name of an output, its error, what was computed, what was expected)]."""
+def compare(model: str, produced: pathlib.Path, expected: dict, rounding: float) -> list:
+    """[(name of an output, its error, what was computed, what was expected)]; `rounding`: in half precision, how far off
+    its roundings may take a number, over which close choices may fall the other way; else 0."""
     with np.load(produced) as file:
         ours = dict(file)
     missing = [name for name in expected if name not in ours]
     if missing:
         return [(f"{missing[0]} (missing)", float("inf"), None, None)]
     ours = model_folder.match_detections(model, ours, expected)
+    if rounding > 0:
+        ours, expected = model_folder.settled_detections(model, ours, expected, rounding)
     rows = []
     for name, theirs in expected.items():
         if name in model_folder.UNDECIDED.get(model, ()):
@@ -151,7 +154,8 @@ def check(row: Row, options, work: pathlib.Path) -> None:
         if expected:
             allowed = model_folder.tolerance(row.model, model, expected[index], options.precision)
             threshold = options.threshold if np.isnan(allowed) else max(allowed, threshold if index else 0.0)
-            judge(row, compare(row.model, output, expected[index]), threshold, at,
+            rounding = 0.0 if options.precision == "fp32" else threshold
+            judge(row, compare(row.model, output, expected[index], rounding), threshold, at,
                   half_oracle.Oracle(model, dict(np.load(feed)), options.precision))
             if not np.isfinite(row.error):
                 break
