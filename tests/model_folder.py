@@ -133,7 +133,7 @@ def settled_detections(name: str, ours: dict, theirs: dict, allowed: float) -> t
     if name not in DETECTIONS or any(ours[key].shape != theirs[key].shape for key in DETECTIONS[name]):
         return ours, theirs
     boxes, scores, labels = DETECTIONS[name]
-    near = {key: allowed * np.sqrt(np.mean(np.square(theirs[key]))) for key in (boxes, scores)}
+    near = {key: allowed * np.sqrt(np.square(theirs[key]).sum() / max(theirs[key].size, 1)) for key in (boxes, scores)}
     apart = (np.abs(ours[boxes] - theirs[boxes]).max(axis=1) > near[boxes]) | (ours[labels] != theirs[labels]) | \
         (np.abs(ours[scores] - theirs[scores]) > near[scores])
 

@@ -74,3 +74,9 @@ def test_only_a_few_may_be_undecided(expected):
 def test_another_count_is_an_error(expected):
     ours = {key: value[:39] for key, value in expected.items()}
     assert worst(ours, expected)[0] == np.inf
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_detections_at_all(expected):
+    nothing = {key: value[:0] for key, value in expected.items()}
+    assert worst(nothing, nothing) == (0, 0)
