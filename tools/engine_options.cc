@@ -180,12 +180,17 @@ void warn_of_build_options(const EngineOptions& options, const std::string& path
                    path.c_str());
 }
 
-Result<std::shared_ptr<const Engine>> load_engine(const EngineOptions& options, const std::string& path) {
+Result<LoadOptions> load_options(const EngineOptions& options) {
   LoadOptions load;
   load.allow_embedded_plugins = options.allow_embedded_plugins;
-  INGOT_ASSIGN_OR_RETURN(const bool is_plan, is_meant_as_plan(path));
   INGOT_ASSIGN_OR_RETURN(const int ordinal, builder::cuda_ordinal(options.device));
   load.cuda_device = std::max(0, ordinal);
+  return load;
+}
+
+Result<std::shared_ptr<const Engine>> load_engine(const EngineOptions& options, const std::string& path) {
+  INGOT_ASSIGN_OR_RETURN(const LoadOptions load, load_options(options));
+  INGOT_ASSIGN_OR_RETURN(const bool is_plan, is_meant_as_plan(path));
   if (is_plan) {
     warn_of_build_options(options, path);
     return Engine::load_file(path, load);

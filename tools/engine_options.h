@@ -54,6 +54,8 @@ Result<Model> load_model(const std::string& path, const std::vector<std::string>
 // Checks the options against the model.
 Result<builder::BuildOptions> build_options(const EngineOptions& options, const Model& model, const std::string& path);
 Result<builder::BuiltPlan> build_model(const EngineOptions& options, const std::string& path);
+// The device, and whether libraries inside a plan may run.
+Result<LoadOptions> load_options(const EngineOptions& options);
 // From a plan, or from a model by building it in memory. Warns of options that a plan leaves no use for.
 Result<std::shared_ptr<const Engine>> load_engine(const EngineOptions& options, const std::string& path);
 

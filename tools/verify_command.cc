@@ -126,8 +126,7 @@ Status run(const Arguments& arguments) {
   if (engine == nullptr) {
     INGOT_ASSIGN_OR_RETURN(const builder::BuiltPlan built, builder::build(*model.graph, options));
     INGOT_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, plan::write(built.plan));
-    LoadOptions load;
-    load.cuda_device = std::max(0, options.cuda_device);
+    INGOT_ASSIGN_OR_RETURN(const LoadOptions load, load_options(arguments.engine));
     INGOT_ASSIGN_OR_RETURN(engine, Engine::load_bytes(bytes, load));
   }
   INGOT_ASSIGN_OR_RETURN(const verify::TensorMap inputs, make_inputs(arguments, model, options, *engine));

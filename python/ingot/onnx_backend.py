@@ -22,20 +22,21 @@ from .engine import Engine
 from .errors import Error, InvalidArgument, Unsupported
 
 
-def _device_kind(device: str) -> str:
-    """'CPU' of 'CPU:0'."""
-    return device.partition(":")[0].upper()
+def _ours(device: str) -> str:
+    """As build() calls it: 'cpu' for 'CPU' and 'CPU:0', 'cuda:1' for 'CUDA:1'."""
+    name = device.lower()
+    return "cpu" if name == "cpu:0" else name
 
 
 @functools.lru_cache
-def _has_cuda() -> bool:
-    """Whether engines can be built and run on a GPU here."""
+def _can_run_on(device: str) -> bool:
+    """Whether engines can be built for that GPU and run on it here."""
     node = helper.make_node("Neg", ["x"], ["y"])
     value = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "xy"]
     model = helper.make_model(helper.make_graph([node], "probe", value[:1], value[1:]),
                               opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     try:
-        engine = build(model.SerializeToString(), device="cuda", time_budget=0.0)
+        engine = build(model.SerializeToString(), device=device, time_budget=0.0)
         return bool(engine(x=np.ones(1, np.float32))["y"][0] == -1)
     except Error:
         return False
@@ -80,7 +81,8 @@ class IngotRep(BackendRep):
 class IngotBackend(Backend):
     @classmethod
     def supports_device(cls, device: str) -> bool:
-        return _device_kind(device) == "CPU" or (_device_kind(device) == "CUDA" and _has_cuda())
+        name = _ours(device)
+        return name == "cpu" or (name.partition(":")[0] == "cuda" and _can_run_on(name))
 
     @classmethod
     def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: Any) -> IngotRep:
@@ -90,7 +92,7 @@ class IngotBackend(Backend):
         initialisers = {tensor.name for tensor in model.graph.initializer}
         initialisers.update(tensor.values.name for tensor in model.graph.sparse_initializer)
         inputs = [value.name for value in model.graph.input if value.name not in initialisers]
-        engine = build(model.SerializeToString(), **{"time_budget": 0.0, "device": device.lower(), **kwargs})
+        engine = build(model.SerializeToString(), **{"time_budget": 0.0, "device": _ours(device), **kwargs})
         return IngotRep(engine, inputs, [value.name for value in model.graph.output])
 
     @classmethod

@@ -143,6 +143,9 @@ def test_the_second_gpu(engine, weights, tmp_path):
     with pytest.raises(ingot.InvalidArgument, match="lies on cuda:0, the engine runs on cuda:1"):
         other.create_context().run({"x": image(2)})
     close(engine({"x": x.cpu().numpy()})["y"], expected(weights, x))
+    built = ingot.build(model(weights), shapes={"n": (1, 2, 6)}, time_budget=0, device="cuda:1")
+    assert built.device == "cuda:1"  # it stays on the GPU that it was tuned on
+    close(built({"x": x.cpu().numpy()})["y"], expected(weights, x))
 
 
 @needs_gpu

@@ -55,8 +55,11 @@ def test_backend_runs_nodes_and_models():
     with pytest.raises(ingot.Unsupported, match="CUDA"):
         onnx_backend.prepare(onnx.ModelProto(), "CUDA")
     a, b = np.float32([[1, 2]]), np.float32(3)
-    (total,) = onnx_backend.run_node(helper.make_node("Add", ["a", "b"], ["total"]), [a, b])
-    np.testing.assert_array_equal(total, [[4, 5]])
+    for device in ("CPU", "CPU:0"):
+        assert onnx_backend.supports_device(device)
+        (total,) = onnx_backend.run_node(helper.make_node("Add", ["a", "b"], ["total"]), [a, b], device)
+        np.testing.assert_array_equal(total, [[4, 5]])
+    assert not any(onnx_backend.supports_device(device) for device in ("CPU:1", "CUDA:99", "CUDA:", "TPU"))
     values, where = onnx_backend.run_node(helper.make_node("TopK", ["x", "k"], ["values", "where"]),
                                           [np.float32([3, 1, 2]), np.int64([2])])
     np.testing.assert_array_equal(values, [3, 2])

@@ -111,14 +111,18 @@ class Converter {
     return id < 0 ? KnownSize{} : choice_.sizes[static_cast<std::size_t>(id)];
   }
 
-  // A step that passes elements on from fp32 to fp32: there is nothing to compute faster, and much to lose.
+  // A step that passes elements on from fp32 to fp32: there is nothing to compute faster, and much to lose. Constants,
+  // such as a table of anchors, are in whichever type the others are.
   [[nodiscard]] bool stays_single(const LoweredStep& step) const {
     if (!passes_on(step.problem.kind) || is_half(step.outputs[0])) return false;
+    bool halves = false;
     for (std::size_t i = 0; i < step.problem.own_inputs(); ++i) {
       const Operand& operand = step.problem.inputs[i];
-      if (operand.dtype == DType::f32 && !operand.constant && !is_half(step.inputs[i])) return true;
+      if (operand.dtype != DType::f32 || operand.constant) continue;
+      if (!is_half(step.inputs[i])) return true;
+      halves = true;
     }
-    return false;
+    return !halves;
   }
 
   // Gives the step its operand as `type`, through a cast step where the tensor is of the other.

@@ -132,6 +132,7 @@ class Choice {
     for (const std::int32_t id : program_.outputs) keep(id);
     for (const LoweredStep& step : program_.steps) forward(step);
     for (std::size_t i = program_.steps.size(); i-- > 0;) backward(program_.steps[i]);
+    for (const LoweredStep& step : program_.steps) inherit(step);
     HalfTensors out;
     out.steps = std::move(steps_);
     out.half.resize(program_.tensors.size());
@@ -218,6 +219,20 @@ class Choice {
     }
     if (own && passes_on(kind))
       for (std::size_t i = 0; i < step.problem.own_inputs(); ++i) decide(step.inputs[i]);
+  }
+
+  // What is passed on of tensors that decide, such as the boxes that were chosen, scaled to the image: they are fp32 as
+  // it is, and as halves would only lose bits, of which a coordinate needs all.
+  void inherit(const LoweredStep& step) {
+    if (step.problem.kind != "Pointwise" && !passes_on(step.problem.kind)) return;
+    bool any = false;
+    for (std::size_t i = 0; i < step.problem.own_inputs(); ++i) {
+      if (step.inputs[i] < 0 || step.problem.inputs[i].dtype != DType::f32) continue;
+      if (!kept(step.inputs[i])) return;
+      any = any || (!step.problem.inputs[i].constant && deciding(step.inputs[i]));
+    }
+    if (!any) return;
+    for (const std::int32_t id : step.outputs) decide(id);
   }
 
   void decide(std::int32_t id) {

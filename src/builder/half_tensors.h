@@ -4,7 +4,7 @@
 //   - would overflow or vanish: what constants and integers are known to make large or small (known_size.h),
 //   - decides something: coordinates that are sampled at, scores that are ordered or compared, numbers that are rounded
 //     to integers, back to the product or normalisation that made them, which yields fp32 then, since there one more
-//     rounding changes the choice and not only its last bits,
+//     rounding changes the choice and not only its last bits; and on to what is a function of these alone,
 //   - has one element: a scale, a count.
 #pragma once
 

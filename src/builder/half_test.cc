@@ -128,6 +128,25 @@ TEST(MakeHalf, KeepsWhatDecides) {
             "Pointwise(f32->f16) Softmax(f16->f16) Pointwise(f16->f16) Softmax(f16->f16) Pointwise(f16->f32) ");
 }
 
+// The boxes that were chosen are coordinates still: those of an anchor, moved, and then scaled to the image.
+TEST(MakeHalf, KeepsWhatWasChosen) {
+  EXPECT_EQ(halved(R"(graph "g" (%p: f32[3, 8], %s: f32[1, 1, 3], %i: i64[3]) -> (%y, %n) {
+    %q: f32[3, 8] = Softmax(%p)
+    const %w: f32[8, 4] = [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8]
+    %m: f32[3, 4] = MatMul(%q, %w)
+    const %anchors: f32[2, 4] = [300.1, 300.2, 300.3, 300.4, 300.1, 300.2, 300.3, 300.4]
+    %a: f32[3, 4] = Gather(%anchors, %i) {axis=0}
+    %b: f32[3, 4] = Pointwise(%m, %a) {expr="(x0:f32, x1:f32) { t0 = add(x0, x1) }"}
+    const %shape: i64[3] = [1, 3, 4]
+    %c: f32[1, 3, 4] = Reshape(%b, %shape)
+    %n: i64[selected, 3] = NonMaxSuppression(%c, %s)
+    %k: f32[3, 4] = Gather(%b, %i) {axis=0}
+    %y: f32[3, 4] = Pointwise(%k) {expr="(x0:f32) { t0 = const<f32>(0.6); t1 = mul(x0, t0) }"}
+  })"),
+            "Pointwise(f32->f16) Softmax(f16->f16) MatMul(f16f16->f32) Gather(f32i64->f32) Pointwise(f32f32->f32) "
+            "NonMaxSuppression(f32f32->i64) Gather(f32i64->f32) Pointwise(f32->f32) ");
+}
+
 // Bytes times a scale that leaves nothing of them in a half, and the weights that bring them back.
 TEST(MakeHalf, KeepsTinyAndHugeFactors) {
   const auto dequantized = [](const char* scale, const char* weight) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ingot/builder.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 
@@ -98,11 +99,14 @@ Result<builder::BuiltPlan> build_model(const Model& model, const ingot_build_opt
   return builder::build(*model.graph, build_options);
 }
 
-// Builds and loads what was built.
-Status build_engine(const Model& model, const ingot_build_options* options, ingot_engine** engine) {
-  INGOT_ASSIGN_OR_RETURN(const builder::BuiltPlan built, build_model(model, options));
+// Builds and loads what was built, to the GPU that it was built on.
+Status build_engine(const Model& model, const ingot_build_options* given, ingot_engine** engine) {
+  INGOT_ASSIGN_OR_RETURN(const builder::BuiltPlan built, build_model(model, given));
   INGOT_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, plan::write(built.plan));
-  return make_handle(Engine::load_bytes(bytes, {.verify_weights = false}), engine);
+  ingot_build_options options{};
+  INGOT_RETURN_IF_ERROR(read_options(given, "ingot_build_options", options));
+  INGOT_ASSIGN_OR_RETURN(const int ordinal, builder::cuda_ordinal(options.device == nullptr ? "" : options.device));
+  return make_handle(Engine::load_bytes(bytes, {.verify_weights = false, .cuda_device = std::max(0, ordinal)}), engine);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ enum class Format : std::uint8_t { text, json, dot };
 
 std::string show(const ir::Graph& graph, Format format);
 std::string show(const builder::Lowered& lowered, Format format);
-// Text: the choice for every step with the times of the other candidates; `candidates` also lists refusals.
+// Text: the choice for every step and by how much the next tactic lost; `candidates`: all times and refusals.
 std::string show(const plan::Plan& plan, Format format, bool candidates);
 
 }  // namespace ingot::inspect

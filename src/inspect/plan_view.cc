@@ -19,6 +19,18 @@ std::string describe(const plan::Plan& plan, std::int32_t id) {
   return fmt::format("{}: {}{}", tensor.name, to_string(tensor.dtype), to_string(tensor.shape));
 }
 
+// The fastest timed candidate of another tactic than the one chosen; null: none was timed beside it.
+const plan::Candidate* runner_up(const plan::Plan& plan, std::int32_t program, std::int32_t index,
+                                 const plan::Step& step) {
+  const plan::Candidate* best = nullptr;
+  if (step.microseconds <= 0) return best;
+  for (const plan::Candidate& candidate : plan.candidates)
+    if (candidate.program == program && candidate.step == index && candidate.tactic != step.tactic &&
+        candidate.microseconds > 0 && (best == nullptr || candidate.microseconds < best->microseconds))
+      best = &candidate;
+  return best;
+}
+
 // `index`: of the program in Plan::programs, or -1.
 void add_steps(const plan::Plan& plan, const plan::Program& program, std::int32_t index, bool candidates,
                std::string& out) {
@@ -28,9 +40,13 @@ void add_steps(const plan::Plan& plan, const plan::Program& program, std::int32_
   for (std::size_t i = 0; i < program.steps.size(); ++i) {
     const plan::Step& step = program.steps[i];
     out += fmt::format(
-        "{:4} {:34} {:>9}  {}\n", i, with_config(step.tactic, step.config),
+        "{:4} {:34} {:>9}  {}", i, with_config(step.tactic, step.config),
         step.microseconds > 0 ? fmt::format("{:.1f} us", step.microseconds) : "-",
         step.programs.empty() ? step.name : fmt::format("{} (program {})", step.name, fmt::join(step.programs, ", ")));
+    if (const plan::Candidate* next = runner_up(plan, index, static_cast<std::int32_t>(i), step))
+      out += fmt::format("  ({} takes {:.2f} times as long)", with_config(next->tactic, next->config),
+                         next->microseconds / step.microseconds);
+    out += '\n';
     if (!candidates) continue;
     out += fmt::format("       {}\n", step.problem);
     for (auto [it, end] = by_step.equal_range(static_cast<std::int32_t>(i)); it != end; ++it) {
@@ -98,6 +114,12 @@ std::string to_json(const plan::Plan& plan) {
                             {"us", step.microseconds},
                             {"inputs", tensors(step.inputs)},
                             {"outputs", tensors(step.outputs)}});
+  for (std::size_t i = 0; i < plan.steps.size(); ++i)
+    if (const plan::Candidate* next = runner_up(plan, -1, static_cast<std::int32_t>(i), plan.steps[i]))
+      out["steps"][i]["runner_up"] = {{"tactic", next->tactic},
+                                      {"config", next->config},
+                                      {"us", next->microseconds},
+                                      {"ratio", next->microseconds / plan.steps[i].microseconds}};
   for (const plan::Candidate& candidate : plan.candidates)
     if (candidate.program < 0)
       out["steps"][static_cast<std::size_t>(candidate.step)]["candidates"].push_back({{"tactic", candidate.tactic},

@@ -193,22 +193,50 @@ INGOT_INLINE A0 padded(const Params& p, A0 x, i64 size) {
   if (PADDING == 1) return x < 0 ? static_cast<A0>(0) : x > static_cast<A0>(size - 1) ? static_cast<A0>(size - 1) : x;
   return reflected(x, low, high);
 }
+// A coordinate beyond [-1, 1], reflected at both until it lies between; `mirrored`: an odd number of times. Pixels are
+// linear in coordinates and -1 and 1 the ends that they are reflected at, aligned or not. Here every operation is exact in
+// any type, whereas in fp32 a position hundreds of pixels outside has lost the bits that say where between two it lies.
+INGOT_INLINE A0 folded(A0 coordinate, bool& mirrored) {
+  const A0 phase = x_fmod(x_abs(coordinate), static_cast<A0>(4));
+  mirrored = phase > 1 && phase <= 3;
+  const A0 inside = mirrored ? 2 - phase : phase <= 1 ? phase : phase - 4;
+  return coordinate < 0 ? -inside : inside;
+}
 struct Taps {
   i64 at[4];
   A0 weight[4];
 };
 INGOT_INLINE int taps_of(const Params& p, A0 coordinate, i64 size, Taps& taps) {
-  const A0 in = static_cast<A0>(size);
-  A0 x = ALIGN != 0 ? (coordinate + 1) / 2 * (in - 1) : ((coordinate + 1) * in - 1) / 2;
-  if (MODE == 1) x = x_round(x);
-  if (MODE != 2 || PADDING != 1) x = padded(p, x, size);
+  const A0 in = static_cast<A0>(size), pitch = ALIGN != 0 ? in - 1 : in;
+  bool mirrored = false;
+  if (PADDING == 2 && !(x_abs(coordinate) <= 1)) coordinate = pitch > 0 ? folded(coordinate, mirrored) : 0;
+  // Twice the position is a sum of two numbers, the second being what the first lost by rounding: on a large map that is
+  // much of the part between two pixels. Without products that a compiler could contract.
+  const A0 ends = in - 1, twice = x_fma(coordinate, pitch, ends), product = twice - ends, back = product - twice;
+  A0 lost = (x_fma(coordinate, pitch, -product) - ((twice - (product - back)) - (ends + back))) / 2;
+  A0 x = twice / 2;
+  if (MODE == 1) {
+    A0 nearest = x_round(x);
+    if (x_abs(nearest - x) == static_cast<A0>(0.5)) {
+      // Halfway between two the even one is taken where the position was; unaligned mirrors exchange even and odd.
+      const bool other = lost != 0 ? (nearest > x) != (lost > 0) : mirrored && ALIGN == 0;
+      if (other) nearest = 2 * x - nearest;
+    }
+    x = nearest;
+    lost = 0;
+  }
+  if (MODE != 2 || PADDING != 1) {
+    const A0 kept = padded(p, x, size);
+    if (kept != x) lost = 0;
+    x = kept;
+  }
   if (!(x_abs(x) < static_cast<A0>(1e18))) {
     taps.at[0] = -1;
     taps.weight[0] = 0;
     return 1;
   }
-  const A0 base = MODE == 1 ? x : x_floor(x);
-  const A0 r = x - base;
+  const A0 whole = x_floor(x), part = x - whole + lost, carry = x_floor(part);
+  const A0 base = whole + carry, r = part - carry;
   const int count = MODE == 1 ? 1 : MODE == 0 ? 2 : 4;
   for (int t = 0; t < count; ++t) {
     const A0 position = x_round(padded(p, base + static_cast<A0>(MODE == 2 ? t - 1 : t), size));
