@@ -16,28 +16,31 @@ struct FinishOperands {
   }
 };
 
-// V sums side by side of several rows in shared memory. Word by word, threads that are V words apart would share few
-// banks.
-template <int V, int TOGETHER>
-INGOT_INLINE void read_rows(const float* sums, int pitch, float (&values)[TOGETHER][V], const int (&rows)[TOGETHER],
-                            int column) {
+// The sums of a tile in this block's shared memory: V of them side by side, of several rows. Word by word, threads that
+// are V words apart would share few banks.
+struct OwnSums {
+  const float* sums;
+  int pitch;
+  template <int V, int TOGETHER>
+  INGOT_INLINE void operator()(float (&values)[TOGETHER][V], const int (&rows)[TOGETHER], int column) const {
 #pragma unroll
-  for (int t = 0; t < TOGETHER; ++t) {
-    const float* const from = sums + rows[t] * pitch + column;
+    for (int t = 0; t < TOGETHER; ++t) {
+      const float* const from = sums + rows[t] * pitch + column;
 #pragma unroll
-    for (int j = 0; j < V; j += V < 4 ? 1 : 4) {
-      if constexpr (V < 4) {
-        values[t][j] = from[j];
-      } else {
-        const float4 four = *reinterpret_cast<const float4*>(from + j);
-        values[t][j] = four.x;
-        values[t][j + 1] = four.y;
-        values[t][j + 2] = four.z;
-        values[t][j + 3] = four.w;
+      for (int j = 0; j < V; j += V < 4 ? 1 : 4) {
+        if constexpr (V < 4) {
+          values[t][j] = from[j];
+        } else {
+          const float4 four = *reinterpret_cast<const float4*>(from + j);
+          values[t][j] = four.x;
+          values[t][j + 1] = four.y;
+          values[t][j + 2] = four.z;
+          values[t][j + 3] = four.w;
+        }
       }
     }
   }
-}
+};
 
 template <int V>
 INGOT_INLINE void finish_loaded(const ingot_cuda::GemmParams& p, const FinishOperands<V>& operands,
@@ -52,9 +55,9 @@ INGOT_INLINE void finish_loaded(const ingot_cuda::GemmParams& p, const FinishOpe
   *reinterpret_cast<Vec<OUT, V>*>(static_cast<OUT*>(p.c) + static_cast<long long>(operands.to) * p.ldc + column) = out;
 }
 
-// What THREADS threads do for a tile's rows from row0 on, each for columns of its own, V side by side: those of its bias
-// are on their way from the beginning. Loops stay loops: code that runs once is slow to arrive.
-// TOGETHER: rows whose operands are on their way at once.
+// What THREADS threads do for a tile's rows from row0 on, each for columns of its own, V side by side: those of its
+// bias are on their way from the beginning. Loops stay loops: code that runs once is slow to arrive. TOGETHER: rows
+// whose operands are on their way at once.
 template <int V, int THREADS, int TOGETHER = EPILOGUE_INPUTS == 0 || V == 1 ? 1 : 2>
 struct Finish {
   static constexpr int kColumns = BN / V, kAcross = kColumns < THREADS ? kColumns : THREADS, kTeams = THREADS / kAcross;

@@ -2,12 +2,11 @@
 // The tile engine for sm_90a: products by wgmma, fed through a ring of STAGES in shared memory (hopper_ring.cuh).
 // Producer warps bring A: rows and windows by tensor map (hopper_tensor.cuh), windows whose channels fill no tile by
 // copies (hopper_copy.cuh), bilinear samples (hopper_sample.cuh). B is constant and lies in global memory tile by tile
-// as shared memory wants it, so one bulk copy brings a tile. A cluster is CLUSTER_M tiles of rows, which share the tiles
-// of B, times p.splits parts of k. Each part finishes a share of the tile's rows, of which it reads the others' sums
-// from their shared memory.
-// Given: T (f16, bf16), OUT, BM, BN, WARPGROUPS_M, WARPGROUPS_N, STAGES, PRODUCERS (threads), CLUSTER_M, A_MODE, SLICED
-// (k runs over slices of 64 channels, within a slice over taps; otherwise over taps, then channels), the epilogue,
-// INSTRUCTION_N and WGMMA(d, a, b, more): one wgmma of 64 x INSTRUCTION_N x 16.
+// as shared memory wants it, so one bulk copy brings a tile. A cluster is CLUSTER_M tiles of rows, which share the
+// tiles of B, times p.splits parts of k. Each part finishes a share of the tile's rows, of which it reads the others'
+// sums from their shared memory. Given: T (f16, bf16), OUT, BM, BN, WARPGROUPS_M, WARPGROUPS_N, STAGES, PRODUCERS
+// (threads), CLUSTER_M, A_MODE, SLICED (k runs over slices of 64 channels, within a slice over taps; otherwise over
+// taps, then channels), the epilogue, INSTRUCTION_N and WGMMA(d, a, b, more): one wgmma of 64 x INSTRUCTION_N x 16.
 // Optional: CONSUMER_REGISTERS and PRODUCER_REGISTERS; ROWS_TO (gemm_finish.cuh).
 // For A_DEFORM: W_TAPS, W_KERNEL_W, W_OFFSET_GROUPS, SAMPLES_AHEAD (the tiles that pixels are loaded before they are
 // combined). Optional: OFFSET_PAIRS (the two offsets of a tap lie side by side), SAMPLE_HALF (interpolation in pairs of
@@ -166,8 +165,8 @@ struct Accumulators {
           constexpr int kPerPart = INSTRUCTION_N / 8;
           const float(&part)[INSTRUCTION_N / 2] = d[f][j / kPerPart];
           const float x = part[j % kPerPart * 4 + 2 * h] * alpha, y = part[j % kPerPart * 4 + 2 * h + 1] * alpha;
-          asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(to + ((f * 64 + h * 8) * kOutPitch + j * 8) * 4), "f"(x),
-                       "f"(y)
+          asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(to + ((f * 64 + h * 8) * kOutPitch + j * 8) * 4),
+                       "f"(x), "f"(y)
                        : "memory");
         }
   }
@@ -175,51 +174,53 @@ struct Accumulators {
 
 // The sums of V columns of several rows, of all parts of k, which lie in their blocks' shared memory. Those of kParts
 // parts are on their way together.
-template <int V, int TOGETHER>
-INGOT_INLINE void read_parts(int splits, unsigned sums, float (&values)[TOGETHER][V], const int (&rows)[TOGETHER],
-                             int column) {
-  constexpr int kParts = 4;
-  const unsigned rank = cluster_column();
+struct AllSums {
+  int splits;
+  unsigned sums;
+  template <int V, int TOGETHER>
+  INGOT_INLINE void operator()(float (&values)[TOGETHER][V], const int (&rows)[TOGETHER], int column) const {
+    constexpr int kParts = 4;
+    const unsigned rank = cluster_column();
 #pragma unroll
-  for (int t = 0; t < TOGETHER; ++t)
+    for (int t = 0; t < TOGETHER; ++t)
 #pragma unroll
-    for (int j = 0; j < V; ++j) values[t][j] = 0.0f;
+      for (int j = 0; j < V; ++j) values[t][j] = 0.0f;
 #pragma unroll 1
-  for (int begin = 0; begin < splits; begin += kParts) {
-    float part[kParts][TOGETHER][V];
+    for (int begin = 0; begin < splits; begin += kParts) {
+      float part[kParts][TOGETHER][V];
 #pragma unroll
-    for (int i = 0; i < kParts; ++i) {
-      if (begin + i >= splits) continue;
-      const unsigned from = in_cluster(sums + column * 4, static_cast<unsigned>(begin + i) * CLUSTER_M + rank);
+      for (int i = 0; i < kParts; ++i) {
+        if (begin + i >= splits) continue;
+        const unsigned from = in_cluster(sums + column * 4, static_cast<unsigned>(begin + i) * CLUSTER_M + rank);
 #pragma unroll
-      for (int t = 0; t < TOGETHER; ++t) {
-        const unsigned at = from + rows[t] * (kOutPitch * 4);
-        if constexpr (V == 4)
-          asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
-                       : "=f"(part[i][t][0]), "=f"(part[i][t][1]), "=f"(part[i][t][2]), "=f"(part[i][t][3])
-                       : "r"(at)
-                       : "memory");
-        else
-          asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(part[i][t][0]) : "r"(at) : "memory");
+        for (int t = 0; t < TOGETHER; ++t) {
+          const unsigned at = from + rows[t] * (kOutPitch * 4);
+          if constexpr (V == 4)
+            asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
+                         : "=f"(part[i][t][0]), "=f"(part[i][t][1]), "=f"(part[i][t][2]), "=f"(part[i][t][3])
+                         : "r"(at)
+                         : "memory");
+          else
+            asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(part[i][t][0]) : "r"(at) : "memory");
+        }
       }
+#pragma unroll
+      for (int i = 0; i < kParts; ++i)
+        if (begin + i < splits)
+#pragma unroll
+          for (int t = 0; t < TOGETHER; ++t)
+#pragma unroll
+            for (int j = 0; j < V; ++j) values[t][j] += part[i][t][j];
     }
-#pragma unroll
-    for (int i = 0; i < kParts; ++i)
-      if (begin + i < splits)
-#pragma unroll
-        for (int t = 0; t < TOGETHER; ++t)
-#pragma unroll
-          for (int j = 0; j < V; ++j) values[t][j] += part[i][t][j];
   }
-}
+};
 
 // Operands of the epilogue that differ from row to row are on their way while products run.
 INGOT_INLINE void touch_operands(const Params& p, const TileRows& tile, int row0, int rows, int n0, int z) {
   constexpr int kLine = 64;  // columns of 2 bytes in a cache line
   for (int i = static_cast<int>(threadIdx.x) * kLine; i < rows * BN; i += kConsumers * kLine) {
     const int row = tile.at(row0 + i / BN), column = n0 + i % BN;
-    if (row < p.m && column < p.n)
-      EpilogueOperands<1>::touch(p, z * p.row_batch + row, z * p.column_batch + column);
+    if (row < p.m && column < p.n) EpilogueOperands<1>::touch(p, z * p.row_batch + row, z * p.column_batch + column);
   }
 }
 #endif
@@ -312,18 +313,14 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
       consumers_meet();
     }
     const auto row_at = [&](int row) { return tile.at(row); };
-    const auto read_own = [&](auto& values, const auto& rows, int column) {
-      read_rows(reinterpret_cast<const float*>(memory), kOutPitch, values, rows, column);
-    };
-    const auto read_all = [&](auto& values, const auto& rows, int column) {
-      read_parts(p.splits, shared.stages, values, rows, column);
-    };
+    const OwnSums own{reinterpret_cast<const float*>(memory), kOutPitch};
+    const AllSums all{p.splits, shared.stages};
     if (p.vector_epilogue == 0)
-      Finish<1, kConsumers>(p, n0, z).run(p, row0, own_rows, row_at, read_all);
+      Finish<1, kConsumers>(p, n0, z).run(p, row0, own_rows, row_at, all);
     else if (p.splits > 1)
-      finish_parts.run(p, row0, own_rows, row_at, read_all);
+      finish_parts.run(p, row0, own_rows, row_at, all);
     else
-      finish.run(p, row0, own_rows, row_at, read_own);
+      finish.run(p, row0, own_rows, row_at, own);
     // No block of a cluster ends while another one may read its sums.
     if (clustered) {
       cluster_arrive();

@@ -466,9 +466,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) tile_gemm(const __grid_co
 
   constexpr int kVector = 16 / static_cast<int>(sizeof(OUT)) < 8 ? 16 / static_cast<int>(sizeof(OUT)) : 8;
   const auto row_at = [&](int row) { return m0 + row; };
-  const auto read = [&](auto& values, const auto& rows, int column) {
-    read_rows(result, kOutPitch, values, rows, column);
-  };
+  const OwnSums read{result, kOutPitch};
   if (p.vector_epilogue != 0)
     Finish<kVector, kThreads>(p, n0, z).run(p, 0, BM, row_at, read);
   else
