@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Deformable convolution on one GPU, Ingot against torchvision's deform_conv2d: fp16, 3x3, modulated.
+
+Each engine runs a chain of --calls layers as one CUDA graph; the figure is the fastest replay over the number of calls,
+the engines interleaved. Input and result of the chain are in NCHW, which is torchvision's layout: Ingot changes it once
+each. Where a layer has fewer outputs than inputs, the next one's input is the result beside itself, which both pay for.
+Errors are those of one layer against torchvision's in fp64: root mean square over that of the result.
+
+Needs: torch, torchvision, numpy, onnx, and a GPU; without one it says so and ends with code 77.
+"""
+import argparse
+import json
+import math
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SKIPPED = 77
+# (images, channels, height, width, output channels)
+LAYERS = {
+    "64x64 c256": (1, 256, 64, 64, 256),
+    "128x128 c64": (1, 64, 128, 128, 64),
+    "16x16 c512": (1, 512, 16, 16, 256),
+    "batch 8 64x64 c256": (8, 256, 64, 64, 256),
+}
+
+
+def draw(layer: tuple) -> dict:
+    """fp16 operands; weights keep the deviation of a chain's values about 1."""
+    import numpy as np
+
+    n, c, h, w, k = layer
+    random = np.random.default_rng(1)
+    normal = lambda *shape: random.standard_normal(shape, np.float32)
+    values = {"x": normal(n, c, h, w), "offset": 2 * normal(n, 18, h, w), "mask": random.random((n, 9, h, w), np.float32),
+              "w": normal(k, c, 3, 3) * (2.8 / math.sqrt(9 * c)), "b": normal(k) / 10}
+    return {name: value.astype(np.float16) for name, value in values.items()}
+
+
+class Torchvision:
+    def __init__(self, values: dict, repeat: int, calls: int):
+        import torch
+
+        self.torch = torch
+        self.values = {name: torch.from_numpy(value).cuda() for name, value in values.items()}
+        self.repeat = repeat
+        stream = torch.cuda.Stream()
+        with torch.no_grad(), torch.cuda.stream(stream):
+            self.chain(2)
+        torch.cuda.synchronize()
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.no_grad(), torch.cuda.graph(self.graph):
+            self.result = self.chain(calls)
+
+    def chain(self, calls: int):
+        x = self.values["x"]
+        for call in range(calls):
+            x = self.layer(x if call == 0 else self.torch.cat([x] * self.repeat, 1) if self.repeat > 1 else x)
+        return x
+
+    def layer(self, x, values=None):
+        import torchvision
+
+        v = values or self.values
+        return torchvision.ops.deform_conv2d(x, v["offset"], v["w"], v["b"], padding=1, mask=v["mask"])
+
+    def exact(self):
+        exact = {name: value.double() for name, value in self.values.items()}
+        return self.layer(exact["x"], exact).cpu().numpy()
+
+    def one(self):
+        return self.layer(self.values["x"]).cpu().numpy()
+
+    def measure(self, replays: int) -> float:
+        begin, end = (self.torch.cuda.Event(enable_timing=True) for _ in range(2))
+        best = math.inf
+        for _ in range(replays):
+            begin.record()
+            self.graph.replay()
+            end.record()
+            end.synchronize()
+            best = min(best, 1000 * begin.elapsed_time(end))
+        return best
+
+
+class Ingot:
+    def __init__(self, values: dict, repeat: int, calls: int, stem: pathlib.Path, options):
+        import numpy as np
+
+        self.program, self.feed, self.plans = options.ingot, stem.with_suffix(".npz"), {}
+        np.savez(self.feed, **{name: values[name] for name in ("x", "offset", "mask")})
+        for count in {1, calls}:
+            model, self.plans[count] = stem.with_suffix(f".{count}.onnx"), stem.with_suffix(f".{count}.plan")
+            self.export(values, repeat, count, model)
+            self.run("build", model, "-o", self.plans[count], "--device", "cuda", "--precision", "fp16", "--time-budget",
+                     options.time_budget, "--timing-cache", stem.parent / "times.txt")
+
+    @staticmethod
+    def export(values: dict, repeat: int, calls: int, path: pathlib.Path) -> None:
+        import onnx
+        from onnx import TensorProto, helper, numpy_helper
+
+        info = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT16, shape)
+        n, _, h, w = values["x"].shape
+        nodes, x = [], "x"
+        for call in range(calls):
+            if call > 0 and repeat > 1:
+                nodes.append(helper.make_node("Concat", [x] * repeat, [f"wide{call}"], axis=1))
+                x = f"wide{call}"
+            y = "y" if call == calls - 1 else f"y{call}"
+            nodes.append(helper.make_node("DeformConv", [x, "w", "offset", "b", "mask"], [y], pads=[1, 1, 1, 1]))
+            x = y
+        graph = helper.make_graph(nodes, "chain", [info(name, values[name].shape) for name in ("x", "offset", "mask")],
+                                  [info("y", [n, values["w"].shape[0], h, w])],
+                                  [numpy_helper.from_array(values[name], name) for name in ("w", "b")])
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9), path)
+
+    def run(self, *arguments) -> str:
+        done = subprocess.run([self.program, *map(str, arguments)], capture_output=True, text=True, timeout=600)
+        if done.returncode:
+            raise RuntimeError(f"ingot {arguments[0]}: {done.stderr.strip()}")
+        return done.stdout
+
+    def one(self):
+        import numpy as np
+
+        out = self.feed.with_suffix(".out.npz")
+        self.run("run", self.plans[1], "--inputs", self.feed, "--output", out)
+        return np.load(out)["y"]
+
+    def measure(self, calls: int) -> float:
+        return json.loads(self.run("bench", self.plans[calls], "--json"))["device_us"]
+
+
+def error_of(found, exact) -> float:
+    difference = found.astype(exact.dtype).reshape(exact.shape) - exact
+    return float(math.sqrt((difference ** 2).mean() / (exact ** 2).mean()))
+
+
+def compare(name: str, work: pathlib.Path, options) -> dict:
+    layer = LAYERS[name]
+    repeat, values = layer[1] // layer[4], draw(layer)
+    peer = Torchvision(values, repeat, options.calls)
+    ours = Ingot(values, repeat, options.calls, work / name.replace(" ", "_"), options)
+    exact = peer.exact()
+    times = [(ours.measure(options.calls) / options.calls, peer.measure(options.replays) / options.calls)
+             for _ in range(options.rounds)]
+    return {"ingot_us": min(t[0] for t in times), "torchvision_us": min(t[1] for t in times),
+            "ingot_error": error_of(ours.one(), exact), "torchvision_error": error_of(peer.one(), exact)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help="names of layers, separated by commas")
+    parser.add_argument("--calls", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--replays", type=int, default=50)
+    parser.add_argument("--time-budget", type=float, default=60, help="of ingot build, in seconds")
+    parser.add_argument("--ingot", type=pathlib.Path, default=ROOT / "build/release/bin/ingot")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE")
+    options = parser.parse_args()
+    try:
+        import torch
+        import torchvision  # noqa: F401
+    except ImportError as error:
+        print(f"skipped: {error}")
+        return SKIPPED
+    if not torch.cuda.is_available():
+        print("skipped: PyTorch sees no GPU")
+        return SKIPPED
+    options.ingot = options.ingot.resolve()
+    print(f"{torch.cuda.get_device_name()}, fp16, microseconds of one layer in a chain of {options.calls}")
+    print(f"{'layer':20}{'ingot':>9}{'torchv.':>9}{'ratio':>8}{'error':>10}{'torchv.':>10}", flush=True)
+    results = {}
+    with tempfile.TemporaryDirectory() as work:
+        for name in options.only.split(",") if options.only else LAYERS:
+            results[name] = r = compare(name, pathlib.Path(work), options)
+            print(f"{name:20}{r['ingot_us']:9.2f}{r['torchvision_us']:9.2f}{r['torchvision_us'] / r['ingot_us']:7.2f}x"
+                  f"{r['ingot_error']:10.1e}{r['torchvision_error']:10.1e}", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
