@@ -11,6 +11,15 @@ constexpr std::size_t kLongestChain = 4;
 
 bool computes_in_float(DType type) { return type == DType::f32 || type == DType::f16 || type == DType::bf16; }
 
+// As large as the result, or one value a channel. Other broadcasts the library's fused kernels read wrongly (a factor
+// for each image and channel, as squeeze-and-excite has, as if it had rows and columns).
+bool readable(const Operand& operand, const Operand& result) {
+  if (!computes_in_float(operand.dtype) || operand.shape.size() > result.shape.size()) return false;
+  if (operand.shape == result.shape) return true;
+  return std::all_of(operand.shape.begin(), operand.shape.end() - (operand.shape.empty() ? 0 : 1),
+                     [](std::int64_t dim) { return dim == 1; });
+}
+
 // Follows a program from its result to x0.
 class Chain {
  public:
@@ -72,9 +81,7 @@ class Chain {
     if (!is_operand(other)) std::swap(chain, other);
     if (!is_operand(other) || is_operand(chain)) return false;
     const std::size_t input = conv_.own_inputs() + static_cast<std::size_t>(-other) - 2;
-    if (input >= conv_.inputs.size() || !computes_in_float(conv_.inputs[input].dtype) ||
-        conv_.inputs[input].shape.size() > conv_.outputs[0].shape.size())
-      return false;
+    if (input >= conv_.inputs.size() || !readable(conv_.inputs[input], conv_.outputs[0])) return false;
     // A tensor occurs once in a graph.
     if (std::ranges::any_of(steps_, [&](const CudnnPointwise& s) { return s.operand == static_cast<int>(input); }))
       return false;

@@ -97,6 +97,16 @@ TEST(CudnnChain, LeavesTheRest) {
   EXPECT_FALSE(cudnn_chain(conv("(x0:f16, x1:f16) { t0 = const<f16>(0); t1 = max(x1, t0) }", 1)));
 }
 
+TEST(CudnnChain, TakesOperandsOfAllElementsOrOneAChannel) {
+  const auto chain = [](const std::string& operand) {
+    return cudnn_chain(parsed("Conv(f16[2,7,7,16], const f16[16,16,1,1], const f16[16], f16[" + operand +
+                              "]) -> (f16[2,7,7,16]) {channels_last=1, epilogue=\"(x0:f16, x1:f16) { t0 = mul(x0, x1) "
+                              "}\", epilogue_inputs=1}"));
+  };
+  for (const char* taken : {"2,7,7,16", "1,1,1,16", "16", "1"}) EXPECT_TRUE(chain(taken)) << taken;
+  for (const char* left : {"2,1,1,16", "1,7,7,1", "1,7,7,16", "2,1,1,1"}) EXPECT_FALSE(chain(left)) << left;
+}
+
 TEST(CudnnTactic, SaysWhyNot) {
   const Tactic& tactic = cudnn_tactic();
   const auto reason = [&](const std::string& text) { return tactic.supports(parsed(text), hopper()).reason; };
