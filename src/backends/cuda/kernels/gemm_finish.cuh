@@ -25,7 +25,7 @@ struct OwnSums {
   INGOT_INLINE void operator()(float (&values)[TOGETHER][V], const int (&rows)[TOGETHER], int column) const {
 #pragma unroll
     for (int t = 0; t < TOGETHER; ++t) {
-      const float* const from = sums + rows[t] * pitch + column;
+      const float* const from = sums + max_int(rows[t], 0) * pitch + column;
 #pragma unroll
       for (int j = 0; j < V; j += V < 4 ? 1 : 4) {
         if constexpr (V < 4) {
@@ -77,7 +77,7 @@ struct Finish {
   }
 
   // `row_at(row)` is a row's place in its batch, `read(values, rows, column)` gives the sums of V columns of TOGETHER
-  // rows.
+  // rows; a row below 0 is none.
   template <typename RowAt, typename Read>
   INGOT_INLINE void run(const ingot_cuda::GemmParams& p, int row0, int rows, RowAt row_at, Read read) {
     const int team = thread() / kAcross, row_base = z * p.row_batch, column_base = z * p.column_batch + n0;
@@ -87,13 +87,14 @@ struct Finish {
 #pragma unroll 1
       for (int begin = team < kTeams ? team : rows; begin < rows; begin += kStep) {
         FinishOperands<V> operands[TOGETHER];
-        int tile_rows[TOGETHER], place[TOGETHER];  // -1: outside
+        int tile_rows[TOGETHER], place[TOGETHER];  // -1: none
         float values[TOGETHER][V];
 #pragma unroll
         for (int t = 0; t < TOGETHER; ++t) {
           const int i = begin + t * kTeams, row = row_at(row0 + i);
-          tile_rows[t] = min_int(row0 + i, BM - 1);
-          place[t] = i < rows && row < p.m ? row_base + row : -1;
+          const bool ok = i < rows && row < p.m;
+          tile_rows[t] = ok ? row0 + i : -1;
+          place[t] = ok ? row_base + row : -1;
           if (place[t] >= 0) operands[t].load(p, place[t], column_base + at);
         }
         read(values, tile_rows, at);

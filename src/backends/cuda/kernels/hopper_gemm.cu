@@ -194,6 +194,7 @@ struct AllSums {
         const unsigned from = in_cluster(sums + column * 4, static_cast<unsigned>(begin + i) * CLUSTER_M + rank);
 #pragma unroll
         for (int t = 0; t < TOGETHER; ++t) {
+          if (rows[t] < 0) continue;  // the way between multiprocessors is narrow
           const unsigned at = from + rows[t] * (kOutPitch * 4);
           if constexpr (V == 4)
             asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
