@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // cuda.hopper_attention: Attention by wgmma, for heads of 64 and 128. A config names queries of a block x keys of a
-// step: "128x64".
+// step, "128x64"; and where keys are split, over how many warpgroups of a block and blocks of a cluster: "64x128 g3
+// c2".
 #include <algorithm>
 
 #include "backends/cuda/attention_launch.h"
@@ -14,31 +15,48 @@ namespace {
 using cpu::AttentionShape;
 
 constexpr std::int64_t kMostShared = 227 << 10;  // of a block
+constexpr std::int64_t kMostSplitBlocks = 264;   // two on each of 132 multiprocessors
 
 struct Steps {
   std::int64_t queries = 0, keys = 0;
+  std::int64_t groups = 0, cluster = 1;  // no groups: keys are not split
 
-  [[nodiscard]] std::int64_t threads() const { return queries * 2; }
-  [[nodiscard]] std::string text() const { return fmt::format("{}x{}", queries, keys); }
+  [[nodiscard]] bool split() const { return groups > 0; }
+  [[nodiscard]] std::int64_t parts() const { return groups * cluster; }
+  [[nodiscard]] std::int64_t threads() const { return split() ? groups * 128 : queries * 2; }
+  [[nodiscard]] std::string text() const {
+    return split() ? fmt::format("{}x{} g{} c{}", queries, keys, groups, cluster) : fmt::format("{}x{}", queries, keys);
+  }
 };
-constexpr Steps kSteps[] = {{128, 64}, {64, 64}, {192, 64}, {128, 128}, {64, 128}, {192, 128}, {128, 96}, {64, 96}};
+constexpr Steps kSteps[] = {{128, 64},       {64, 64},        {192, 64},       {128, 128},      {64, 128},
+                            {192, 128},      {128, 96},       {64, 96},        {64, 64, 2, 1},  {64, 64, 3, 1},
+                            {64, 64, 4, 1},  {64, 64, 2, 2},  {64, 64, 3, 2},  {64, 64, 4, 2},  {64, 64, 2, 4},
+                            {64, 128, 2, 1}, {64, 128, 3, 1}, {64, 128, 2, 2}, {64, 128, 3, 2}, {64, 128, 2, 4}};
 
-// With what aligns the tiles to 1 KiB.
+// With what aligns the tiles to 1 KiB. Parts of split keys take the place of a warpgroup's keys and values: 64 rows of
+// fp32, 8 elements apart.
 std::int64_t shared_bytes(const Steps& steps, const AttentionShape& shape) {
-  return (steps.queries + 4 * steps.keys) * shape.q.size * 2 + 1024;
+  if (!steps.split()) return (steps.queries + 4 * steps.keys) * shape.q.size * 2 + 1024;
+  const std::int64_t tiles = 2 * steps.keys * shape.q.size * 2, sums = steps.queries * (shape.q.size + 8) * 4;
+  return steps.queries * shape.q.size * 2 + steps.groups * ((std::max(tiles, sums) + 1023) / 1024 * 1024) + 1024;
 }
 
-// Of a thread, about: sums, scores, weights of two steps, a row of the mask, addresses.
+// Of a thread, about: sums, scores, weights of one step or two, a row of the mask, addresses.
 std::int64_t registers(const Steps& steps, const AttentionShape& shape, bool mask) {
-  return shape.v.size / 2 + steps.keys + (mask ? steps.keys / 4 : 0) + 65;
+  const std::int64_t weights = steps.split() ? steps.keys / 4 : steps.keys / 2;
+  return shape.v.size / 2 + steps.keys / 2 + weights + (mask ? steps.keys / 4 : 0) + 65;
 }
 
 bool promising(const Steps& steps, const AttentionShape& shape, bool mask) {
   const std::int64_t keys = shape.k.length;
   if (registers(steps, shape, mask) > std::min<std::int64_t>(250, 65536 / steps.threads())) return false;
-  if (shared_bytes(steps, shape) > kMostShared) return false;
+  if (shared_bytes(steps, shape) + steps.groups * steps.queries * 8 > kMostShared) return false;
   if (steps.queries > 64 && shape.q.length <= steps.queries - 64) return false;
-  return steps.keys == 64 || keys > 64;
+  if (steps.keys > 64 && keys <= 64) return false;
+  if (!steps.split()) return true;
+  // Every part has keys, and the device has room for more blocks than there are without parts.
+  const std::int64_t blocks = (shape.q.length + steps.queries - 1) / steps.queries * shape.q.heads * shape.q.batches;
+  return (steps.parts() - 1) * steps.keys < keys && blocks * steps.cluster <= kMostSplitBlocks;
 }
 
 Support supports(const Problem& problem) {
@@ -74,18 +92,24 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
   const DType type = problem.inputs[0].dtype;
   const std::int64_t needed = steps->threads() * registers(*steps, shape, cpu::has_mask(problem.inputs));
   std::string text = attention_definitions(problem, shape);
-  text += define("WARPGROUPS", steps->queries / 64) + define("KEYS", steps->keys) +
+  text += steps->split() ? define("GROUPS", steps->groups) + define("CLUSTER", steps->cluster)
+                         : define("WARPGROUPS", steps->queries / 64);
+  text += define("KEYS", steps->keys) +
           define("MIN_BLOCKS", std::clamp<std::int64_t>(65536 / needed, 1, kMostShared / shared_bytes(*steps, shape)));
   text += print_wgmma("SCORES", static_cast<int>(steps->keys), type);
   text += print_wgmma("VALUES", 64, type, WgmmaLeft::registers, WgmmaRight::by_rows);
-  text += include("warp_matrix.cuh") + include("attention_mask.cuh");
-  return std::vector<std::string>{assemble(text, "hopper_attention.cu")};
+  text += include("warp_matrix.cuh") + include("attention_mask.cuh") + include("hopper_heads.cuh");
+  if (steps->split()) text += include("cluster.cuh");
+  return std::vector<std::string>{assemble(text, steps->split() ? "hopper_attention_split.cu" : "hopper_attention.cu")};
 }
 
 Result<LaunchPlan> plan(const PlanArgs& args) {
   INGOT_ASSIGN_OR_RETURN(const Steps* steps, steps_of(args.config));
   INGOT_ASSIGN_OR_RETURN(const AttentionShape shape, attention_problem(args.problem, args.inputs, args.outputs[0]));
-  PlannedLaunch launch = attention_launch(args.problem, shape, "hopper_attention", steps->queries);
+  PlannedLaunch launch = attention_launch(
+      args.problem, shape, steps->split() ? "hopper_attention_split" : "hopper_attention", steps->queries);
+  launch.grid[0] *= static_cast<unsigned>(steps->cluster);
+  launch.cluster = {static_cast<unsigned>(steps->cluster), 1, 1};
   launch.block = {static_cast<unsigned>(steps->threads()), 1, 1};
   launch.shared_bytes = static_cast<unsigned>(shared_bytes(*steps, shape));
   LaunchPlan out;
@@ -94,7 +118,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
 }
 
 Family family() {
-  Family out{"cuda.hopper_attention", 1, {"Attention"}, supports, sources, plan, configs};
+  Family out{"cuda.hopper_attention", 2, {"Attention"}, supports, sources, plan, configs};
   out.arch = "sm_90a";
   return out;
 }

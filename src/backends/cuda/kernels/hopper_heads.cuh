@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// What attention by wgmma is made of: tiles of heads in shared memory, and the softmax of the two rows of scores that a
+// thread has a part of. Given: T, SIZE (of a head: 64 or 128, of Q, K and V alike), MASK, MASK_T, RAW_SCORES (1: no
+// mask and a scale above zero, so that the largest product is the largest score), KEYS (of a step).
+constexpr int kRowBytes =
+    128;  // of shared memory: 64 elements; a row of a head is SIZE / 64 of them, in as many blocks
+constexpr int kBlocks = SIZE / 64, kKeyBytes = KEYS * kBlocks * kRowBytes, kPairs = KEYS / 8;
+
+INGOT_INLINE void fence_async() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+INGOT_INLINE void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+INGOT_INLINE void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+template <int N>
+INGOT_INLINE void products_wait() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");
+}
+
+// Rows of 128 bytes, swizzled in groups of 8.
+INGOT_INLINE unsigned long long matrix(unsigned at) {
+  return (1ULL << 62) | (64ULL << 32) | (1ULL << 16) | static_cast<unsigned long long>((at & 0x3ffffu) >> 4);
+}
+
+// Rows of a head into shared memory as wgmma reads them, by THREADS threads; zeros behind the last row.
+template <int ROWS, int THREADS>
+INGOT_INLINE void load_tile(unsigned to, const T* from, long long row_stride, int rows, int thread) {
+  constexpr int kAtOnce = THREADS / 8;
+  const int row0 = thread / 8, column = thread % 8;
+  const T* at = from + row0 * row_stride + column * 8;
+  const unsigned to_row = to + row0 * kRowBytes + ((column ^ (row0 & 7)) << 4);
+#pragma unroll
+  for (int row = 0; row < ROWS; row += kAtOnce) {
+    if (ROWS % kAtOnce != 0 && row0 + row >= ROWS) break;
+    const bool ok = row0 + row < rows;
+#pragma unroll
+    for (int block = 0; block < kBlocks; ++block)
+      copy_async_16(to_row + (block * ROWS + row) * kRowBytes, ok ? at + block * 64 : from, ok);
+    at += kAtOnce * row_stride;
+  }
+}
+
+// Row h of a thread: lane / 4 + 8 h of its warp's 16, which begin at `warp_row` of the queries.
+struct Softmax {
+  // `most` is in units of the products with RAW_SCORES, otherwise of scores.
+  float most[2] = {-kInfinity, -kInfinity}, total[2] = {0.0f, 0.0f}, keep[2];
+  const int lane = static_cast<int>(threadIdx.x) % 32, warp_row;
+#if MASK != 0
+  const MASK_T* mask;
+  float added[kPairs][2];
+
+  INGOT_INLINE Softmax(const ingot_cuda::AttentionParams& p, int batch, int head, int row) : warp_row(row) {
+    mask = static_cast<const MASK_T*>(p.mask) + batch % p.mask_batches * p.mask_batch + head * p.mask_head;
+  }
+  INGOT_INLINE const MASK_T* mask_row(const ingot_cuda::AttentionParams& p, int h) const {
+    return mask + min_int(warp_row + h * 8 + lane / 4, p.queries - 1) * p.mask_row;
+  }
+  // The first row's, on its way while products run.
+  INGOT_INLINE void begin_mask(const ingot_cuda::AttentionParams& p, int key0) {
+    load_mask(added, p, mask_row(p, 0), key0 + lane % 4 * 2);
+  }
+#else
+  INGOT_INLINE Softmax(const ingot_cuda::AttentionParams&, int, int, int row) : warp_row(row) {}
+  INGOT_INLINE void begin_mask(const ingot_cuda::AttentionParams&, int) {}
+#endif
+
+  static INGOT_INLINE float unit(float scale) { return RAW_SCORES ? scale : 1.0f; }
+
+  // Scores of the keys from `key0` on become weights, left operands of the next products. `keep` is what the sums of
+  // the steps before are to be multiplied by. `scale` is to base 2.
+  INGOT_INLINE void soften(const ingot_cuda::AttentionParams& p, float scale, int key0, float (&score)[KEYS / 2],
+                           unsigned (&to)[KEYS / 16][4]) {
+    // With a mask, keys behind the last one are masked already.
+    const bool edge = (MASK == 0 && key0 + KEYS > p.keys) || (p.causal != 0 && key0 + KEYS - 1 > warp_row);
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+#if MASK != 0
+      if (h == 1 && p.mask_row != 0) load_mask(added, p, mask_row(p, 1), key0 + lane % 4 * 2);
+#endif
+#pragma unroll
+      for (int n = 0; n < kPairs; ++n)
+#pragma unroll
+        for (int e = 0; e < 2; ++e) {
+          [[maybe_unused]] float& s = score[n * 4 + 2 * h + e];
+#if MASK != 0
+          s = added[n][e] == -kInfinity ? -kInfinity : fmaf(s, scale, added[n][e]);
+#elif !RAW_SCORES
+          s *= scale;
+#endif
+        }
+      if (edge) {
+        const int q = warp_row + h * 8 + lane / 4;
+        const int end = min_int(p.keys, p.causal != 0 ? q + 1 : p.keys) - key0 - lane % 4 * 2;
+#pragma unroll
+        for (int n = 0; n < kPairs; ++n)
+#pragma unroll
+          for (int e = 0; e < 2; ++e)
+            if (n * 8 + e >= end) score[n * 4 + 2 * h + e] = -kInfinity;
+      }
+      float top = -kInfinity;
+#pragma unroll
+      for (int n = 0; n < kPairs; ++n) top = x_max(top, x_max(score[n * 4 + 2 * h], score[n * 4 + 2 * h + 1]));
+      top = x_max(top, __shfl_xor_sync(0xffffffffu, top, 1));
+      top = x_max(top, __shfl_xor_sync(0xffffffffu, top, 2));
+      const float now = x_max(most[h], top), shift = now == -kInfinity ? 0.0f : now * unit(scale);
+      keep[h] = power_of_2(fmaf(most[h], unit(scale), -shift));
+      most[h] = now;
+      float part = 0.0f;
+#pragma unroll
+      for (int n = 0; n < kPairs; ++n) {
+        const float low = power_of_2(fmaf(score[n * 4 + 2 * h], unit(scale), -shift));
+        const float high = power_of_2(fmaf(score[n * 4 + 2 * h + 1], unit(scale), -shift));
+        part += low + high;
+        to[n / 2][n % 2 * 2 + h] = Mma<T>::pack(low, high);
+      }
+      total[h] = fmaf(total[h], keep[h], part);
+    }
+  }
+
+  INGOT_INLINE void keep_sums(float (&sum)[kBlocks][32]) const {
+#pragma unroll
+    for (int block = 0; block < kBlocks; ++block)
+#pragma unroll
+      for (int i = 0; i < 32; ++i) sum[block][i] *= keep[i / 2 % 2];
+  }
+  // Over the four threads of a row, at the end.
+  INGOT_INLINE void add_totals() {
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      total[h] += __shfl_xor_sync(0xffffffffu, total[h], 1);
+      total[h] += __shfl_xor_sync(0xffffffffu, total[h], 2);
+    }
+  }
+};
+
+// One step's products: scores of 64 queries, and weights times values.
+INGOT_INLINE void multiply_keys(float (&score)[KEYS / 2], unsigned q_rows, unsigned q_block, unsigned k_tile) {
+  const unsigned long long a = matrix(q_rows), b = matrix(k_tile);
+#pragma unroll
+  for (int kk = 0; kk < SIZE / 16; ++kk)
+    SCORES(score, a + kk / 4 * (q_block / 16) + kk % 4 * 2, b + kk / 4 * (KEYS * kRowBytes / 16) + kk % 4 * 2, kk);
+  products_commit();
+}
+INGOT_INLINE void multiply_values(float (&sum)[kBlocks][32], const unsigned (&weight)[KEYS / 16][4], unsigned v_tile,
+                                  int more) {
+  const unsigned long long b = matrix(v_tile);
+#pragma unroll
+  for (int kk = 0; kk < KEYS / 16; ++kk)
+#pragma unroll
+    for (int block = 0; block < kBlocks; ++block)
+      VALUES(sum[block], weight[kk], b + block * (KEYS * kRowBytes / 16) + kk * 16 * kRowBytes / 16, more + kk);
+  products_commit();
+}
