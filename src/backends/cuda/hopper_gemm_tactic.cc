@@ -24,6 +24,7 @@ using ingot_cuda::GemmParams;
 
 constexpr int kTileK = 64;
 constexpr int kClusterLimit = 8;  // blocks of a cluster that every device allows
+constexpr int kUsualMultiprocessors = 132;
 constexpr std::int64_t kTableLimit = 48 << 10, kSharedLimit = 227 << 10;
 constexpr std::size_t kRowsTo = 3;                            // operand of RowMatMul
 constexpr std::int64_t kMostOrdered = std::int64_t{1} << 19;  // elements of its result
@@ -137,6 +138,11 @@ int choose_splits(const Tile& tile, std::int64_t blocks, int multiprocessors, in
       std::clamp<std::int64_t>(wanted, 1, std::min(kClusterLimit / tile.cluster, std::max(1, k_tiles / 2))));
 }
 
+std::int64_t blocks_of(const GemmShape& shape, const Tile& tile) {
+  const GemmParams& p = shape.params;
+  return std::int64_t{(p.m + tile.m - 1) / tile.m} * ((p.n + tile.n - 1) / tile.n) * shape.batches;
+}
+
 int k_tiles_of(const GemmShape& shape) { return (shape.params.k + kTileK - 1) / kTileK; }
 
 std::vector<std::string> tiles_for(const GemmShape& shape) {
@@ -221,9 +227,8 @@ std::vector<std::string> configs(const Problem& problem) {
       const Result<Tile> tile = parse_tile(config);
       if (!tile.is_ok() || shared_bytes(*shape, *tile) > kSharedLimit) continue;
       if (tile->direct() && p.offset_groups > 1) continue;
-      const std::int64_t blocks =
-          std::int64_t{(p.m + tile->m - 1) / tile->m} * ((p.n + tile->n - 1) / tile->n) * shape->batches;
-      const int splits = choose_splits(*tile, blocks, 132, k_tiles_of(*shape));
+      const std::int64_t blocks = blocks_of(*shape, *tile);
+      const int splits = choose_splits(*tile, blocks, kUsualMultiprocessors, k_tiles_of(*shape));
       if (split != " ka" && (splits == before || (split == " k1" && before > 4))) continue;
       before = splits;
       const double guess = deform ? 0 : guess_of(problem, *shape, *tile, blocks, splits);  // deform: in order
@@ -276,6 +281,8 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
   const int instruction = blocks * threads >= 768 && columns == 128 ? 64
                           : columns == 256 && threads > 384         ? 128
                                                                     : columns;
+  const int splits = choose_splits(tile, blocks_of(shape, tile), kUsualMultiprocessors, k_tiles_of(shape));
+  text += define("PARTS", splits <= 2 ? 2 : splits <= 4 ? 4 : 8);
   text += define("INSTRUCTION_N", instruction) +
           print_wgmma("WGMMA", instruction, type, tile.direct() ? WgmmaLeft::registers : WgmmaLeft::shared);
   text += include("gemm_finish.cuh") + include("cluster.cuh") + include("hopper_ring.cuh");

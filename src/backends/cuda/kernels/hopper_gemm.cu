@@ -6,12 +6,12 @@
 // tiles of B, times p.splits parts of k. Each part finishes a share of the tile's rows, of which it reads the others'
 // sums from their shared memory. Given: T (f16, bf16), OUT, BM, BN, WARPGROUPS_M, WARPGROUPS_N, STAGES, PRODUCERS
 // (threads), CLUSTER_M, A_MODE, SLICED (k runs over slices of 64 channels, within a slice over taps; otherwise over
-// taps, then channels), the epilogue, INSTRUCTION_N and WGMMA(d, a, b, more): one wgmma of 64 x INSTRUCTION_N x 16.
-// Optional: CONSUMER_REGISTERS and PRODUCER_REGISTERS; ROWS_TO (gemm_finish.cuh).
-// For A_DEFORM: W_TAPS, W_KERNEL_W, W_OFFSET_GROUPS, SAMPLES_AHEAD (the tiles that pixels are loaded before they are
-// combined). Optional: OFFSET_PAIRS (the two offsets of a tap lie side by side), SAMPLE_HALF (interpolation in pairs of
-// T, otherwise in fp32). PRODUCERS is 0 where the consumers sample for themselves, straight into registers: WGMMA takes
-// A from there.
+// taps, then channels), PARTS (whose sums are read at once: 2, 4 or 8), the epilogue, INSTRUCTION_N and WGMMA(d, a, b,
+// more): one wgmma of 64 x INSTRUCTION_N x 16. Optional: CONSUMER_REGISTERS and PRODUCER_REGISTERS; ROWS_TO
+// (gemm_finish.cuh). For A_DEFORM: W_TAPS, W_KERNEL_W, W_OFFSET_GROUPS, SAMPLES_AHEAD (the tiles that pixels are loaded
+// before they are combined). Optional: OFFSET_PAIRS (the two offsets of a tap lie side by side), SAMPLE_HALF
+// (interpolation in pairs of T, otherwise in fp32). PRODUCERS is 0 where the consumers sample for themselves, straight
+// into registers: WGMMA takes A from there.
 
 #if __CUDA_ARCH__ >= 900
 // ---- consumers ----
@@ -172,24 +172,23 @@ struct Accumulators {
   }
 };
 
-// The sums of V columns of several rows, of all parts of k, which lie in their blocks' shared memory. Those of kParts
-// parts are on their way together.
+// The sums of V columns of several rows, of all parts of k, which lie in their blocks' shared memory. Those of PARTS
+// are on their way together.
 struct AllSums {
   int splits;
   unsigned sums;
   template <int V, int TOGETHER>
   INGOT_INLINE void operator()(float (&values)[TOGETHER][V], const int (&rows)[TOGETHER], int column) const {
-    constexpr int kParts = 4;
     const unsigned rank = cluster_column();
 #pragma unroll
     for (int t = 0; t < TOGETHER; ++t)
 #pragma unroll
       for (int j = 0; j < V; ++j) values[t][j] = 0.0f;
 #pragma unroll 1
-    for (int begin = 0; begin < splits; begin += kParts) {
-      float part[kParts][TOGETHER][V];
+    for (int begin = 0; begin < splits; begin += PARTS) {
+      float part[PARTS][TOGETHER][V];
 #pragma unroll
-      for (int i = 0; i < kParts; ++i) {
+      for (int i = 0; i < PARTS; ++i) {
         if (begin + i >= splits) continue;
         const unsigned from = in_cluster(sums + column * 4, static_cast<unsigned>(begin + i) * CLUSTER_M + rank);
 #pragma unroll
@@ -206,7 +205,7 @@ struct AllSums {
         }
       }
 #pragma unroll
-      for (int i = 0; i < kParts; ++i)
+      for (int i = 0; i < PARTS; ++i)
         if (begin + i < splits)
 #pragma unroll
           for (int t = 0; t < TOGETHER; ++t)
@@ -288,10 +287,10 @@ extern "C" __global__ void __launch_bounds__(WARPGROUPS_M* WARPGROUPS_N * 128 + 
 #endif
     wait_for_inputs();
     if (EPILOGUE_INPUTS > 0) touch_operands(p, tile, row0, own_rows, n0, z);
-    // Parts are read in whole lines of the others' shared memory, for as many rows at once as a thread has where there
-    // are two parts and registers last.
+    // Parts are read in whole lines of the others' shared memory; of two, for as many rows at once as a thread has and
+    // registers last. Where there are more, a thread has few rows, and their code would take longer than they do.
     constexpr int kVector = 16 / static_cast<int>(sizeof(OUT)) < 8 ? 16 / static_cast<int>(sizeof(OUT)) : 8;
-    constexpr int kPartVector = 4, kPartRows = BM * BN / (kPartVector * kConsumers * 2);
+    constexpr int kPartVector = 4, kPartRows = PARTS > 2 ? 1 : BM * BN / (kPartVector * kConsumers * 2);
     constexpr int kMostRows = MIN_BLOCKS * kThreads > 512 ? 2 : 4;
     constexpr int kPartTogether = kPartRows < 1 ? 1 : kPartRows > kMostRows ? kMostRows : kPartRows;
     Finish<kVector, kConsumers> finish(p, n0, z);
