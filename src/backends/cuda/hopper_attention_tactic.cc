@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // cuda.hopper_attention: Attention by wgmma, for heads of 64 and 128. A config names queries of a block x keys of a
-// step, "128x64"; and where keys are split, over how many warpgroups of a block and blocks of a cluster: "64x128 g3
-// c2".
+// step, "128x64"; and over how many warpgroups of a block keys are split, "64x128 g3".
 #include <algorithm>
 
 #include "backends/cuda/attention_launch.h"
@@ -19,19 +18,16 @@ constexpr std::int64_t kMostSplitBlocks = 264;   // two on each of 132 multiproc
 
 struct Steps {
   std::int64_t queries = 0, keys = 0;
-  std::int64_t groups = 0, cluster = 1;  // no groups: keys are not split
+  std::int64_t groups = 0;  // 0: keys are not split
 
   [[nodiscard]] bool split() const { return groups > 0; }
-  [[nodiscard]] std::int64_t parts() const { return groups * cluster; }
   [[nodiscard]] std::int64_t threads() const { return split() ? groups * 128 : queries * 2; }
   [[nodiscard]] std::string text() const {
-    return split() ? fmt::format("{}x{} g{} c{}", queries, keys, groups, cluster) : fmt::format("{}x{}", queries, keys);
+    return split() ? fmt::format("{}x{} g{}", queries, keys, groups) : fmt::format("{}x{}", queries, keys);
   }
 };
-constexpr Steps kSteps[] = {{128, 64},       {64, 64},        {192, 64},       {128, 128},      {64, 128},
-                            {192, 128},      {128, 96},       {64, 96},        {64, 64, 2, 1},  {64, 64, 3, 1},
-                            {64, 64, 4, 1},  {64, 64, 2, 2},  {64, 64, 3, 2},  {64, 64, 4, 2},  {64, 64, 2, 4},
-                            {64, 128, 2, 1}, {64, 128, 3, 1}, {64, 128, 2, 2}, {64, 128, 3, 2}, {64, 128, 2, 4}};
+constexpr Steps kSteps[] = {{128, 64}, {64, 64}, {192, 64},   {128, 128},  {64, 128},   {192, 128},
+                            {128, 96}, {64, 96}, {64, 64, 2}, {64, 64, 3}, {64, 96, 2}, {64, 128, 2}};
 
 // With what aligns the tiles to 1 KiB. Parts of split keys take the place of a warpgroup's keys and values: 64 rows of
 // fp32, 8 elements apart.
@@ -56,7 +52,7 @@ bool promising(const Steps& steps, const AttentionShape& shape, bool mask) {
   if (!steps.split()) return true;
   // Every part has keys, and the device has room for more blocks than there are without parts.
   const std::int64_t blocks = (shape.q.length + steps.queries - 1) / steps.queries * shape.q.heads * shape.q.batches;
-  return (steps.parts() - 1) * steps.keys < keys && blocks * steps.cluster <= kMostSplitBlocks;
+  return (steps.groups - 1) * steps.keys < keys && blocks <= kMostSplitBlocks;
 }
 
 Support supports(const Problem& problem) {
@@ -92,14 +88,12 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
   const DType type = problem.inputs[0].dtype;
   const std::int64_t needed = steps->threads() * registers(*steps, shape, cpu::has_mask(problem.inputs));
   std::string text = attention_definitions(problem, shape);
-  text += steps->split() ? define("GROUPS", steps->groups) + define("CLUSTER", steps->cluster)
-                         : define("WARPGROUPS", steps->queries / 64);
+  text += steps->split() ? define("GROUPS", steps->groups) : define("WARPGROUPS", steps->queries / 64);
   text += define("KEYS", steps->keys) +
           define("MIN_BLOCKS", std::clamp<std::int64_t>(65536 / needed, 1, kMostShared / shared_bytes(*steps, shape)));
   text += print_wgmma("SCORES", static_cast<int>(steps->keys), type);
   text += print_wgmma("VALUES", 64, type, WgmmaLeft::registers, WgmmaRight::by_rows);
   text += include("warp_matrix.cuh") + include("attention_mask.cuh") + include("hopper_heads.cuh");
-  if (steps->split()) text += include("cluster.cuh");
   return std::vector<std::string>{assemble(text, steps->split() ? "hopper_attention_split.cu" : "hopper_attention.cu")};
 }
 
@@ -108,8 +102,6 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
   INGOT_ASSIGN_OR_RETURN(const AttentionShape shape, attention_problem(args.problem, args.inputs, args.outputs[0]));
   PlannedLaunch launch = attention_launch(
       args.problem, shape, steps->split() ? "hopper_attention_split" : "hopper_attention", steps->queries);
-  launch.grid[0] *= static_cast<unsigned>(steps->cluster);
-  launch.cluster = {static_cast<unsigned>(steps->cluster), 1, 1};
   launch.block = {static_cast<unsigned>(steps->threads()), 1, 1};
   launch.shared_bytes = static_cast<unsigned>(shared_bytes(*steps, shape));
   LaunchPlan out;

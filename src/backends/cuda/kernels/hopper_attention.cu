@@ -9,7 +9,7 @@ constexpr int kQueries = WARPGROUPS * 64, kThreads = WARPGROUPS * 128, kQueryByt
 
 extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS)
     hopper_attention(const __grid_constant__ ingot_cuda::AttentionParams p) {
-  begin_dependent();
+  release_dependents();
   extern __shared__ __align__(128) unsigned char shared[];
   const unsigned q_tile = (shared_address(shared) + 1023u) & ~1023u;
   const unsigned k_tiles = q_tile + kQueryBytes, v_tiles = k_tiles + 2 * kKeyBytes;
@@ -29,18 +29,20 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS)
   };
   const auto load_keys = [&](int step) { load(k_tiles, from_k, p.k_row, step); };
   const auto load_values = [&](int step) { load(v_tiles, from_v, p.v_row, step); };
+  Softmax softmax(p, batch, head, q0 + row0);
+  wait_for_inputs();
   load_tile<kQueries, kThreads>(q_tile, from_q, p.q_row, p.queries - q0, thread);
   load_keys(0);
   copy_async_commit();
   load_values(0);
   load_keys(1);
   copy_async_commit();
+  softmax.begin_mask(p, 0);
 
   const float scale = p.scale * kLog2E;
   // Uninitialised: the first products overwrite them, so that no other instruction ever defines a register of theirs.
   float sum[kBlocks][32], score[KEYS / 2];
   unsigned weight[KEYS / 16][4], next[KEYS / 16][4];
-  Softmax softmax(p, batch, head, q0 + row0);
   const unsigned q_rows = q_tile + thread / 128 * 64 * kRowBytes;
   const auto keys_at = [&](int step) { return k_tiles + step % 2 * kKeyBytes; };
   const auto values_at = [&](int step) { return v_tiles + step % 2 * kKeyBytes; };
@@ -50,7 +52,6 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS)
   __syncthreads();
   products_begin();
   multiply_keys(score, q_rows, kQueries * kRowBytes, keys_at(0));
-  softmax.begin_mask(p, 0);
   products_wait<0>();
   softmax.soften(p, scale, 0, score, weight);
   // The values of `step` and the scores of the next; weights from one array to the other.

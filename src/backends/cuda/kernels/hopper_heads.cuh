@@ -63,55 +63,75 @@ struct Softmax {
 
   static INGOT_INLINE float unit(float scale) { return RAW_SCORES ? scale : 1.0f; }
 
-  // Scores of the keys from `key0` on become weights, left operands of the next products. `keep` is what the sums of
-  // the steps before are to be multiplied by. `scale` is to base 2.
-  INGOT_INLINE void soften(const ingot_cuda::AttentionParams& p, float scale, int key0, float (&score)[KEYS / 2],
-                           unsigned (&to)[KEYS / 16][4]) {
-    // With a mask, keys behind the last one are masked already.
-    const bool edge = (MASK == 0 && key0 + KEYS > p.keys) || (p.causal != 0 && key0 + KEYS - 1 > warp_row);
+  // What the mask adds to row h's scores; keys that it hides cannot be seen whatever their score.
+  INGOT_INLINE void add_mask([[maybe_unused]] float scale, [[maybe_unused]] int h,
+                             [[maybe_unused]] float (&score)[KEYS / 2]) const {
+#pragma unroll
+    for (int n = 0; n < kPairs; ++n)
+#pragma unroll
+      for (int e = 0; e < 2; ++e) {
+        [[maybe_unused]] float& s = score[n * 4 + 2 * h + e];
+#if MASK == 1
+        s = fmaf(s, scale, added[n][e]);
+#elif MASK == 2
+        s = added[n][e] == -kInfinity ? -kInfinity : s * scale;
+#elif !RAW_SCORES
+        s *= scale;
+#endif
+      }
+  }
+  // Keys behind the last one, and those that a causal query may not see.
+  INGOT_INLINE void hide_keys(const ingot_cuda::AttentionParams& p, int key0, float (&score)[KEYS / 2]) const {
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
-#if MASK != 0
-      if (h == 1 && p.mask_row != 0) load_mask(added, p, mask_row(p, 1), key0 + lane % 4 * 2);
-#endif
+      const int q = warp_row + h * 8 + lane / 4;
+      const int end = min_int(p.keys, p.causal != 0 ? q + 1 : p.keys) - key0 - lane % 4 * 2;
 #pragma unroll
       for (int n = 0; n < kPairs; ++n)
 #pragma unroll
-        for (int e = 0; e < 2; ++e) {
-          [[maybe_unused]] float& s = score[n * 4 + 2 * h + e];
+        for (int e = 0; e < 2; ++e)
+          if (n * 8 + e >= end) score[n * 4 + 2 * h + e] = -kInfinity;
+    }
+  }
+
+  // Scores of the keys from `key0` on become weights, left operands of the next products. `keep` is what the sums of
+  // the steps before are to be multiplied by. `scale` is to base 2. Both rows together, without a branch between them:
+  // what one waits for, the other hides.
+  INGOT_INLINE void soften(const ingot_cuda::AttentionParams& p, float scale, int key0, float (&score)[KEYS / 2],
+                           unsigned (&to)[KEYS / 16][4]) {
+    add_mask(scale, 0, score);
 #if MASK != 0
-          s = added[n][e] == -kInfinity ? -kInfinity : fmaf(s, scale, added[n][e]);
-#elif !RAW_SCORES
-          s *= scale;
+    if (p.mask_row != 0) load_mask(added, p, mask_row(p, 1), key0 + lane % 4 * 2);
 #endif
-        }
-      if (edge) {
-        const int q = warp_row + h * 8 + lane / 4;
-        const int end = min_int(p.keys, p.causal != 0 ? q + 1 : p.keys) - key0 - lane % 4 * 2;
+    add_mask(scale, 1, score);
+    if (key0 + KEYS > p.keys || (p.causal != 0 && key0 + KEYS - 1 > warp_row)) hide_keys(p, key0, score);
+    float top[2] = {-kInfinity, -kInfinity}, part[2] = {0.0f, 0.0f}, shift[2];
 #pragma unroll
-        for (int n = 0; n < kPairs; ++n)
+    for (int n = 0; n < kPairs; ++n)
 #pragma unroll
-          for (int e = 0; e < 2; ++e)
-            if (n * 8 + e >= end) score[n * 4 + 2 * h + e] = -kInfinity;
-      }
-      float top = -kInfinity;
+      for (int h = 0; h < 2; ++h) top[h] = x_max(top[h], x_max(score[n * 4 + 2 * h], score[n * 4 + 2 * h + 1]));
 #pragma unroll
-      for (int n = 0; n < kPairs; ++n) top = x_max(top, x_max(score[n * 4 + 2 * h], score[n * 4 + 2 * h + 1]));
-      top = x_max(top, __shfl_xor_sync(0xffffffffu, top, 1));
-      top = x_max(top, __shfl_xor_sync(0xffffffffu, top, 2));
-      const float now = x_max(most[h], top), shift = now == -kInfinity ? 0.0f : now * unit(scale);
-      keep[h] = power_of_2(fmaf(most[h], unit(scale), -shift));
+    for (int other = 1; other < 4; other *= 2)
+#pragma unroll
+      for (int h = 0; h < 2; ++h) top[h] = x_max(top[h], __shfl_xor_sync(0xffffffffu, top[h], other));
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      const float now = x_max(most[h], top[h]);
+      shift[h] = now == -kInfinity ? 0.0f : now * unit(scale);
+      keep[h] = power_of_2(fmaf(most[h], unit(scale), -shift[h]));
       most[h] = now;
-      float part = 0.0f;
+    }
 #pragma unroll
-      for (int n = 0; n < kPairs; ++n) {
-        const float low = power_of_2(fmaf(score[n * 4 + 2 * h], unit(scale), -shift));
-        const float high = power_of_2(fmaf(score[n * 4 + 2 * h + 1], unit(scale), -shift));
-        part += low + high;
+    for (int n = 0; n < kPairs; ++n)
+#pragma unroll
+      for (int h = 0; h < 2; ++h) {
+        const float low = power_of_2(fmaf(score[n * 4 + 2 * h], unit(scale), -shift[h]));
+        const float high = power_of_2(fmaf(score[n * 4 + 2 * h + 1], unit(scale), -shift[h]));
+        part[h] += low + high;
         to[n / 2][n % 2 * 2 + h] = Mma<T>::pack(low, high);
       }
-      total[h] = fmaf(total[h], keep[h], part);
-    }
+#pragma unroll
+    for (int h = 0; h < 2; ++h) total[h] = fmaf(total[h], keep[h], part[h]);
   }
 
   INGOT_INLINE void keep_sums(float (&sum)[kBlocks][32]) const {
