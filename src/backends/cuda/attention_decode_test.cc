@@ -7,8 +7,10 @@
 #include <set>
 
 #include "backends/cuda/compiler.h"
+#include "backends/cuda/cuda_backend.h"
 #include "backends/cuda/kernels/params.h"
 #include "backends/cuda/tactics.h"
+#include "tactics/testing/problem_case.h"
 
 namespace ingot::cuda {
 namespace {
@@ -146,6 +148,64 @@ TEST(AttentionDecode, KeysMayGrow) {
   inputs[0].shape[3] = inputs[1].shape[3] = 64;
   EXPECT_FALSE(tactic().family().plan({problem, config, inputs, outputs, kMultiprocessors, nullptr}).is_ok());
 }
+
+// The same, run: code for 300 keys and one query gives the reference's results for others. Skips without a GPU.
+class AttentionDecodeGrows : public testing::TestWithParam<const char*> {};
+
+TEST_P(AttentionDecodeGrows, MatchesReference) {
+  const Result<const Backend*> found = backend(0);
+  if (!found.is_ok()) GTEST_SKIP() << found.status().to_string();
+  Device& device = **Device::get(0);
+  const auto text_of = [](int queries, int keys) {
+    return fmt::format(
+        "Attention({0}[2,6,{1},64], {0}[2,2,{2},64], {0}[2,2,{2},64], boolean[2,1,1,{2}]) -> "
+        "({0}[2,6,{1},64])",
+        GetParam(), queries, keys);
+  };
+  const Problem problem = parse(text_of(1, 300));
+  for (const std::string& config : tactic().configs(problem, (*found)->device())) {
+    const auto loaded = testing_tools::load(tactic(), problem, config, (*found)->device());
+    ASSERT_TRUE(loaded.is_ok()) << config << ": " << loaded.status().to_string();
+    for (const auto& [queries, keys] : {std::pair{1, 1}, {1, 299}, {1, 5000}, {3, 64}, {16, 1500}, {200, 130}}) {
+      SCOPED_TRACE(fmt::format("'{}' {} queries, {} keys", config, queries, keys));
+      const testing_tools::ProblemCase test_case(text_of(queries, keys));
+      const Result<testing_tools::CaseData> data = test_case.data();
+      ASSERT_TRUE(data.is_ok()) << data.status().to_string();
+      const SymbolValues symbols;
+      const auto state =
+          loaded->kernel->configure({.inputs = data->inputs, .outputs = data->outputs, .symbols = &symbols});
+      ASSERT_TRUE(state.is_ok()) << state.status().to_string();
+      std::vector<DeviceMemory> memory;
+      LaunchArgs args;
+      std::vector<const void*> inputs;
+      for (const TensorPtr& value : data->values) {
+        memory.push_back(DeviceMemory::upload(device, value->bytes()).value());
+        inputs.push_back(memory.back().data());
+      }
+      std::vector<std::byte> result(data->expected[0].bytes().size());
+      memory.push_back(DeviceMemory::allocate(device, result.size()).value());
+      std::vector<void*> outputs = {memory.back().data()};
+      memory.push_back(DeviceMemory::allocate(device, (*state)->workspace_bytes).value());
+      args.inputs = inputs;
+      args.outputs = outputs;
+      args.workspace = {static_cast<std::byte*>(memory.back().data()), (*state)->workspace_bytes};
+      args.state = state->get();
+      const std::unique_ptr<Stream> stream = Stream::create(device).value();
+      const DeviceScope scope(device, stream->handle());
+      ASSERT_TRUE(stream->set_bytes(args.workspace.data(), 0xff, args.workspace.size()).is_ok());
+      ASSERT_TRUE(loaded->kernel->launch(args).is_ok());
+      ASSERT_TRUE(stream->copy_to_host(result.data(), outputs[0], result.size()).is_ok());
+      const Status finished = stream->synchronize();
+      ASSERT_TRUE(finished.is_ok()) << finished.to_string();
+      const bool half = problem.inputs[0].dtype != DType::f32;
+      testing_tools::compare(data->expected[0], result.data(), 0, {half ? 4e-3 : 1e-5, half ? 8 * 0x1p-12 : 2e-5});
+    }
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Types, AttentionDecodeGrows, testing::Values("f16", "f32"),
+                         [](const testing::TestParamInfo<const char*>& param_info) {
+                           return std::string(param_info.param);
+                         });
 
 // Every config, for head sizes and rows that differ in what a thread holds: no register goes to memory.
 TEST(AttentionDecode, CompilesWithoutSpills) {
