@@ -23,15 +23,6 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS) attention_dec
   const int visible = keys_seen(p);
   const Share share = share_of(p, (visible + KEYS - 1) / KEYS, w.part);
 
-#pragma unroll 1
-  for (int i = thread; i < kRows * (kSize / 8); i += kThreads) {
-    const int row = i / (kSize / 8), column = i % (kSize / 8) * 8;
-    const Row at = row_at(p, w, row);
-    const bool ok = w.row0 + row < w.rows && column < SIZE;
-    const T* from = static_cast<const T*>(p.q) + w.batch * p.q_batch + at.head * p.q_head + at.query * p.q_row;
-    copy_async_16(shared_address(q_tile + row * kPitch + column), ok ? from + column : from, ok);
-  }
-  copy_async_commit();
   const auto load = [&](int step, int slot) {
     if (step < share.end) {
       T* const to = buffers + slot * kBuffer;
@@ -40,10 +31,23 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS) attention_dec
       load_tile<32, KEYS, SIZE_V, kSizeV, kPitchV>(to + KEYS * kPitch, from_v + key0 * p.v_row, p.v_row,
                                                    p.keys - key0, lane);
     }
-    copy_async_commit();
   };
+  // The first keys leave ahead of the queries, and arrive with them.
 #pragma unroll 1
-  for (int slot = 0; slot < STAGES; ++slot) load(share.first + warp + slot * WARPS, slot);
+  for (int slot = 0; slot < STAGES; ++slot) {
+    load(share.first + warp + slot * WARPS, slot);
+    if (slot == 0) {
+#pragma unroll 1
+      for (int i = thread; i < kRows * (kSize / 8); i += kThreads) {
+        const int row = i / (kSize / 8), column = i % (kSize / 8) * 8;
+        const Row at = row_at(p, w, row);
+        const bool ok = w.row0 + row < w.rows && column < SIZE;
+        const T* from = static_cast<const T*>(p.q) + w.batch * p.q_batch + at.head * p.q_head + at.query * p.q_row;
+        copy_async_16(shared_address(q_tile + row * kPitch + column), ok ? from + column : from, ok);
+      }
+    }
+    copy_async_commit();
+  }
 
   // Row h of a thread in a tile: lane / 4 + 8 h.
   float sum[ROW_TILES][kSumTiles][4] = {}, most[ROW_TILES][2], total[ROW_TILES][2];
@@ -71,7 +75,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS) attention_dec
   const unsigned k_address = shared_address(buffers + (lane % 8 + lane / 16 * 8) * kPitch + lane / 8 % 2 * 8);
   const unsigned v_address =
       shared_address(buffers + KEYS * kPitch + (lane % 8 + lane / 8 % 2 * 8) * kPitchV + lane / 16 * 8);
-  copy_async_wait<STAGES>();
+  copy_async_wait<STAGES - 1>();
   __syncthreads();  // the queries are there
 
   int slot = 0;
@@ -143,6 +147,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS) attention_dec
     add_values<kPitchV>(sum, weight, v_address + slot * kBuffer * 2);
     __syncwarp();  // the buffer is done with
     load(step + STAGES * WARPS, slot);
+    copy_async_commit();
     slot = slot + 1 == STAGES ? 0 : slot + 1;
   }
 
