@@ -16,13 +16,16 @@ namespace {
 
 constexpr std::int64_t kMostSize = 256;  // elements of a row that the registers of a warp hold
 
-AttentionParams params_of(const Problem& problem, const AttentionShape& shape) {
+}  // namespace
+
+AttentionParams attention_params(const Problem& problem, const AttentionShape& shape) {
   const auto& [q, k, v, y, mask_strides, mask_batches, scale] = shape;
   AttentionParams p{};
   p.q_batch = q.batch, p.q_head = q.head, p.q_row = q.row;
   p.k_batch = k.batch, p.k_head = k.head, p.k_row = k.row;
   p.v_batch = v.batch, p.v_head = v.head, p.v_row = v.row;
   p.y_batch = y.batch, p.y_head = y.head, p.y_row = y.row;
+  p.heads = static_cast<int>(q.heads);
   p.heads_per_kv = static_cast<int>(q.heads / k.heads);
   p.queries = static_cast<int>(q.length);
   p.keys = static_cast<int>(k.length);
@@ -34,10 +37,9 @@ AttentionParams params_of(const Problem& problem, const AttentionShape& shape) {
   const bool odd =
       std::any_of(mask_strides.begin(), mask_strides.begin() + 3, [](std::int64_t s) { return s % 2 != 0; });
   p.mask_pairs = cpu::has_mask(problem.inputs) && !odd && k.length % 2 == 0 ? 1 : 0;
+  p.parts = 1;
   return p;
 }
-
-}  // namespace
 
 Support attention_launch_support(const Problem& problem) {
   const DType type = problem.inputs[0].dtype;
@@ -84,11 +86,9 @@ std::string attention_definitions(const Problem& problem, const AttentionShape& 
 }
 
 PlannedLaunch attention_launch(const Problem& problem, const AttentionShape& shape, std::string entry,
-                               std::int64_t queries_per_block) {
-  PlannedLaunch launch = PlannedLaunch::of(std::move(entry), params_of(problem, shape));
+                               const AttentionParams& params) {
+  PlannedLaunch launch = PlannedLaunch::of(std::move(entry), params);
   launch.dependent = true;
-  launch.grid = {static_cast<unsigned>((shape.q.length + queries_per_block - 1) / queries_per_block),
-                 static_cast<unsigned>(shape.q.heads), static_cast<unsigned>(shape.q.batches)};
   const auto bytes = [&](const cpu::HeadView& view) {
     return static_cast<std::size_t>(view.first * bits_of(problem.inputs[0].dtype) / 8);
   };
@@ -97,6 +97,14 @@ PlannedLaunch attention_launch(const Problem& problem, const AttentionShape& sha
   launch.point(offsetof(AttentionParams, v), Place::kInput, 2, bytes(shape.v));
   launch.point(offsetof(AttentionParams, y), Place::kOutput, 0);
   if (cpu::has_mask(problem.inputs)) launch.point(offsetof(AttentionParams, mask), Place::kInput, 3);
+  return launch;
+}
+
+PlannedLaunch attention_launch(const Problem& problem, const AttentionShape& shape, std::string entry,
+                               std::int64_t queries_per_block) {
+  PlannedLaunch launch = attention_launch(problem, shape, std::move(entry), attention_params(problem, shape));
+  launch.grid = {static_cast<unsigned>((shape.q.length + queries_per_block - 1) / queries_per_block),
+                 static_cast<unsigned>(shape.q.heads), static_cast<unsigned>(shape.q.batches)};
   return launch;
 }
 

@@ -5,6 +5,7 @@
 
 #include "backends/cpu/attention_shape.h"
 #include "backends/cuda/cuda_tactic.h"
+#include "backends/cuda/kernels/params.h"
 
 namespace ingot::cuda {
 
@@ -21,6 +22,12 @@ bool attention_in_pieces(const Problem& problem, const cpu::AttentionShape& shap
 // T, SIZE, SIZE_V, MASK, MASK_T, RAW_SCORES.
 std::string attention_definitions(const Problem& problem, const cpu::AttentionShape& shape);
 
+// Over all keys in one part; pointers are filled in at launch.
+ingot_cuda::AttentionParams attention_params(const Problem& problem, const cpu::AttentionShape& shape);
+
+// With the operands' places; the grid is the caller's.
+PlannedLaunch attention_launch(const Problem& problem, const cpu::AttentionShape& shape, std::string entry,
+                               const ingot_cuda::AttentionParams& params);
 // A block for each `queries_per_block` of a head (x), head (y) and batch entry (z).
 PlannedLaunch attention_launch(const Problem& problem, const cpu::AttentionShape& shape, std::string entry,
                                std::int64_t queries_per_block);

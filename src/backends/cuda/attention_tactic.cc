@@ -105,7 +105,7 @@ Result<std::vector<std::string>> sources(const Problem& problem, const std::stri
       define("KEYS", tiles->keys) + define("STAGES", tiles->stages) +
       define("STAGED_MASK", stages_mask(*tiles, problem) ? 1 : 0) +
       define("MIN_BLOCKS", std::max<std::int64_t>(1, 65536 / (tiles->threads() * registers(*tiles, shape, problem)))) +
-      include("warp_matrix.cuh") + include("attention_mask.cuh");
+      include("warp_matrix.cuh") + include("attention_mask.cuh") + include("attention_tile.cuh");
   return std::vector<std::string>{assemble(text, "attention_tiles.cu")};
 }
 

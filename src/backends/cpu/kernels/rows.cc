@@ -207,10 +207,13 @@ void attention(float* x, std::int64_t n, float scale, const float* mask, const s
   if (mask != nullptr) {
     map_row(x, n, x, ScaleMask{scale, mask});
     factor = 1;
+  } else if (scale < 0) {  // what stands for minus infinity below must not change its sign
+    map_row(x, n, x, Scale{scale, 0});
+    factor = 1;
   }
   if (keep != nullptr)
     for (std::int64_t i = 0; i < n; ++i) x[i] = keep[i] != 0 ? x[i] : -kInf;
-  const float top = factor < 0 ? row_of<Combine::min>(x, n) * factor : row_of<Combine::max>(x, n) * factor;
+  const float top = row_of<Combine::max>(x, n) * factor;
   if (top == -kInf) {
     std::memset(x, 0, static_cast<std::size_t>(n) * sizeof(float));
     return;

@@ -16,31 +16,13 @@ constexpr bool kHoldQ = ROW_TILES * kSize <= 128;  // the queries stay in regist
 constexpr int kSumTiles = kSizeV / 8, kScoreTiles = KEYS / 8;
 [[maybe_unused]] constexpr int kMaskPitch = kStep + 8;
 
-// Rows of SIZE columns into shared memory; zeros behind the last row and the last column.
-template <int ROWS, int COLUMNS, int WIDTH, int PITCH>
-INGOT_INLINE void load_tile(T* to, const T* from, long long row_stride, int rows) {
-  constexpr int kChunks = WIDTH / 8, kAtOnce = kThreads / kChunks;  // rows at once; threads beyond them idle
-  const int row0 = static_cast<int>(threadIdx.x) / kChunks, column = static_cast<int>(threadIdx.x) % kChunks * 8;
-  if (kThreads % kChunks != 0 && row0 >= kAtOnce) return;
-  const bool inside = COLUMNS == WIDTH || column < COLUMNS;
-  const T* at = from + row0 * row_stride + column;
-  const unsigned to_address = shared_address(to + row0 * PITCH + column);
-#pragma unroll
-  for (int row = 0; row < ROWS; row += kAtOnce) {
-    if (ROWS % kAtOnce != 0 && row0 + row >= ROWS) break;
-    const bool ok = row0 + row < rows && inside;
-    copy_async_16(to_address + row * PITCH * 2, ok ? at : from, ok);
-    at += kAtOnce * row_stride;
-  }
-}
-
 extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS) attention_tiles(const __grid_constant__ Params p) {
   begin_dependent();
   extern __shared__ __align__(128) unsigned char shared[];
   T* const q_tile = reinterpret_cast<T*>(shared);
   T* const k_tiles = q_tile + kQueries * kPitchQ;
   T* const v_tiles = k_tiles + STAGES * kStep * kPitch;
-  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
+  const int thread = static_cast<int>(threadIdx.x), lane = thread % 32, warp = thread / 32;
   const int group = GROUPS == 1 ? 0 : warp / WARPS, row0 = warp % WARPS * kRows;  // of the block's queries
   const int q0 = static_cast<int>(blockIdx.x) * kQueries;
   const int head = static_cast<int>(blockIdx.y), batch = static_cast<int>(blockIdx.z);
@@ -53,17 +35,19 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS) attention_til
 
   const auto load_keys = [&](int step) {
     if (step < steps)
-      load_tile<kStep, SIZE, kSize, kPitch>(k_tiles + step % STAGES * kStep * kPitch, from_k + step * kStep * p.k_row,
-                                            p.k_row, p.keys - step * kStep);
+      load_tile<kThreads, kStep, SIZE, kSize, kPitch>(k_tiles + step % STAGES * kStep * kPitch,
+                                                      from_k + step * kStep * p.k_row, p.k_row, p.keys - step * kStep,
+                                                      thread);
     copy_async_commit();
   };
   const auto load_values = [&](int step) {
     if (step < steps)
-      load_tile<kStep, SIZE_V, kSizeV, kPitchV>(v_tiles + step % STAGES * kStep * kPitchV,
-                                                from_v + step * kStep * p.v_row, p.v_row, p.keys - step * kStep);
+      load_tile<kThreads, kStep, SIZE_V, kSizeV, kPitchV>(v_tiles + step % STAGES * kStep * kPitchV,
+                                                          from_v + step * kStep * p.v_row, p.v_row,
+                                                          p.keys - step * kStep, thread);
     copy_async_commit();
   };
-  load_tile<kQueries, SIZE, kSize, kPitchQ>(q_tile, from_q, p.q_row, p.queries - q0);
+  load_tile<kThreads, kQueries, SIZE, kSize, kPitchQ>(q_tile, from_q, p.q_row, p.queries - q0, thread);
 #pragma unroll
   for (int step = 0; step < STAGES; ++step) {
     load_keys(step);
@@ -251,20 +235,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS) attention_til
     if (active) {
       const unsigned v_address = shared_address(v_tiles + (step % STAGES * kStep + group * KEYS) * kPitchV +
                                                 (lane % 8 + lane / 8 % 2 * 8) * kPitchV + lane / 16 * 8);
-#pragma unroll
-      for (int kk = 0; kk < KEYS / 16; ++kk)
-#pragma unroll
-        for (int n = 0; n < kSumTiles / 2; ++n) {
-          unsigned b[4];
-          load_matrices_transposed(b, v_address + (kk * 16 * kPitchV + n * 16) * 2);
-#pragma unroll
-          for (int r = 0; r < ROW_TILES; ++r) {
-            const unsigned a[4] = {weight[r][2 * kk][0], weight[r][2 * kk][1], weight[r][2 * kk + 1][0],
-                                   weight[r][2 * kk + 1][1]};
-            Mma<T>::run(sum[r][2 * n], a, b[0], b[1]);
-            Mma<T>::run(sum[r][2 * n + 1], a, b[2], b[3]);
-          }
-        }
+      add_values<kPitchV>(sum, weight, v_address);
     }
   }
   copy_async_wait<0>();

@@ -206,9 +206,14 @@ struct AttentionParams {
   long long mask_batch, mask_head, mask_row, mask_column;
   int mask_batches;  // entry b of the batch reads the mask of b % mask_batches
   int mask_pairs;    // attention_tiles: two keys' values at once, every row begins at an even element
-  int heads_per_kv, queries, keys;
+  int heads, heads_per_kv, queries, keys;
   int causal;
   float scale;
+  // attention_decode: the keys fall into that many parts. With several, by row of the output and part the sums of
+  // weighted values, and the largest score with the sum of weights.
+  int parts;
+  float* part_sums;
+  float* part_totals;
 };
 
 // Between a row-major tensor [batch, channels, spatial] and a plugin's format of `block` channels side by side: blocks
