@@ -48,10 +48,7 @@ std::int64_t rows_of(const AttentionShape& shape) { return shape.q.heads / shape
 
 // ---- on the tensor cores ----
 // Of 16 rows, as many as a thread has registers for.
-std::int64_t row_tiles(const AttentionShape& shape) {
-  const std::int64_t room = shape.v.size <= 64 ? 4 : shape.v.size <= 128 ? 2 : 1;
-  return rows_of(shape) <= 16 ? 1 : rows_of(shape) <= 32 ? std::min<std::int64_t>(2, room) : room;
-}
+std::int64_t row_tiles(const AttentionShape& shape) { return rows_of(shape) > 16 && shape.v.size <= 128 ? 2 : 1; }
 
 // Of a thread, about: sums, scores, mask, addresses.
 std::int64_t registers(const Config& config, const AttentionShape& shape, bool mask) {

@@ -82,6 +82,18 @@ TEST(AttentionDecode, TakesFewQueriesOrSaysWhyNot) {
       Refusal::kAttribute, "a cache");
 }
 
+TEST(AttentionDecode, HasConfigsForEveryHeadAndNumberOfRows) {
+  for (const int size : {8, 64, 80, 128, 192, 256})
+    for (const int heads : {1, 2, 4, 32})
+      for (const int queries : {1, 8, 16})
+        for (const char* mask : {"", ", f16[1,1,1,4096]"}) {
+          const std::string q = fmt::format("f16[1,{},{},{}]", heads, queries, size);
+          const std::string k = fmt::format("f16[1,1,4096,{}]", size);
+          const std::string text = fmt::format("Attention({}, {}, {}{}) -> ({})", q, k, k, mask, q);
+          EXPECT_FALSE(tactic().configs(parse(text), device_of("sm_90a")).empty()) << text;
+        }
+}
+
 // One row of one head of keys still is work for all multiprocessors, and the tuner may choose how many parts.
 TEST(AttentionDecode, SharesKeysOut) {
   const Problem problem = parse(kDecode);
