@@ -31,13 +31,13 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS)
   const auto load_values = [&](int step) { load(v_tiles, from_v, p.v_row, step); };
   Softmax softmax(p, batch, head, q0 + row0);
   wait_for_inputs();
+  softmax.begin_mask(p, 0);
   load_tile<kQueries, kThreads>(q_tile, from_q, p.q_row, p.queries - q0, thread);
   load_keys(0);
   copy_async_commit();
   load_values(0);
   load_keys(1);
   copy_async_commit();
-  softmax.begin_mask(p, 0);
 
   const float scale = p.scale * kLog2E;
   // Uninitialised: the first products overwrite them, so that no other instruction ever defines a register of theirs.

@@ -34,10 +34,10 @@ INGOT_INLINE void store_part(float* part, RowStat* stats, const Softmax& softmax
   }
 }
 
-// Eight columns of a row out of all parts. A query that may see no key gets zeros.
-INGOT_INLINE Vec<T, 8> join_parts(const unsigned char* parts, const RowStat* stats, int row, int column) {
+// Four columns of a row out of all parts. A query that may see no key gets zeros.
+INGOT_INLINE Vec<T, 4> join_parts(const unsigned char* parts, const RowStat* stats, int row, int column) {
   RowStat stat[GROUPS];
-  float top = -kInfinity, total = 0.0f, result[8] = {};
+  float top = -kInfinity, total = 0.0f, result[4] = {};
 #pragma unroll
   for (int group = 0; group < GROUPS; ++group) {
     stat[group] = stats[group * kQueries + row];
@@ -47,20 +47,17 @@ INGOT_INLINE Vec<T, 8> join_parts(const unsigned char* parts, const RowStat* sta
   for (int group = 0; group < GROUPS; ++group) {
     const float* const from = reinterpret_cast<const float*>(parts + group * kGroupBytes) + row * kPitch + column;
     const float factor = stat[group].most == -kInfinity ? 0.0f : power_of_2(stat[group].most - top);
+    const float4 four = *reinterpret_cast<const float4*>(from);
     total = fmaf(stat[group].total, factor, total);
-#pragma unroll
-    for (int i = 0; i < 8; i += 4) {
-      const float4 four = *reinterpret_cast<const float4*>(from + i);
-      result[i] = fmaf(four.x, factor, result[i]);
-      result[i + 1] = fmaf(four.y, factor, result[i + 1]);
-      result[i + 2] = fmaf(four.z, factor, result[i + 2]);
-      result[i + 3] = fmaf(four.w, factor, result[i + 3]);
-    }
+    result[0] = fmaf(four.x, factor, result[0]);
+    result[1] = fmaf(four.y, factor, result[1]);
+    result[2] = fmaf(four.z, factor, result[2]);
+    result[3] = fmaf(four.w, factor, result[3]);
   }
   const float share = total == 0.0f ? 0.0f : __fdividef(1.0f, total);
-  Vec<T, 8> out;
+  Vec<T, 4> out;
 #pragma unroll
-  for (int i = 0; i < 8; ++i) out.v[i] = store_value<T>(total == 0.0f ? 0.0f : result[i] * share);
+  for (int i = 0; i < 4; ++i) out.v[i] = store_value<T>(total == 0.0f ? 0.0f : result[i] * share);
   return out;
 }
 
@@ -92,10 +89,10 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS)
   unsigned weight[KEYS / 16][4];
   Softmax softmax(p, batch, head, q0 + in_group / 32 * 16);
   wait_for_inputs();
+  softmax.begin_mask(p, group * KEYS);
   load_tile<kQueries, kThreads>(q_tile, from_q, p.q_row, p.queries - q0, thread);
   load(k_tile, from_k, p.k_row, group);
   load(v_tile, from_v, p.v_row, group);
-  softmax.begin_mask(p, group * KEYS);
 
   copy_async_wait<1>();
   fence_async();
@@ -135,13 +132,13 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS)
   store_part(reinterpret_cast<float*>(part), stats + group * kQueries, softmax, scale, sum, group < steps);
   __syncthreads();
 
-  constexpr int kChunks = SIZE / 8;
+  constexpr int kChunks = SIZE / 4;
   T* const y = static_cast<T*>(p.y) + batch * p.y_batch + head * p.y_head + q0 * p.y_row;
-#pragma unroll 2
+#pragma unroll 4
   for (int i = thread; i < kQueries * kChunks; i += kThreads) {
-    const int row = i / kChunks, column = i % kChunks * 8;
+    const int row = i / kChunks, column = i % kChunks * 4;
     if (q0 + row < p.queries)
-      *reinterpret_cast<Vec<T, 8>*>(y + row * p.y_row + column) = join_parts(parts, stats, row, column);
+      *reinterpret_cast<Vec<T, 4>*>(y + row * p.y_row + column) = join_parts(parts, stats, row, column);
   }
 }
 #endif

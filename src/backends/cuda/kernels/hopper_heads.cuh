@@ -37,6 +37,24 @@ INGOT_INLINE void load_tile(unsigned to, const T* from, long long row_stride, in
   }
 }
 
+#if MASK != 0
+// Two keys' values of the mask as one register or two: taken apart where they come, they would be waited for there,
+// ahead of the loads behind them.
+template <int BYTES>
+struct MaskWord {
+  using Type = unsigned;
+};
+template <>
+struct MaskWord<2> {
+  using Type = unsigned short;
+};
+template <>
+struct MaskWord<8> {
+  using Type = unsigned long long;
+};
+using MaskPair = typename MaskWord<2 * sizeof(MASK_T)>::Type;
+#endif
+
 // Row h of a thread: lane / 4 + 8 h of its warp's 16, which begin at `warp_row` of the queries.
 struct Softmax {
   // `most` is in units of the products with RAW_SCORES, otherwise of scores.
@@ -44,18 +62,30 @@ struct Softmax {
   const int lane = static_cast<int>(threadIdx.x) % 32, warp_row;
 #if MASK != 0
   const MASK_T* mask;
-  float added[kPairs][2];
+  MaskPair added[kPairs];
 
   INGOT_INLINE Softmax(const ingot_cuda::AttentionParams& p, int batch, int head, int row) : warp_row(row) {
     mask = static_cast<const MASK_T*>(p.mask) + batch % p.mask_batches * p.mask_batch + head * p.mask_head;
   }
-  INGOT_INLINE const MASK_T* mask_row(const ingot_cuda::AttentionParams& p, int h) const {
-    return mask + min_int(warp_row + h * 8 + lane / 4, p.queries - 1) * p.mask_row;
+  // Behind the last key: any other's value, since those keys are hidden.
+  INGOT_INLINE void load_row(const ingot_cuda::AttentionParams& p, int h, int key0) {
+    const MASK_T* const row = mask + min_int(warp_row + h * 8 + lane / 4, p.queries - 1) * p.mask_row;
+    const int begin = key0 + lane % 4 * 2;
+    if (p.mask_pairs != 0) {
+#pragma unroll
+      for (int n = 0; n < kPairs; ++n)
+        added[n] = *reinterpret_cast<const MaskPair*>(row + min_int(begin + n * 8, p.keys - 2));
+    } else {
+#pragma unroll
+      for (int n = 0; n < kPairs; ++n) {
+        const int k = begin + n * 8;
+        const Vec<MASK_T, 2> pair{{row[min_int(k, p.keys - 1)], row[min_int(k + 1, p.keys - 1)]}};
+        added[n] = reinterpret_cast<const MaskPair&>(pair);
+      }
+    }
   }
   // The first row's, on its way while products run.
-  INGOT_INLINE void begin_mask(const ingot_cuda::AttentionParams& p, int key0) {
-    load_mask(added, p, mask_row(p, 0), key0 + lane % 4 * 2);
-  }
+  INGOT_INLINE void begin_mask(const ingot_cuda::AttentionParams& p, int key0) { load_row(p, 0, key0); }
 #else
   INGOT_INLINE Softmax(const ingot_cuda::AttentionParams&, int, int, int row) : warp_row(row) {}
   INGOT_INLINE void begin_mask(const ingot_cuda::AttentionParams&, int) {}
@@ -67,18 +97,23 @@ struct Softmax {
   INGOT_INLINE void add_mask([[maybe_unused]] float scale, [[maybe_unused]] int h,
                              [[maybe_unused]] float (&score)[KEYS / 2]) const {
 #pragma unroll
-    for (int n = 0; n < kPairs; ++n)
+    for (int n = 0; n < kPairs; ++n) {
+#if MASK != 0
+      const MaskPair word = added[n];
+      const Vec<MASK_T, 2>& pair = reinterpret_cast<const Vec<MASK_T, 2>&>(word);
+#endif
 #pragma unroll
       for (int e = 0; e < 2; ++e) {
         [[maybe_unused]] float& s = score[n * 4 + 2 * h + e];
 #if MASK == 1
-        s = fmaf(s, scale, added[n][e]);
+        s = fmaf(s, scale, mask_value(pair.v[e]));
 #elif MASK == 2
-        s = added[n][e] == -kInfinity ? -kInfinity : s * scale;
+        s = pair.v[e] ? s * scale : -kInfinity;
 #elif !RAW_SCORES
         s *= scale;
 #endif
       }
+    }
   }
   // Keys behind the last one, and those that a causal query may not see.
   INGOT_INLINE void hide_keys(const ingot_cuda::AttentionParams& p, int key0, float (&score)[KEYS / 2]) const {
@@ -101,7 +136,7 @@ struct Softmax {
                            unsigned (&to)[KEYS / 16][4]) {
     add_mask(scale, 0, score);
 #if MASK != 0
-    if (p.mask_row != 0) load_mask(added, p, mask_row(p, 1), key0 + lane % 4 * 2);
+    if (p.mask_row != 0) load_row(p, 1, key0);
 #endif
     add_mask(scale, 1, score);
     if (key0 + KEYS > p.keys || (p.causal != 0 && key0 + KEYS - 1 > warp_row)) hide_keys(p, key0, score);
