@@ -4,7 +4,8 @@
 
 Each engine runs a chain of --calls layers as one CUDA graph; the figure is the fastest replay over the number of calls,
 the engines interleaved. Input and result of the chain are in NCHW, which is torchvision's layout: Ingot changes it once
-each. Where a layer has fewer outputs than inputs, the next one's input is the result beside itself, which both pay for.
+each. Where a layer has half as many outputs as inputs, two with weights of their own make the next input, side by side;
+both engines pay for that.
 Errors are those of one layer against torchvision's in fp64: root mean square over that of the result.
 
 Needs: torch, torchvision, numpy, onnx, and a GPU; without one it says so and ends with code 77.
@@ -36,20 +37,21 @@ def draw(layer: tuple) -> dict:
     random = np.random.default_rng(1)
     normal = lambda *shape: random.standard_normal(shape, np.float32)
     values = {"x": normal(n, c, h, w), "offset": 2 * normal(n, 18, h, w), "mask": random.random((n, 9, h, w), np.float32),
-              "w": normal(k, c, 3, 3) * (2.8 / math.sqrt(9 * c)), "b": normal(k) / 10}
+              "b": normal(k) / 10}
+    values.update({f"w{i}": normal(k, c, 3, 3) * (2.8 / math.sqrt(9 * c)) for i in range(c // k)})
     return {name: value.astype(np.float16) for name, value in values.items()}
 
 
 class Torchvision:
-    def __init__(self, values: dict, repeat: int, calls: int):
+    def __init__(self, values: dict, beside: int, calls: int):
         import torch
 
         self.torch = torch
         self.values = {name: torch.from_numpy(value).cuda() for name, value in values.items()}
-        self.repeat = repeat
+        self.beside = beside
         stream = torch.cuda.Stream()
         with torch.no_grad(), torch.cuda.stream(stream):
-            self.chain(2)
+            self.chain(2 * beside)
         torch.cuda.synchronize()
         self.graph = torch.cuda.CUDAGraph()
         with torch.no_grad(), torch.cuda.graph(self.graph):
@@ -57,22 +59,24 @@ class Torchvision:
 
     def chain(self, calls: int):
         x = self.values["x"]
-        for call in range(calls):
-            x = self.layer(x if call == 0 else self.torch.cat([x] * self.repeat, 1) if self.repeat > 1 else x)
+        for _ in range(calls // self.beside):
+            parts = [self.layer(x, self.values, i) for i in range(self.beside)]
+            x = self.torch.cat(parts, 1) if self.beside > 1 else parts[0]
         return x
 
-    def layer(self, x, values=None):
+    @staticmethod
+    def layer(x, values: dict, weights: int = 0):
         import torchvision
 
-        v = values or self.values
-        return torchvision.ops.deform_conv2d(x, v["offset"], v["w"], v["b"], padding=1, mask=v["mask"])
+        return torchvision.ops.deform_conv2d(x, values["offset"], values[f"w{weights}"], values["b"], padding=1,
+                                             mask=values["mask"])
 
     def exact(self):
         exact = {name: value.double() for name, value in self.values.items()}
         return self.layer(exact["x"], exact).cpu().numpy()
 
     def one(self):
-        return self.layer(self.values["x"]).cpu().numpy()
+        return self.layer(self.values["x"], self.values).cpu().numpy()
 
     def measure(self, replays: int) -> float:
         begin, end = (self.torch.cuda.Event(enable_timing=True) for _ in range(2))
@@ -87,35 +91,37 @@ class Torchvision:
 
 
 class Ingot:
-    def __init__(self, values: dict, repeat: int, calls: int, stem: pathlib.Path, options):
+    def __init__(self, values: dict, beside: int, calls: int, stem: pathlib.Path, options):
         import numpy as np
 
         self.program, self.feed, self.plans = options.ingot, stem.with_suffix(".npz"), {}
         np.savez(self.feed, **{name: values[name] for name in ("x", "offset", "mask")})
         for count in {1, calls}:
             model, self.plans[count] = stem.with_suffix(f".{count}.onnx"), stem.with_suffix(f".{count}.plan")
-            self.export(values, repeat, count, model)
+            self.export(values, beside if count > 1 else 1, count, model)
             self.run("build", model, "-o", self.plans[count], "--device", "cuda", "--precision", "fp16", "--time-budget",
                      options.time_budget, "--timing-cache", stem.parent / "times.txt")
 
     @staticmethod
-    def export(values: dict, repeat: int, calls: int, path: pathlib.Path) -> None:
+    def export(values: dict, beside: int, calls: int, path: pathlib.Path) -> None:
         import onnx
         from onnx import TensorProto, helper, numpy_helper
 
         info = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT16, shape)
-        n, _, h, w = values["x"].shape
-        nodes, x = [], "x"
-        for call in range(calls):
-            if call > 0 and repeat > 1:
-                nodes.append(helper.make_node("Concat", [x] * repeat, [f"wide{call}"], axis=1))
-                x = f"wide{call}"
-            y = "y" if call == calls - 1 else f"y{call}"
-            nodes.append(helper.make_node("DeformConv", [x, "w", "offset", "b", "mask"], [y], pads=[1, 1, 1, 1]))
+        rounds, nodes, x = calls // beside, [], "x"
+        for turn in range(rounds):
+            y = "y" if turn == rounds - 1 else f"y{turn}"
+            parts = [f"{y}_{i}" for i in range(beside)] if beside > 1 else [y]
+            nodes += [helper.make_node("DeformConv", [x, f"w{i}", "offset", "b", "mask"], [part], pads=[1, 1, 1, 1])
+                      for i, part in enumerate(parts)]
+            if beside > 1:
+                nodes.append(helper.make_node("Concat", parts, [y], axis=1))
             x = y
+        n, _, h, w = values["x"].shape
+        weights = [f"w{i}" for i in range(beside)]
         graph = helper.make_graph(nodes, "chain", [info(name, values[name].shape) for name in ("x", "offset", "mask")],
-                                  [info("y", [n, values["w"].shape[0], h, w])],
-                                  [numpy_helper.from_array(values[name], name) for name in ("w", "b")])
+                                  [info("y", [n, beside * values["w0"].shape[0], h, w])],
+                                  [numpy_helper.from_array(values[name], name) for name in [*weights, "b"]])
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9), path)
 
     def run(self, *arguments) -> str:
@@ -142,9 +148,9 @@ def error_of(found, exact) -> float:
 
 def compare(name: str, work: pathlib.Path, options) -> dict:
     layer = LAYERS[name]
-    repeat, values = layer[1] // layer[4], draw(layer)
-    peer = Torchvision(values, repeat, options.calls)
-    ours = Ingot(values, repeat, options.calls, work / name.replace(" ", "_"), options)
+    beside, values = layer[1] // layer[4], draw(layer)
+    peer = Torchvision(values, beside, options.calls)
+    ours = Ingot(values, beside, options.calls, work / name.replace(" ", "_"), options)
     exact = peer.exact()
     times = [(ours.measure(options.calls) / options.calls, peer.measure(options.replays) / options.calls)
              for _ in range(options.rounds)]
