@@ -36,8 +36,8 @@ def draw(layer: tuple) -> dict:
     n, c, h, w, k = layer
     random = np.random.default_rng(1)
     normal = lambda *shape: random.standard_normal(shape, np.float32)
-    values = {"x": normal(n, c, h, w), "offset": 2 * normal(n, 18, h, w), "mask": random.random((n, 9, h, w), np.float32),
-              "b": normal(k) / 10}
+    values = {"x": normal(n, c, h, w), "offset": 2 * normal(n, 18, h, w),
+              "mask": random.random((n, 9, h, w), np.float32), "b": normal(k) / 10}
     values.update({f"w{i}": normal(k, c, 3, 3) * (2.8 / math.sqrt(9 * c)) for i in range(c // k)})
     return {name: value.astype(np.float16) for name, value in values.items()}
 
@@ -99,8 +99,8 @@ class Ingot:
         for count in {1, calls}:
             model, self.plans[count] = stem.with_suffix(f".{count}.onnx"), stem.with_suffix(f".{count}.plan")
             self.export(values, beside if count > 1 else 1, count, model)
-            self.run("build", model, "-o", self.plans[count], "--device", "cuda", "--precision", "fp16", "--time-budget",
-                     options.time_budget, "--timing-cache", stem.parent / "times.txt")
+            self.run("build", model, "-o", self.plans[count], "--device", "cuda", "--precision", "fp16",
+                     "--time-budget", options.time_budget, "--timing-cache", stem.parent / "times.txt")
 
     @staticmethod
     def export(values: dict, beside: int, calls: int, path: pathlib.Path) -> None:

@@ -43,6 +43,10 @@ std::int64_t registers(const Steps& steps, const AttentionShape& shape, bool mas
   return shape.v.size / 2 + steps.keys / 2 + weights + (mask ? steps.keys / 4 : 0) + 65;
 }
 
+std::int64_t blocks_of(const Steps& steps, const AttentionShape& shape) {
+  return (shape.q.length + steps.queries - 1) / steps.queries * shape.q.heads * shape.q.batches;
+}
+
 bool promising(const Steps& steps, const AttentionShape& shape, bool mask) {
   const std::int64_t keys = shape.k.length;
   if (registers(steps, shape, mask) > std::min<std::int64_t>(250, 65536 / steps.threads())) return false;
@@ -50,9 +54,8 @@ bool promising(const Steps& steps, const AttentionShape& shape, bool mask) {
   if (steps.queries > 64 && shape.q.length <= steps.queries - 64) return false;
   if (steps.keys > 64 && keys <= 64) return false;
   if (!steps.split()) return true;
-  // Every part has keys, and the device has room for more blocks than there are without parts.
-  const std::int64_t blocks = (shape.q.length + steps.queries - 1) / steps.queries * shape.q.heads * shape.q.batches;
-  return (steps.groups - 1) * steps.keys < keys && blocks <= kMostSplitBlocks;
+  // Every part has keys, and the device has room for more warpgroups than there are without parts.
+  return (steps.groups - 1) * steps.keys < keys && blocks_of(steps, shape) <= kMostSplitBlocks;
 }
 
 Support supports(const Problem& problem) {
@@ -67,12 +70,16 @@ Support supports(const Problem& problem) {
   return Support::yes();
 }
 
+// The likeliest first: where blocks of 64 queries leave multiprocessors idle, those whose keys are split.
 std::vector<std::string> configs(const Problem& problem) {
   std::vector<std::string> out;
   const auto shape = attention_problem(problem, problem.inputs, problem.outputs[0]);
   if (!shape.is_ok()) return out;
-  for (const Steps& steps : kSteps)
-    if (promising(steps, *shape, cpu::has_mask(problem.inputs))) out.push_back(steps.text());
+  const bool few = blocks_of({64, 64}, *shape) <= kMostSplitBlocks / 2;
+  for (const bool split : {few, !few})
+    for (const Steps& steps : kSteps)
+      if (steps.split() == split && promising(steps, *shape, cpu::has_mask(problem.inputs)))
+        out.push_back(steps.text());
   return out;
 }
 
