@@ -9,6 +9,10 @@
 namespace ingot {
 namespace {
 
+constexpr int kMostGraphs = 1024;
+// CU_STREAM_LEGACY, which cannot be captured.
+void* const kLegacyStream = reinterpret_cast<void*>(1);
+
 class DeviceAllocator final : public Allocator {
  public:
   explicit DeviceAllocator(const cuda::Device& device) : device_(device) {}
@@ -32,8 +36,9 @@ class DeviceAllocator final : public Allocator {
 
 }  // namespace
 
-Result<std::unique_ptr<DeviceRun>> DeviceRun::create(const Engine& engine, void* stream) {
-  std::unique_ptr<DeviceRun> run(new DeviceRun(engine));
+Result<std::unique_ptr<DeviceRun>> DeviceRun::create(const Engine& engine, void* stream, int graphs) {
+  if (graphs < 0 || graphs > kMostGraphs) return invalid_argument("{} captured graphs: 0 to {}", graphs, kMostGraphs);
+  std::unique_ptr<DeviceRun> run(new DeviceRun(engine, stream == kLegacyStream ? 0 : graphs));
   run->allocator_ = std::make_unique<DeviceAllocator>(*engine.cuda_device());
   run->borrowed_ = stream != nullptr;
   if (run->borrowed_) {
@@ -46,25 +51,20 @@ Result<std::unique_ptr<DeviceRun>> DeviceRun::create(const Engine& engine, void*
   return run;
 }
 
-void DeviceRun::forget_graph() {
-  graph_.reset();
-  ran_ = false;
+void DeviceRun::attach(Executor& executor) {
+  executor.set_stream(stream_.get());
+  executor.keep_configurations(std::max<std::size_t>(graphs_.most(), 1),
+                               [this](std::uint64_t configuration) { graphs_.drop(configuration); });
 }
 
 Status DeviceRun::bind_input(Executor& executor, std::size_t index, const void* data, std::size_t bytes) {
   if (index >= inputs_.size()) return invalid_argument("input {} of {}", index, inputs_.size());
   Input& input = inputs_[index];
-  const void* const before = input.in_place;
   input.in_place = engine_.cuda_device()->owns(data) ? data : nullptr;
-  if (input.in_place != before) forget_graph();
   input.host = input.in_place != nullptr ? nullptr : data;
-  if (input.in_place != nullptr) {
-    input.bytes = bytes;
-    return executor.bind_input(index, data, bytes);
-  }
-  input.bytes = bytes;
+  if (input.in_place != nullptr) return executor.bind_input(index, data, bytes);
   if (bytes > input.device.size() || input.device.data() == nullptr) {
-    forget_graph();
+    graphs_.clear();
     INGOT_ASSIGN_OR_RETURN(input.device,
                            cuda::DeviceMemory::allocate(*engine_.cuda_device(), std::max<std::size_t>(bytes, 1)));
   }
@@ -74,10 +74,8 @@ Status DeviceRun::bind_input(Executor& executor, std::size_t index, const void* 
 Status DeviceRun::bind_output(Executor& executor, std::size_t index, void* data, std::size_t bytes) {
   if (index >= outputs_.size()) return invalid_argument("output {} of {}", index, outputs_.size());
   const bool in_place = engine_.cuda_device()->owns(data);
-  if (in_place || outputs_[index].in_place) {
-    if (!in_place || data != outputs_[index].bound) forget_graph();
+  if (in_place || outputs_[index].in_place)
     INGOT_RETURN_IF_ERROR(executor.bind_output(index, in_place ? data : nullptr, in_place ? bytes : 0));
-  }
   outputs_[index].in_place = in_place;
   outputs_[index].bound = data;
   outputs_[index].bound_bytes = bytes;
@@ -87,9 +85,7 @@ Status DeviceRun::bind_output(Executor& executor, std::size_t index, void* data,
 Status DeviceRun::copy_in(const Executor& executor) {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     const Value value = executor.value_of(engine_.plan().inputs[i]);
-    if (inputs_[i].in_place != nullptr) continue;
-    if (value.object != nullptr) continue;
-    if (inputs_[i].host == nullptr || inputs_[i].bytes < value.bytes) continue;  // the executor reports it
+    if (inputs_[i].in_place != nullptr || value.object != nullptr) continue;
     INGOT_RETURN_IF_ERROR(stream_->copy_to_device(inputs_[i].device.data(), inputs_[i].host, value.bytes));
   }
   return Status::ok();
@@ -119,41 +115,66 @@ Status DeviceRun::copy_out(const Executor& executor) {
   return copied || !borrowed_ ? stream_->synchronize() : Status::ok();
 }
 
-Status DeviceRun::capture(Executor& executor) {
-  INGOT_ASSIGN_OR_RETURN(
-      graph_, cuda::CapturedGraph::capture(*engine_.cuda_device(), *stream_, [&executor] { return executor.run(); }));
-  return Status::ok();
+bool DeviceRun::can_capture(const Executor& executor) const {
+  return graphs_.most() > 0 && executor.has_run() && !executor.needs_host();
+}
+
+const cuda::CapturedGraph* DeviceRun::find_graph(const Executor& executor) {
+  graphs_.begin(executor.configuration(), executor.memory_moves());
+  for (std::size_t i = 0; i < inputs_.size(); ++i) graphs_.add_address(executor.bound_input(i));
+  for (std::size_t i = 0; i < outputs_.size(); ++i) graphs_.add_address(executor.bound_output(i));
+  return graphs_.find();
+}
+
+Result<const cuda::CapturedGraph*> DeviceRun::capture(Executor& executor) {
+  return graphs_.capture(*engine_.cuda_device(), *stream_, [&executor] { return executor.launch_steps(); });
+}
+
+GraphCounts DeviceRun::graph_counts() const {
+  GraphCounts counts = graphs_.counts();
+  counts.replayed = replayed_;
+  counts.stepwise = stepwise_;
+  return counts;
 }
 
 Status DeviceRun::run(Executor& executor, bool allow_graph) {
   const cuda::DeviceScope scope(*engine_.cuda_device(), stream_->handle());
   INGOT_RETURN_IF_ERROR(engine_.cuda_device()->make_current());
+  INGOT_RETURN_IF_ERROR(executor.settle());
   INGOT_RETURN_IF_ERROR(copy_in(executor));
-  // Captured at the second run: the first one allocates what is missing.
-  allow_graph = allow_graph && !executor.needs_host();
-  if (allow_graph && ran_ && graph_ == nullptr) INGOT_RETURN_IF_ERROR(capture(executor));
-  if (allow_graph && graph_ != nullptr) {
+  if (allow_graph && can_capture(executor)) {
+    const cuda::CapturedGraph* graph = find_graph(executor);
+    if (graph != nullptr) {
+      ++replayed_;
+    } else {
+      INGOT_ASSIGN_OR_RETURN(graph, capture(executor));
+    }
     const cuda::NvtxRange range("captured graph");
-    INGOT_RETURN_IF_ERROR(graph_->launch(stream_->handle()));
+    INGOT_RETURN_IF_ERROR(graph->launch(stream_->handle()));
   } else {
-    INGOT_RETURN_IF_ERROR(executor.run());
+    ++stepwise_;
+    INGOT_RETURN_IF_ERROR(executor.launch_steps());
   }
-  INGOT_RETURN_IF_ERROR(copy_out(executor));
-  ran_ = true;
-  return Status::ok();
+  return copy_out(executor);
 }
 
 Result<double> DeviceRun::time(Executor& executor, int runs) {
   const cuda::DeviceScope scope(*engine_.cuda_device(), stream_->handle());
-  if (!ran_) return failed_precondition("run the context before timing it");
   INGOT_RETURN_IF_ERROR(engine_.cuda_device()->make_current());
-  const bool captured = !executor.needs_host();
-  if (captured && graph_ == nullptr) INGOT_RETURN_IF_ERROR(capture(executor));
+  INGOT_RETURN_IF_ERROR(executor.settle());
+  if (!executor.has_run()) return failed_precondition("run the context before timing it");
+  const cuda::CapturedGraph* graph = nullptr;
+  if (can_capture(executor)) {
+    graph = find_graph(executor);
+    if (graph == nullptr) {
+      INGOT_ASSIGN_OR_RETURN(graph, capture(executor));
+    }
+  }
   INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<cuda::Stopwatch> watch, cuda::Stopwatch::create(*engine_.cuda_device()));
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < runs; ++i) {
     INGOT_RETURN_IF_ERROR(watch->start(*stream_));
-    INGOT_RETURN_IF_ERROR(captured ? graph_->launch(stream_->handle()) : executor.run());
+    INGOT_RETURN_IF_ERROR(graph != nullptr ? graph->launch(stream_->handle()) : executor.run());
     INGOT_RETURN_IF_ERROR(watch->stop(*stream_));
     INGOT_ASSIGN_OR_RETURN(const double microseconds, watch->microseconds());
     best = std::min(best, microseconds);

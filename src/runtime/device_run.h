@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // DeviceRun: what a context adds to its executor for a plan of a GPU: a stream, device memory, copies of inputs and
-// outputs between host and device, and the run as a captured graph while shapes and addresses stay.
+// outputs between host and device, and the run as a captured graph, of which a few are kept for shapes and addresses
+// that come back.
 #pragma once
 
 #include <memory>
@@ -8,13 +9,16 @@
 
 #include "backends/cuda/device.h"
 #include "runtime/executor.h"
+#include "runtime/kept_graphs.h"
 
 namespace ingot {
 
 class DeviceRun {
  public:
-  // On the caller's stream, or on one of its own.
-  static Result<std::unique_ptr<DeviceRun>> create(const Engine& engine, void* stream);
+  // On the caller's stream, or on one of its own. Keeps so many captured graphs; 0: launches steps one by one.
+  static Result<std::unique_ptr<DeviceRun>> create(const Engine& engine, void* stream, int graphs);
+  // Before the executor's first run. It must not outlive this.
+  void attach(Executor& executor);
 
   [[nodiscard]] const cuda::Stream& stream() const { return *stream_; }
   // Of memory on the device; called on any thread.
@@ -22,11 +26,10 @@ class DeviceRun {
   // Host memory, read or written at every run; or memory of the GPU, used in place.
   Status bind_input(Executor& executor, std::size_t input, const void* data, std::size_t bytes);
   Status bind_output(Executor& executor, std::size_t output, void* data, std::size_t bytes);
-  // Shapes changed: the next runs launch the steps one by one, then capture them anew.
-  void forget_graph();
   // Copies in, runs, copies out and waits; on a caller's stream it waits only for copies to the host.
   Status run(Executor& executor, bool allow_graph);
   Result<double> time(Executor& executor, int runs);
+  [[nodiscard]] GraphCounts graph_counts() const;
   // After a run, in host memory.
   [[nodiscard]] Value output(std::size_t output) const { return outputs_[output].value; }
 
@@ -34,7 +37,6 @@ class DeviceRun {
   struct Input {
     const void* host = nullptr;
     const void* in_place = nullptr;
-    std::size_t bytes = 0;
     cuda::DeviceMemory device;
   };
   struct Output {
@@ -44,19 +46,23 @@ class DeviceRun {
     HostTensor own;
     Value value;
   };
-  explicit DeviceRun(const Engine& engine) : engine_(engine) {}
+  DeviceRun(const Engine& engine, int graphs) : engine_(engine), graphs_(static_cast<std::size_t>(graphs)) {}
   Status copy_in(const Executor& executor);
   Status copy_out(const Executor& executor);
-  Status capture(Executor& executor);
+  // Whether the run may be a graph: nothing is allocated in it any more, and nothing waits.
+  [[nodiscard]] bool can_capture(const Executor& executor) const;
+  // The graph for the present shapes and addresses.
+  const cuda::CapturedGraph* find_graph(const Executor& executor);
+  Result<const cuda::CapturedGraph*> capture(Executor& executor);
 
   const Engine& engine_;
   std::unique_ptr<Allocator> allocator_;
   std::unique_ptr<cuda::Stream> stream_;
-  std::unique_ptr<cuda::CapturedGraph> graph_;
+  KeptGraphs graphs_;
+  std::int64_t replayed_ = 0, stepwise_ = 0;
   std::vector<Input> inputs_;
   std::vector<Output> outputs_;
   bool borrowed_ = false;  // the stream is the caller's
-  bool ran_ = false;       // since shapes or addresses changed: all memory is there
 };
 
 }  // namespace ingot

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <utility>
 
 #include "base/hash.h"
 
@@ -241,20 +242,44 @@ Result<double> Stopwatch::microseconds() const {
 
 Result<std::unique_ptr<CapturedGraph>> CapturedGraph::capture(const Device& device, const Stream& stream,
                                                               const std::function<Status()>& enqueue) {
-  INGOT_RETURN_IF_ERROR(device.make_current());
   std::unique_ptr<CapturedGraph> graph(new CapturedGraph(device));
-  INGOT_CUDA_RETURN_IF_ERROR(device.api(), capture_begin(stream.handle(), kCaptureThreadLocal), "starting a capture");
-  const Status enqueued = enqueue();
-  const CuResult ended = device.api().capture_end(stream.handle(), &graph->graph_);
-  INGOT_RETURN_IF_ERROR(Status(enqueued));
-  if (ended != 0) return cuda_error(device.api(), ended, "ending a capture");
-  INGOT_CUDA_RETURN_IF_ERROR(device.api(), graph_instantiate(&graph->exec_, graph->graph_, 0), "making the graph");
+  INGOT_RETURN_IF_ERROR(graph->recapture(stream, enqueue).status());
   return graph;
 }
+Result<bool> CapturedGraph::recapture(const Stream& stream, const std::function<Status()>& enqueue) {
+  const Driver& api = device_.api();
+  INGOT_RETURN_IF_ERROR(device_.make_current());
+  // Whatever fails on the way, the old graph is not what the caller wants.
+  CuGraphExec before = std::exchange(exec_, nullptr);
+  CuGraph captured = nullptr;
+  const auto destroy = [&api](CuGraphExec exec) {
+    if (exec != nullptr) api.graph_exec_destroy(exec);
+  };
+  CuResult code = api.capture_begin(stream.handle(), kCaptureThreadLocal);
+  std::string_view failed = "starting a capture";
+  Status enqueued;
+  if (code == 0) {
+    enqueued = enqueue();
+    code = api.capture_end(stream.handle(), &captured);
+    failed = "ending a capture";
+  }
+  if (enqueued.is_ok() && code == 0 && before != nullptr) {
+    CuGraphUpdate update;
+    if (api.graph_update(before, captured, &update) == 0) exec_ = std::exchange(before, nullptr);
+  }
+  const bool updated = exec_ != nullptr;
+  destroy(before);
+  if (enqueued.is_ok() && code == 0 && !updated) {
+    code = api.graph_instantiate(&exec_, captured, 0);
+    failed = "making the graph";
+  }
+  if (captured != nullptr) api.graph_destroy(captured);
+  INGOT_RETURN_IF_ERROR(std::move(enqueued));
+  if (code != 0) return cuda_error(api, code, failed);
+  return updated;
+}
 CapturedGraph::~CapturedGraph() {
-  if (!device_.make_current().is_ok()) return;
-  if (exec_ != nullptr) device_.api().graph_exec_destroy(exec_);
-  if (graph_ != nullptr) device_.api().graph_destroy(graph_);
+  if (exec_ != nullptr && device_.make_current().is_ok()) device_.api().graph_exec_destroy(exec_);
 }
 Status CapturedGraph::launch(CuStream stream) const {
   INGOT_CUDA_RETURN_IF_ERROR(device_.api(), graph_launch(exec_, stream), "launching the graph");

@@ -142,12 +142,14 @@ class CapturedGraph {
   ~CapturedGraph();
   CapturedGraph(const CapturedGraph&) = delete;
   CapturedGraph& operator=(const CapturedGraph&) = delete;
+  // Captures what takes its place. Where only addresses and the like differ, the graph is brought up to date (true),
+  // which costs a fraction of making it anew (false). After a failure there is nothing to launch.
+  Result<bool> recapture(const Stream& stream, const std::function<Status()>& enqueue);
   Status launch(CuStream stream) const;
 
  private:
   explicit CapturedGraph(const Device& device) : device_(device) {}
   const Device& device_;
-  CuGraph graph_ = nullptr;
   CuGraphExec exec_ = nullptr;
 };
 

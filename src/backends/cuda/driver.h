@@ -46,6 +46,12 @@ struct CuLaunchConfig {
   unsigned attribute_count;
 };
 
+// CUgraphExecUpdateResultInfo; 0: done.
+struct CuGraphUpdate {
+  int result = 0;
+  void *node = nullptr, *from_node = nullptr;
+};
+
 // X(member, exported name, arguments)
 #define INGOT_CUDA_DRIVER_FUNCTIONS(X)                                                                                \
   X(init, "cuInit", (unsigned))                                                                                       \
@@ -85,6 +91,7 @@ struct CuLaunchConfig {
   X(capture_begin, "cuStreamBeginCapture_v2", (CuStream, int))                                                        \
   X(capture_end, "cuStreamEndCapture", (CuStream, CuGraph*))                                                          \
   X(graph_instantiate, "cuGraphInstantiateWithFlags", (CuGraphExec*, CuGraph, unsigned long long))                    \
+  X(graph_update, "cuGraphExecUpdate_v2", (CuGraphExec, CuGraph, CuGraphUpdate*))                                     \
   X(graph_launch, "cuGraphLaunch", (CuGraphExec, CuStream))                                                           \
   X(graph_exec_destroy, "cuGraphExecDestroy", (CuGraphExec))                                                          \
   X(graph_destroy, "cuGraphDestroy", (CuGraph))                                                                       \
