@@ -13,7 +13,8 @@ Result<std::unique_ptr<Context>> Context::create(std::shared_ptr<const Engine> e
   if (options.parallel == nullptr) pool = std::make_unique<ThreadPool>(options.threads);
   std::unique_ptr<DeviceRun> device;
   if (engine->cuda_device() != nullptr) {
-    INGOT_ASSIGN_OR_RETURN(device, DeviceRun::create(*engine, options.cuda_stream, options.cuda_graphs));
+    INGOT_ASSIGN_OR_RETURN(device,
+                           DeviceRun::create(*engine, {.stream = options.cuda_stream, .graphs = options.cuda_graphs}));
   }
   return std::unique_ptr<Context>(new Context(std::move(engine), options, std::move(pool), std::move(device)));
 }
@@ -32,7 +33,10 @@ Context::Context(std::shared_ptr<const Engine> engine, const ContextOptions& opt
   if (device_ != nullptr) device_->attach(executor_);
 }
 
-Context::~Context() = default;
+Context::~Context() {
+  // Where it fails the driver is gone, and the memory with it.
+  if (device_ != nullptr) static_cast<void>(device_->wait());
+}
 
 Status Context::set_input_shape(std::size_t input, Shape shape) {
   profile_checked_ = false;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_set>
+#include <utility>
 
 #include "backends/cuda/nvtx.h"
 
@@ -15,37 +17,53 @@ void* const kLegacyStream = reinterpret_cast<void*>(1);
 
 class DeviceAllocator final : public Allocator {
  public:
-  explicit DeviceAllocator(const cuda::Device& device) : device_(device) {}
+  DeviceAllocator(const cuda::Device& device, cuda::CuStream stream) : device_(device), stream_(stream) {}
   void* allocate(std::size_t bytes, std::size_t) override {
+    bytes = std::max<std::size_t>(bytes, 1);
     cuda::CuPointer pointer = 0;
-    if (!device_.make_current().is_ok() ||
-        device_.api().memory_allocate(&pointer, std::max<std::size_t>(bytes, 1)) != 0)
+    if (cuda::DeviceScope::memory() == cuda::DeviceScope::Memory::kRun) {
+      const Result<cuda::CuPointer> pooled = device_.allocate_on(stream_, bytes);
+      if (!pooled.is_ok()) return nullptr;
+      pointer = *pooled;
+      pooled_.insert(pointer);
+    } else if (!device_.make_current().is_ok() || device_.api().memory_allocate(&pointer, bytes) != 0) {
       return nullptr;
+    }
     return reinterpret_cast<void*>(pointer);
   }
   bool copy(void* to, const void* from, std::size_t bytes) override {
     return cuda::copy_on_device(device_, to, from, bytes).is_ok();
   }
   void deallocate(void* memory, std::size_t) override {
-    if (device_.make_current().is_ok()) device_.api().memory_free(reinterpret_cast<cuda::CuPointer>(memory));
+    const auto pointer = reinterpret_cast<cuda::CuPointer>(memory);
+    // Outside of every scope the runs are over.
+    if (pooled_.erase(pointer) != 0 && cuda::DeviceScope::current_stream() == stream_)
+      device_.free_on(stream_, pointer);
+    else if (device_.make_current().is_ok())
+      device_.api().memory_free(pointer);
   }
 
  private:
   const cuda::Device& device_;
+  cuda::CuStream stream_;
+  std::unordered_set<cuda::CuPointer> pooled_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<DeviceRun>> DeviceRun::create(const Engine& engine, void* stream, int graphs) {
-  if (graphs < 0 || graphs > kMostGraphs) return invalid_argument("{} captured graphs: 0 to {}", graphs, kMostGraphs);
-  std::unique_ptr<DeviceRun> run(new DeviceRun(engine, stream == kLegacyStream ? 0 : graphs));
-  run->allocator_ = std::make_unique<DeviceAllocator>(*engine.cuda_device());
-  run->borrowed_ = stream != nullptr;
+Result<std::unique_ptr<DeviceRun>> DeviceRun::create(const Engine& engine, const Options& options) {
+  if (options.graphs < 0 || options.graphs > kMostGraphs)
+    return invalid_argument("{} captured graphs: 0 to {}", options.graphs, kMostGraphs);
+  const cuda::Device& device = *engine.cuda_device();
+  std::unique_ptr<DeviceRun> run(new DeviceRun(engine, options.stream == kLegacyStream ? 0 : options.graphs));
+  run->borrowed_ = options.stream != nullptr;
   if (run->borrowed_) {
-    run->stream_ = cuda::Stream::borrow(*engine.cuda_device(), static_cast<cuda::CuStream>(stream));
+    run->stream_ = cuda::Stream::borrow(device, static_cast<cuda::CuStream>(options.stream));
+    INGOT_ASSIGN_OR_RETURN(run->done_, cuda::Event::create(device));
   } else {
-    INGOT_ASSIGN_OR_RETURN(run->stream_, cuda::Stream::create(*engine.cuda_device()));
+    INGOT_ASSIGN_OR_RETURN(run->stream_, cuda::Stream::create(device));
   }
+  run->allocator_ = std::make_unique<DeviceAllocator>(device, run->stream_->handle());
   run->inputs_.resize(engine.input_count());
   run->outputs_.resize(engine.output_count());
   return run;
@@ -57,10 +75,18 @@ void DeviceRun::attach(Executor& executor) {
                                [this](std::uint64_t configuration) { graphs_.drop(configuration); });
 }
 
+Status DeviceRun::wait() const {
+  if (!borrowed_) return stream_->synchronize();
+  // The caller may have destroyed its stream.
+  INGOT_RETURN_IF_ERROR(engine_.cuda_device()->make_current());
+  return done_->wait();
+}
+
 Status DeviceRun::bind_input(Executor& executor, std::size_t index, const void* data, std::size_t bytes) {
   if (index >= inputs_.size()) return invalid_argument("input {} of {}", index, inputs_.size());
   Input& input = inputs_[index];
-  input.in_place = engine_.cuda_device()->owns(data) ? data : nullptr;
+  const cuda::MemoryKind kind = engine_.cuda_device()->kind_of(data, bytes);
+  input.in_place = kind == cuda::MemoryKind::kDevice ? data : nullptr;
   input.host = input.in_place != nullptr ? nullptr : data;
   if (input.in_place != nullptr) return executor.bind_input(index, data, bytes);
   if (bytes > input.device.size() || input.device.data() == nullptr) {
@@ -73,7 +99,8 @@ Status DeviceRun::bind_input(Executor& executor, std::size_t index, const void* 
 
 Status DeviceRun::bind_output(Executor& executor, std::size_t index, void* data, std::size_t bytes) {
   if (index >= outputs_.size()) return invalid_argument("output {} of {}", index, outputs_.size());
-  const bool in_place = engine_.cuda_device()->owns(data);
+  const cuda::MemoryKind kind = engine_.cuda_device()->kind_of(data, bytes);
+  const bool in_place = kind == cuda::MemoryKind::kDevice;
   if (in_place || outputs_[index].in_place)
     INGOT_RETURN_IF_ERROR(executor.bind_output(index, in_place ? data : nullptr, in_place ? bytes : 0));
   outputs_[index].in_place = in_place;
@@ -141,6 +168,20 @@ Status DeviceRun::run(Executor& executor, bool allow_graph) {
   const cuda::DeviceScope scope(*engine_.cuda_device(), stream_->handle());
   INGOT_RETURN_IF_ERROR(engine_.cuda_device()->make_current());
   INGOT_RETURN_IF_ERROR(executor.settle());
+  if (Status status = enqueue(executor, allow_graph); !status.is_ok()) {
+    // What was enqueued so far may still use the caller's memory.
+    static_cast<void>(stream_->synchronize());
+    return status;
+  }
+  return borrowed_ ? done_->record(*stream_) : Status::ok();
+}
+
+Status DeviceRun::launch_steps(Executor& executor) {
+  const cuda::DeviceScope scope(*engine_.cuda_device(), stream_->handle(), cuda::DeviceScope::Memory::kRun);
+  return executor.launch_steps();
+}
+
+Status DeviceRun::enqueue(Executor& executor, bool allow_graph) {
   INGOT_RETURN_IF_ERROR(copy_in(executor));
   if (allow_graph && can_capture(executor)) {
     const cuda::CapturedGraph* graph = find_graph(executor);
@@ -153,7 +194,7 @@ Status DeviceRun::run(Executor& executor, bool allow_graph) {
     INGOT_RETURN_IF_ERROR(graph->launch(stream_->handle()));
   } else {
     ++stepwise_;
-    INGOT_RETURN_IF_ERROR(executor.launch_steps());
+    INGOT_RETURN_IF_ERROR(launch_steps(executor));
   }
   return copy_out(executor);
 }
@@ -173,8 +214,9 @@ Result<double> DeviceRun::time(Executor& executor, int runs) {
   INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<cuda::Stopwatch> watch, cuda::Stopwatch::create(*engine_.cuda_device()));
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < runs; ++i) {
+    INGOT_RETURN_IF_ERROR(executor.settle());
     INGOT_RETURN_IF_ERROR(watch->start(*stream_));
-    INGOT_RETURN_IF_ERROR(graph != nullptr ? graph->launch(stream_->handle()) : executor.run());
+    INGOT_RETURN_IF_ERROR(graph != nullptr ? graph->launch(stream_->handle()) : launch_steps(executor));
     INGOT_RETURN_IF_ERROR(watch->stop(*stream_));
     INGOT_ASSIGN_OR_RETURN(const double microseconds, watch->microseconds());
     best = std::min(best, microseconds);

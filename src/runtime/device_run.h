@@ -15,13 +15,16 @@ namespace ingot {
 
 class DeviceRun {
  public:
-  // On the caller's stream, or on one of its own. Keeps so many captured graphs; 0: launches steps one by one.
-  static Result<std::unique_ptr<DeviceRun>> create(const Engine& engine, void* stream, int graphs);
+  struct Options {
+    void* stream = nullptr;  // the caller's; null: one of its own
+    int graphs = 0;          // captured runs to keep; 0: steps are launched one by one
+  };
+  static Result<std::unique_ptr<DeviceRun>> create(const Engine& engine, const Options& options);
   // Before the executor's first run. It must not outlive this.
   void attach(Executor& executor);
 
   [[nodiscard]] const cuda::Stream& stream() const { return *stream_; }
-  // Of memory on the device; called on any thread.
+  // Of memory on the device: from its pool, in the order of the stream, while a run is enqueued.
   [[nodiscard]] Allocator& allocator() { return *allocator_; }
   // Host memory, read or written at every run; or memory of the GPU, used in place.
   Status bind_input(Executor& executor, std::size_t input, const void* data, std::size_t bytes);
@@ -29,6 +32,8 @@ class DeviceRun {
   // Copies in, runs, copies out and waits; on a caller's stream it waits only for copies to the host.
   Status run(Executor& executor, bool allow_graph);
   Result<double> time(Executor& executor, int runs);
+  // For the end of all runs: afterwards the executor may go with the memory that they use.
+  Status wait() const;
   [[nodiscard]] GraphCounts graph_counts() const;
   // After a run, in host memory.
   [[nodiscard]] Value output(std::size_t output) const { return outputs_[output].value; }
@@ -47,6 +52,8 @@ class DeviceRun {
     Value value;
   };
   DeviceRun(const Engine& engine, int graphs) : engine_(engine), graphs_(static_cast<std::size_t>(graphs)) {}
+  Status enqueue(Executor& executor, bool allow_graph);
+  Status launch_steps(Executor& executor);
   Status copy_in(const Executor& executor);
   Status copy_out(const Executor& executor);
   // Whether the run may be a graph: nothing is allocated in it any more, and nothing waits.
@@ -58,6 +65,7 @@ class DeviceRun {
   const Engine& engine_;
   std::unique_ptr<Allocator> allocator_;
   std::unique_ptr<cuda::Stream> stream_;
+  std::unique_ptr<cuda::Event> done_;  // behind a run on the caller's stream
   KeptGraphs graphs_;
   std::int64_t replayed_ = 0, stepwise_ = 0;
   std::vector<Input> inputs_;
