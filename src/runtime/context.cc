@@ -13,8 +13,10 @@ Result<std::unique_ptr<Context>> Context::create(std::shared_ptr<const Engine> e
   if (options.parallel == nullptr) pool = std::make_unique<ThreadPool>(options.threads);
   std::unique_ptr<DeviceRun> device;
   if (engine->cuda_device() != nullptr) {
-    INGOT_ASSIGN_OR_RETURN(device,
-                           DeviceRun::create(*engine, {.stream = options.cuda_stream, .graphs = options.cuda_graphs}));
+    INGOT_ASSIGN_OR_RETURN(
+        device, DeviceRun::create(*engine, {.stream = options.cuda_stream,
+                                            .graphs = options.cuda_graphs,
+                                            .parallel = options.parallel != nullptr ? options.parallel : pool.get()}));
   }
   return std::unique_ptr<Context>(new Context(std::move(engine), options, std::move(pool), std::move(device)));
 }

@@ -15,6 +15,9 @@ constexpr int kMostGraphs = 1024;
 // CU_STREAM_LEGACY, which cannot be captured.
 void* const kLegacyStream = reinterpret_cast<void*>(1);
 
+// Up to this size the driver takes a copy of pageable memory into its command buffer, and waits for nothing.
+constexpr std::size_t kDriverCopies = std::size_t{64} << 10;
+
 class DeviceAllocator final : public Allocator {
  public:
   DeviceAllocator(const cuda::Device& device, cuda::CuStream stream) : device_(device), stream_(stream) {}
@@ -59,11 +62,13 @@ Result<std::unique_ptr<DeviceRun>> DeviceRun::create(const Engine& engine, const
   run->borrowed_ = options.stream != nullptr;
   if (run->borrowed_) {
     run->stream_ = cuda::Stream::borrow(device, static_cast<cuda::CuStream>(options.stream));
+    INGOT_ASSIGN_OR_RETURN(run->read_, cuda::Event::create(device));
     INGOT_ASSIGN_OR_RETURN(run->done_, cuda::Event::create(device));
   } else {
     INGOT_ASSIGN_OR_RETURN(run->stream_, cuda::Stream::create(device));
   }
   run->allocator_ = std::make_unique<DeviceAllocator>(device, run->stream_->handle());
+  run->staging_ = std::make_unique<cuda::Staging>(device, *run->stream_, options.parallel);
   run->inputs_.resize(engine.input_count());
   run->outputs_.resize(engine.output_count());
   return run;
@@ -87,6 +92,7 @@ Status DeviceRun::bind_input(Executor& executor, std::size_t index, const void* 
   Input& input = inputs_[index];
   const cuda::MemoryKind kind = engine_.cuda_device()->kind_of(data, bytes);
   input.in_place = kind == cuda::MemoryKind::kDevice ? data : nullptr;
+  input.pinned = kind == cuda::MemoryKind::kPinned;
   input.host = input.in_place != nullptr ? nullptr : data;
   if (input.in_place != nullptr) return executor.bind_input(index, data, bytes);
   if (bytes > input.device.size() || input.device.data() == nullptr) {
@@ -104,18 +110,26 @@ Status DeviceRun::bind_output(Executor& executor, std::size_t index, void* data,
   if (in_place || outputs_[index].in_place)
     INGOT_RETURN_IF_ERROR(executor.bind_output(index, in_place ? data : nullptr, in_place ? bytes : 0));
   outputs_[index].in_place = in_place;
+  outputs_[index].pinned = kind == cuda::MemoryKind::kPinned;
   outputs_[index].bound = data;
   outputs_[index].bound_bytes = bytes;
   return Status::ok();
 }
 
 Status DeviceRun::copy_in(const Executor& executor) {
+  staging_->begin();
+  reads_caller_ = false;
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    const Input& input = inputs_[i];
     const Value value = executor.value_of(engine_.plan().inputs[i]);
-    if (inputs_[i].in_place != nullptr || value.object != nullptr) continue;
-    INGOT_RETURN_IF_ERROR(stream_->copy_to_device(inputs_[i].device.data(), inputs_[i].host, value.bytes));
+    if (input.in_place != nullptr || value.object != nullptr) continue;
+    const bool direct = input.pinned || value.bytes <= kDriverCopies;
+    reads_caller_ = reads_caller_ || input.pinned;
+    Status status = direct ? stream_->copy_to_device(input.device.data(), input.host, value.bytes)
+                           : staging_->to_device(input.device.data(), input.host, value.bytes);
+    if (!status.is_ok()) return std::move(status).annotate(fmt::format("input '{}'", engine_.input(i).name));
   }
-  return Status::ok();
+  return reads_caller_ && borrowed_ ? read_->record(*stream_) : Status::ok();
 }
 
 Status DeviceRun::copy_out(const Executor& executor) {
@@ -135,11 +149,18 @@ Status DeviceRun::copy_out(const Executor& executor) {
       return invalid_argument("output '{}' of shape {} needs {} bytes, bound were {}", engine_.output(i).name,
                               to_string(output.value.shape), output.value.bytes, output.bound_bytes);
     }
-    INGOT_RETURN_IF_ERROR(stream_->copy_to_host(to, output.value.data, output.value.bytes));
+    Status status = output.pinned && output.bound != nullptr
+                        ? stream_->copy_to_host(to, output.value.data, output.value.bytes)
+                        : staging_->to_host(to, output.value.data, output.value.bytes);
+    if (!status.is_ok()) return std::move(status).annotate(fmt::format("output '{}'", engine_.output(i).name));
     output.value.data = to;
     output.value.on_device = false;
   }
-  return copied || !borrowed_ ? stream_->synchronize() : Status::ok();
+  if (!copied && borrowed_) return reads_caller_ ? read_->wait() : Status::ok();
+  INGOT_RETURN_IF_ERROR(staging_->finish());
+  INGOT_RETURN_IF_ERROR(stream_->synchronize());
+  staging_->stream_is_idle();
+  return Status::ok();
 }
 
 bool DeviceRun::can_capture(const Executor& executor) const {
@@ -171,6 +192,7 @@ Status DeviceRun::run(Executor& executor, bool allow_graph) {
   if (Status status = enqueue(executor, allow_graph); !status.is_ok()) {
     // What was enqueued so far may still use the caller's memory.
     static_cast<void>(stream_->synchronize());
+    staging_->stream_is_idle();
     return status;
   }
   return borrowed_ ? done_->record(*stream_) : Status::ok();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backends/cuda/device.h"
+#include "backends/cuda/staging.h"
 #include "runtime/executor.h"
 #include "runtime/kept_graphs.h"
 
@@ -18,6 +19,7 @@ class DeviceRun {
   struct Options {
     void* stream = nullptr;  // the caller's; null: one of its own
     int graphs = 0;          // captured runs to keep; 0: steps are launched one by one
+    Parallel* parallel = nullptr;
   };
   static Result<std::unique_ptr<DeviceRun>> create(const Engine& engine, const Options& options);
   // Before the executor's first run. It must not outlive this.
@@ -42,11 +44,13 @@ class DeviceRun {
   struct Input {
     const void* host = nullptr;
     const void* in_place = nullptr;
+    bool pinned = false;  // the host's memory
     cuda::DeviceMemory device;
   };
   struct Output {
     void* bound = nullptr;
     bool in_place = false;
+    bool pinned = false;
     std::size_t bound_bytes = 0;
     HostTensor own;
     Value value;
@@ -65,12 +69,14 @@ class DeviceRun {
   const Engine& engine_;
   std::unique_ptr<Allocator> allocator_;
   std::unique_ptr<cuda::Stream> stream_;
-  std::unique_ptr<cuda::Event> done_;  // behind a run on the caller's stream
+  std::unique_ptr<cuda::Staging> staging_;
+  std::unique_ptr<cuda::Event> read_, done_;  // behind the copies of inputs; behind a run on the caller's stream
   KeptGraphs graphs_;
   std::int64_t replayed_ = 0, stepwise_ = 0;
   std::vector<Input> inputs_;
   std::vector<Output> outputs_;
-  bool borrowed_ = false;  // the stream is the caller's
+  bool borrowed_ = false;      // the stream is the caller's
+  bool reads_caller_ = false;  // the run copies from the caller's memory while it goes on
 };
 
 }  // namespace ingot
