@@ -32,7 +32,8 @@ struct Callers {
 };
 thread_local Callers t_callers;
 
-// A pool of our own: what other libraries of the process do with the device's default one is theirs.
+// A pool of our own: what other libraries of the process do with the device's default one is theirs. Null where the
+// device has none or gives none: memory is plain then.
 Result<CuMemoryPool> make_pool(const Driver& api, CuDevice device, int ordinal, std::size_t device_bytes) {
   int supported = 0;
   INGOT_CUDA_RETURN_IF_ERROR(api, device_attribute(&supported, kPoolsSupported, device), "reading an attribute");
@@ -40,7 +41,7 @@ Result<CuMemoryPool> make_pool(const Driver& api, CuDevice device, int ordinal, 
   CuMemoryPoolProperties properties;
   properties.device = ordinal;
   CuMemoryPool pool = nullptr;
-  INGOT_CUDA_RETURN_IF_ERROR(api, pool_create(&pool, &properties), "making a memory pool");
+  if (api.pool_create(&pool, &properties) != 0) return nullptr;
   std::uint64_t unused = std::min(kMostUnused, device_bytes / kUnusedShare);
   INGOT_CUDA_RETURN_IF_ERROR(api, pool_set(pool, kReleaseThreshold, &unused), "setting up a memory pool");
   return pool;

@@ -54,7 +54,7 @@ class Device {
   int multiprocessors_ = 1;
   bool overlaps_kernels_ = false;
   CuContext context_ = nullptr;
-  CuMemoryPool pool_ = nullptr;  // null: the device has none
+  CuMemoryPool pool_ = nullptr;  // null: there is none
   std::string arch_, bus_;
   DeviceInfo info_;
 };

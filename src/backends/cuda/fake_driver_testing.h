@@ -9,7 +9,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <vector>
 
 #include "backends/cuda/device.h"
@@ -24,6 +23,7 @@ class FakeGpu {
   FakeGpu() { now() = this; }
   ~FakeGpu() {
     device_.reset();
+    finish(enqueued_);
     now() = nullptr;
   }
   FakeGpu(const FakeGpu&) = delete;
