@@ -166,6 +166,10 @@ typedef struct ingot_context_options {
   /* For plans of a GPU: the caller's CUstream or cudaStream_t; NULL: a stream of the context's own. With a stream given
    * and every input and output bound to memory of the GPU, ingot_context_run returns once the work is enqueued. */
   void* cuda_stream;
+  /* For plans of a GPU: how many captured runs to keep (CUDA graphs), at most 1024. A run whose shapes and addresses of
+   * GPU memory are those of one that was captured is one launch; one whose shapes have run before is captured.
+   * 0: 8; < 0: none, steps are launched one by one. */
+  int64_t cuda_graphs;
 } ingot_context_options;
 
 INGOT_API ingot_status ingot_context_create(ingot_engine* engine, const ingot_context_options* options,
@@ -177,8 +181,9 @@ INGOT_API void ingot_context_destroy(ingot_context* context);
 INGOT_API ingot_status ingot_context_set_input_shape(ingot_context* context, size_t input, const int64_t* dims,
                                                      int32_t rank);
 /* The memory stays the caller's and must live until it is bound anew or the context is destroyed. For a plan of a GPU
- * it may be host memory or memory of that GPU (the driver tells them apart); the latter is used in place. `bytes` is
- * what the memory holds; too little is an error of the run. */
+ * it may be host memory or memory of that GPU (the driver tells them apart); the latter is used in place, and host
+ * memory that is page-locked when it is bound is copied from and to without a detour. `bytes` is what the memory holds;
+ * too little is an error of the run. */
 INGOT_API ingot_status ingot_context_bind_input(ingot_context* context, size_t input, const void* data, size_t bytes);
 /* Optional: an output that is not bound lives in the context until the next run. NULL unbinds. */
 INGOT_API ingot_status ingot_context_bind_output(ingot_context* context, size_t output, void* data, size_t bytes);
@@ -201,6 +206,15 @@ INGOT_API void ingot_context_cancel(ingot_context* context);
 /* Called after each step on the running thread; NULL detaches. */
 typedef void (*ingot_profiler)(void* user, size_t step, const char* name, const char* tactic, double microseconds);
 INGOT_API void ingot_context_set_profiler(ingot_context* context, ingot_profiler profiler, void* user);
+/* How the runs of a context on a GPU went; all 0 on the CPU. */
+typedef struct ingot_graph_counts {
+  int64_t kept;     /* captured runs that the context has now */
+  int64_t captured; /* runs that were captured, then launched */
+  int64_t updated;  /* of them: brought a captured run with other addresses up to date, rather than making a new one */
+  int64_t replayed; /* runs that launched a captured one */
+  int64_t stepwise; /* runs step by step: the first of a shape, those with a profiler, and where the host has a part */
+} ingot_graph_counts;
+INGOT_API void ingot_context_graph_counts(const ingot_context* context, ingot_graph_counts* counts);
 INGOT_API size_t ingot_context_memory_bytes(const ingot_context* context);
 INGOT_API int32_t ingot_context_threads(const ingot_context* context);
 

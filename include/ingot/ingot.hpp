@@ -256,6 +256,8 @@ struct ContextOptions {
   Allocator* allocator = nullptr;     // nullptr: the heap
   // For plans of a GPU: the caller's stream. When all bindings are memory of the GPU, run() then only enqueues.
   void* cuda_stream = nullptr;
+  // For plans of a GPU: how many captured runs to keep. 0: 8; < 0: none.
+  int cuda_graphs = 0;
 };
 
 struct StepTime {
@@ -353,6 +355,12 @@ class Context {
       (*static_cast<Profiler*>(user))({step, name, tactic, microseconds});
     };
     ingot_context_set_profiler(context_.get(), profiler_ ? +call : nullptr, profiler_.get());
+  }
+  // How the runs on a GPU went.
+  [[nodiscard]] ingot_graph_counts graph_counts() const {
+    ingot_graph_counts counts;
+    ingot_context_graph_counts(context_.get(), &counts);
+    return counts;
   }
   [[nodiscard]] std::size_t memory_bytes() const { return ingot_context_memory_bytes(context_.get()); }
   [[nodiscard]] int threads() const { return ingot_context_threads(context_.get()); }
@@ -453,6 +461,7 @@ class Engine {
     raw.size = sizeof(raw);
     raw.threads = options.threads;
     raw.cuda_stream = options.cuda_stream;
+    raw.cuda_graphs = options.cuda_graphs;
     ingot_thread_pool pool{};
     if (options.thread_pool != nullptr) {
       pool = {options.thread_pool, options.thread_pool->threads(),

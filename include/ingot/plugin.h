@@ -8,7 +8,7 @@
  *   combination  while an engine is built: which element types and layouts the kernels take
  *   create       once per node of an engine: an immutable instance
  *   tactic       while an engine is built: variants to time
- *   configure    for each context when its shapes change: workspace size and the context's own state
+ *   configure    for each context when its shapes change: workspace size, the context's own state for these
  *   launch       for each run
  *
  * Versions. A library of major version M loads in every engine that supports M. Within a major version structs only
@@ -17,7 +17,7 @@
  *
  * Threads. query, infer, combination, tactic and create may be called from any thread, several at once. An instance is
  * shared by all contexts: configure and launch get it as const and may run at the same time on several threads. A state
- * belongs to one context, which uses it on one thread at a time.
+ * belongs to one context, which uses it on one thread at a time and may keep those of several shapes.
  *
  * Errors. Functions that return int32_t return 0 for success. On failure they write a sentence into error->text that
  * says what is wrong and what would be right; the engine adds the node, the operator and the library. No function may

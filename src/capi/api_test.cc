@@ -45,6 +45,16 @@ TEST(Api, ReloadsWhatItSerialises) {
   EXPECT_EQ(scores(a, image(2), 2), scores(b, image(2), 2));
 }
 
+TEST(Api, CountsOfGraphsAreAGpus) {
+  ingot::Context context = digits().create_context({.threads = 1, .cuda_graphs = 3}).value();
+  scores(context, image(1), 1);
+  const ingot_graph_counts counts = context.graph_counts();
+  EXPECT_EQ(counts.kept + counts.captured + counts.updated + counts.replayed + counts.stepwise, 0);
+  const ingot::Status refused = digits().create_context({.cuda_graphs = 1025}).status();
+  EXPECT_EQ(refused.code(), INGOT_INVALID_ARGUMENT);
+  EXPECT_NE(std::string(refused.message()).find("1025 cuda_graphs: at most 1024"), std::string::npos);
+}
+
 TEST(Api, BindsOutputsAndFollowsShapes) {
   ingot::Context context = digits().create_context({.threads = 1}).value();
   for (const std::size_t batch : {1U, 3U, 16U, 2U}) {

@@ -64,6 +64,9 @@ Status use_hooks(const ingot_context_options& given, ingot_context& handle, ingo
     return ingot::invalid_argument("{} threads: at most {}", given.threads, ingot::capi::kMaxThreads);
   out.threads = given.threads;
   out.cuda_stream = given.cuda_stream;
+  if (given.cuda_graphs > ingot::capi::kMaxGraphs)
+    return ingot::invalid_argument("{} cuda_graphs: at most {}", given.cuda_graphs, ingot::capi::kMaxGraphs);
+  if (given.cuda_graphs != 0) out.cuda_graphs = static_cast<int>(std::max<std::int64_t>(given.cuda_graphs, 0));
   if (given.allocator != nullptr) {
     if (given.allocator->allocate == nullptr || given.allocator->deallocate == nullptr)
       return ingot::invalid_argument("an allocator needs both functions");
@@ -213,6 +216,11 @@ void ingot_context_set_profiler(ingot_context* context, ingot_profiler profiler,
   context->context->set_profiler(profiler != nullptr ? &context->profiler : nullptr);
 }
 
+void ingot_context_graph_counts(const ingot_context* context, ingot_graph_counts* counts) {
+  if (counts == nullptr) return;
+  const ingot::GraphCounts of = context != nullptr ? context->context->graph_counts() : ingot::GraphCounts();
+  *counts = {of.kept, of.captured, of.updated, of.replayed, of.stepwise};
+}
 size_t ingot_context_memory_bytes(const ingot_context* context) {
   return context != nullptr ? context->context->memory_bytes() : 0;
 }

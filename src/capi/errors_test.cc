@@ -49,6 +49,10 @@ TEST(Errors, NullArguments) {
   EXPECT_EQ(ingot_context_run(nullptr), INGOT_INVALID_ARGUMENT);
   ingot_context_set_profiler(nullptr, nullptr, nullptr);
   EXPECT_EQ(ingot_context_memory_bytes(nullptr), 0U);
+  ingot_graph_counts counts{1, 1, 1, 1, 1};
+  ingot_context_graph_counts(nullptr, &counts);
+  EXPECT_EQ(counts.captured, 0);
+  ingot_context_graph_counts(nullptr, nullptr);
   EXPECT_EQ(ingot_context_threads(nullptr), 0);
   ingot_context_destroy(nullptr);
   EXPECT_EQ(ingot_build_file(nullptr, nullptr, &engine), INGOT_INVALID_ARGUMENT);

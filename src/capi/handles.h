@@ -38,6 +38,7 @@ struct ingot_engine {
 namespace ingot::capi {
 
 inline constexpr std::int32_t kMaxThreads = 1024;
+inline constexpr std::int64_t kMaxGraphs = 1024;
 
 // Records the message for ingot_last_error() and returns the code.
 ingot_status report(const Status& status);

@@ -13,7 +13,10 @@ Result<std::unique_ptr<Context>> Context::create(std::shared_ptr<const Engine> e
   if (options.parallel == nullptr) pool = std::make_unique<ThreadPool>(options.threads);
   std::unique_ptr<DeviceRun> device;
   if (engine->cuda_device() != nullptr) {
-    INGOT_ASSIGN_OR_RETURN(device, DeviceRun::create(*engine, options.cuda_stream));
+    INGOT_ASSIGN_OR_RETURN(
+        device, DeviceRun::create(*engine, {.stream = options.cuda_stream,
+                                            .graphs = options.cuda_graphs,
+                                            .parallel = options.parallel != nullptr ? options.parallel : pool.get()}));
   }
   return std::unique_ptr<Context>(new Context(std::move(engine), options, std::move(pool), std::move(device)));
 }
@@ -29,14 +32,16 @@ Context::Context(std::shared_ptr<const Engine> engine, const ContextOptions& opt
                 : options.allocator != nullptr ? *options.allocator
                                                : default_allocator(),
                 *parallel_) {
-  if (device_ != nullptr) executor_.set_stream(&device_->stream());
+  if (device_ != nullptr) device_->attach(executor_);
 }
 
-Context::~Context() = default;
+Context::~Context() {
+  // Where it fails the driver is gone, and the memory with it.
+  if (device_ != nullptr) static_cast<void>(device_->wait());
+}
 
 Status Context::set_input_shape(std::size_t input, Shape shape) {
   profile_checked_ = false;
-  if (device_ != nullptr) device_->forget_graph();
   return executor_.set_input_shape(input, std::move(shape));
 }
 

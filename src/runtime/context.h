@@ -20,11 +20,16 @@
 
 namespace ingot {
 
+inline constexpr int kCudaGraphs = 8;
+
 struct ContextOptions {
   int threads = 0;                 // <= 0: all processors that the process may use; ignored with `parallel`
   Parallel* parallel = nullptr;    // the caller's thread pool; must outlive the context
   Allocator* allocator = nullptr;  // null: the heap
   void* cuda_stream = nullptr;     // for a plan of a GPU: the caller's stream; null: the context's own
+  // For a plan of a GPU: how many captured runs to keep for shapes and addresses that come back; 0: steps are launched
+  // one by one.
+  int cuda_graphs = kCudaGraphs;
 };
 
 class Context {
@@ -74,6 +79,10 @@ class Context {
   }
   // Microseconds of one run on a GPU, without the copies in and out: the fastest of `runs` replays of the captured run.
   Result<double> time_on_device(int runs);
+  // Of a plan of a GPU.
+  [[nodiscard]] GraphCounts graph_counts() const {
+    return device_ != nullptr ? device_->graph_counts() : GraphCounts();
+  }
   // Bytes of activations and workspace that the context holds.
   [[nodiscard]] std::size_t memory_bytes() const { return executor_.memory_bytes(); }
   [[nodiscard]] int threads() const { return parallel_->threads(); }

@@ -3,68 +3,100 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_set>
+#include <utility>
 
 #include "backends/cuda/nvtx.h"
 
 namespace ingot {
 namespace {
 
+constexpr int kMostGraphs = 1024;
+// CU_STREAM_LEGACY, which cannot be captured.
+void* const kLegacyStream = reinterpret_cast<void*>(1);
+
+// Up to this size the driver takes a copy of pageable memory into its command buffer, and waits for nothing.
+constexpr std::size_t kDriverCopies = std::size_t{64} << 10;
+
 class DeviceAllocator final : public Allocator {
  public:
-  explicit DeviceAllocator(const cuda::Device& device) : device_(device) {}
+  DeviceAllocator(const cuda::Device& device, cuda::CuStream stream) : device_(device), stream_(stream) {}
   void* allocate(std::size_t bytes, std::size_t) override {
+    bytes = std::max<std::size_t>(bytes, 1);
     cuda::CuPointer pointer = 0;
-    if (!device_.make_current().is_ok() ||
-        device_.api().memory_allocate(&pointer, std::max<std::size_t>(bytes, 1)) != 0)
+    if (cuda::DeviceScope::memory() == cuda::DeviceScope::Memory::kRun) {
+      const Result<cuda::CuPointer> pooled = device_.allocate_on(stream_, bytes);
+      if (!pooled.is_ok()) return nullptr;
+      pointer = *pooled;
+      pooled_.insert(pointer);
+    } else if (!device_.make_current().is_ok() || device_.api().memory_allocate(&pointer, bytes) != 0) {
       return nullptr;
+    }
     return reinterpret_cast<void*>(pointer);
   }
   bool copy(void* to, const void* from, std::size_t bytes) override {
     return cuda::copy_on_device(device_, to, from, bytes).is_ok();
   }
   void deallocate(void* memory, std::size_t) override {
-    if (device_.make_current().is_ok()) device_.api().memory_free(reinterpret_cast<cuda::CuPointer>(memory));
+    const auto pointer = reinterpret_cast<cuda::CuPointer>(memory);
+    // Outside of every scope the runs are over.
+    if (pooled_.erase(pointer) != 0 && cuda::DeviceScope::current_stream() == stream_)
+      device_.free_on(stream_, pointer);
+    else if (device_.make_current().is_ok())
+      device_.api().memory_free(pointer);
   }
 
  private:
   const cuda::Device& device_;
+  cuda::CuStream stream_;
+  std::unordered_set<cuda::CuPointer> pooled_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<DeviceRun>> DeviceRun::create(const Engine& engine, void* stream) {
-  std::unique_ptr<DeviceRun> run(new DeviceRun(engine));
-  run->allocator_ = std::make_unique<DeviceAllocator>(*engine.cuda_device());
-  run->borrowed_ = stream != nullptr;
+Result<std::unique_ptr<DeviceRun>> DeviceRun::create(const Engine& engine, const Options& options) {
+  if (options.graphs < 0 || options.graphs > kMostGraphs)
+    return invalid_argument("{} captured graphs: 0 to {}", options.graphs, kMostGraphs);
+  const cuda::Device& device = *engine.cuda_device();
+  std::unique_ptr<DeviceRun> run(new DeviceRun(engine, options.stream == kLegacyStream ? 0 : options.graphs));
+  run->borrowed_ = options.stream != nullptr;
   if (run->borrowed_) {
-    run->stream_ = cuda::Stream::borrow(*engine.cuda_device(), static_cast<cuda::CuStream>(stream));
+    run->stream_ = cuda::Stream::borrow(device, static_cast<cuda::CuStream>(options.stream));
+    INGOT_ASSIGN_OR_RETURN(run->read_, cuda::Event::create(device));
+    INGOT_ASSIGN_OR_RETURN(run->done_, cuda::Event::create(device));
   } else {
-    INGOT_ASSIGN_OR_RETURN(run->stream_, cuda::Stream::create(*engine.cuda_device()));
+    INGOT_ASSIGN_OR_RETURN(run->stream_, cuda::Stream::create(device));
   }
+  run->allocator_ = std::make_unique<DeviceAllocator>(device, run->stream_->handle());
+  run->staging_ = std::make_unique<cuda::Staging>(device, *run->stream_, options.parallel);
   run->inputs_.resize(engine.input_count());
   run->outputs_.resize(engine.output_count());
   return run;
 }
 
-void DeviceRun::forget_graph() {
-  graph_.reset();
-  ran_ = false;
+void DeviceRun::attach(Executor& executor) {
+  executor.set_stream(stream_.get());
+  executor.keep_configurations(std::max<std::size_t>(graphs_.most(), 1),
+                               [this](std::uint64_t configuration) { graphs_.drop(configuration); });
+}
+
+Status DeviceRun::wait() const {
+  if (!borrowed_) return stream_->synchronize();
+  // The caller may have destroyed its stream.
+  INGOT_RETURN_IF_ERROR(engine_.cuda_device()->make_current());
+  return done_->wait();
 }
 
 Status DeviceRun::bind_input(Executor& executor, std::size_t index, const void* data, std::size_t bytes) {
   if (index >= inputs_.size()) return invalid_argument("input {} of {}", index, inputs_.size());
   Input& input = inputs_[index];
-  const void* const before = input.in_place;
-  input.in_place = engine_.cuda_device()->owns(data) ? data : nullptr;
-  if (input.in_place != before) forget_graph();
+  const cuda::MemoryKind kind = engine_.cuda_device()->kind_of(data, bytes);
+  input.in_place = kind == cuda::MemoryKind::kDevice ? data : nullptr;
+  input.pinned = kind == cuda::MemoryKind::kPinned;
   input.host = input.in_place != nullptr ? nullptr : data;
-  if (input.in_place != nullptr) {
-    input.bytes = bytes;
-    return executor.bind_input(index, data, bytes);
-  }
-  input.bytes = bytes;
+  if (input.in_place != nullptr) return executor.bind_input(index, data, bytes);
   if (bytes > input.device.size() || input.device.data() == nullptr) {
-    forget_graph();
+    graphs_.clear();
     INGOT_ASSIGN_OR_RETURN(input.device,
                            cuda::DeviceMemory::allocate(*engine_.cuda_device(), std::max<std::size_t>(bytes, 1)));
   }
@@ -73,26 +105,31 @@ Status DeviceRun::bind_input(Executor& executor, std::size_t index, const void* 
 
 Status DeviceRun::bind_output(Executor& executor, std::size_t index, void* data, std::size_t bytes) {
   if (index >= outputs_.size()) return invalid_argument("output {} of {}", index, outputs_.size());
-  const bool in_place = engine_.cuda_device()->owns(data);
-  if (in_place || outputs_[index].in_place) {
-    if (!in_place || data != outputs_[index].bound) forget_graph();
+  const cuda::MemoryKind kind = engine_.cuda_device()->kind_of(data, bytes);
+  const bool in_place = kind == cuda::MemoryKind::kDevice;
+  if (in_place || outputs_[index].in_place)
     INGOT_RETURN_IF_ERROR(executor.bind_output(index, in_place ? data : nullptr, in_place ? bytes : 0));
-  }
   outputs_[index].in_place = in_place;
+  outputs_[index].pinned = kind == cuda::MemoryKind::kPinned;
   outputs_[index].bound = data;
   outputs_[index].bound_bytes = bytes;
   return Status::ok();
 }
 
 Status DeviceRun::copy_in(const Executor& executor) {
+  staging_->begin();
+  reads_caller_ = false;
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    const Input& input = inputs_[i];
     const Value value = executor.value_of(engine_.plan().inputs[i]);
-    if (inputs_[i].in_place != nullptr) continue;
-    if (value.object != nullptr) continue;
-    if (inputs_[i].host == nullptr || inputs_[i].bytes < value.bytes) continue;  // the executor reports it
-    INGOT_RETURN_IF_ERROR(stream_->copy_to_device(inputs_[i].device.data(), inputs_[i].host, value.bytes));
+    if (input.in_place != nullptr || value.object != nullptr) continue;
+    const bool direct = input.pinned || value.bytes <= kDriverCopies;
+    reads_caller_ = reads_caller_ || input.pinned;
+    Status status = direct ? stream_->copy_to_device(input.device.data(), input.host, value.bytes)
+                           : staging_->to_device(input.device.data(), input.host, value.bytes);
+    if (!status.is_ok()) return std::move(status).annotate(fmt::format("input '{}'", engine_.input(i).name));
   }
-  return Status::ok();
+  return reads_caller_ && borrowed_ ? read_->record(*stream_) : Status::ok();
 }
 
 Status DeviceRun::copy_out(const Executor& executor) {
@@ -112,48 +149,96 @@ Status DeviceRun::copy_out(const Executor& executor) {
       return invalid_argument("output '{}' of shape {} needs {} bytes, bound were {}", engine_.output(i).name,
                               to_string(output.value.shape), output.value.bytes, output.bound_bytes);
     }
-    INGOT_RETURN_IF_ERROR(stream_->copy_to_host(to, output.value.data, output.value.bytes));
+    Status status = output.pinned && output.bound != nullptr
+                        ? stream_->copy_to_host(to, output.value.data, output.value.bytes)
+                        : staging_->to_host(to, output.value.data, output.value.bytes);
+    if (!status.is_ok()) return std::move(status).annotate(fmt::format("output '{}'", engine_.output(i).name));
     output.value.data = to;
     output.value.on_device = false;
   }
-  return copied || !borrowed_ ? stream_->synchronize() : Status::ok();
+  if (!copied && borrowed_) return reads_caller_ ? read_->wait() : Status::ok();
+  INGOT_RETURN_IF_ERROR(staging_->finish());
+  INGOT_RETURN_IF_ERROR(stream_->synchronize());
+  staging_->stream_is_idle();
+  return Status::ok();
 }
 
-Status DeviceRun::capture(Executor& executor) {
-  INGOT_ASSIGN_OR_RETURN(
-      graph_, cuda::CapturedGraph::capture(*engine_.cuda_device(), *stream_, [&executor] { return executor.run(); }));
-  return Status::ok();
+bool DeviceRun::can_capture(const Executor& executor) const {
+  return graphs_.most() > 0 && executor.has_run() && !executor.needs_host();
+}
+
+const cuda::CapturedGraph* DeviceRun::find_graph(const Executor& executor) {
+  graphs_.begin(executor.configuration(), executor.memory_moves());
+  for (std::size_t i = 0; i < inputs_.size(); ++i) graphs_.add_address(executor.bound_input(i));
+  for (std::size_t i = 0; i < outputs_.size(); ++i) graphs_.add_address(executor.bound_output(i));
+  return graphs_.find();
+}
+
+Result<const cuda::CapturedGraph*> DeviceRun::capture(Executor& executor) {
+  return graphs_.capture(*engine_.cuda_device(), *stream_, [&executor] { return executor.launch_steps(); });
+}
+
+GraphCounts DeviceRun::graph_counts() const {
+  GraphCounts counts = graphs_.counts();
+  counts.replayed = replayed_;
+  counts.stepwise = stepwise_;
+  return counts;
 }
 
 Status DeviceRun::run(Executor& executor, bool allow_graph) {
   const cuda::DeviceScope scope(*engine_.cuda_device(), stream_->handle());
   INGOT_RETURN_IF_ERROR(engine_.cuda_device()->make_current());
-  INGOT_RETURN_IF_ERROR(copy_in(executor));
-  // Captured at the second run: the first one allocates what is missing.
-  allow_graph = allow_graph && !executor.needs_host();
-  if (allow_graph && ran_ && graph_ == nullptr) INGOT_RETURN_IF_ERROR(capture(executor));
-  if (allow_graph && graph_ != nullptr) {
-    const cuda::NvtxRange range("captured graph");
-    INGOT_RETURN_IF_ERROR(graph_->launch(stream_->handle()));
-  } else {
-    INGOT_RETURN_IF_ERROR(executor.run());
+  INGOT_RETURN_IF_ERROR(executor.settle());
+  if (Status status = enqueue(executor, allow_graph); !status.is_ok()) {
+    // What was enqueued so far may still use the caller's memory.
+    static_cast<void>(stream_->synchronize());
+    staging_->stream_is_idle();
+    return status;
   }
-  INGOT_RETURN_IF_ERROR(copy_out(executor));
-  ran_ = true;
-  return Status::ok();
+  return borrowed_ ? done_->record(*stream_) : Status::ok();
+}
+
+Status DeviceRun::launch_steps(Executor& executor) {
+  const cuda::DeviceScope scope(*engine_.cuda_device(), stream_->handle(), cuda::DeviceScope::Memory::kRun);
+  return executor.launch_steps();
+}
+
+Status DeviceRun::enqueue(Executor& executor, bool allow_graph) {
+  INGOT_RETURN_IF_ERROR(copy_in(executor));
+  if (allow_graph && can_capture(executor)) {
+    const cuda::CapturedGraph* graph = find_graph(executor);
+    if (graph != nullptr) {
+      ++replayed_;
+    } else {
+      INGOT_ASSIGN_OR_RETURN(graph, capture(executor));
+    }
+    const cuda::NvtxRange range("captured graph");
+    INGOT_RETURN_IF_ERROR(graph->launch(stream_->handle()));
+  } else {
+    ++stepwise_;
+    INGOT_RETURN_IF_ERROR(launch_steps(executor));
+  }
+  return copy_out(executor);
 }
 
 Result<double> DeviceRun::time(Executor& executor, int runs) {
   const cuda::DeviceScope scope(*engine_.cuda_device(), stream_->handle());
-  if (!ran_) return failed_precondition("run the context before timing it");
   INGOT_RETURN_IF_ERROR(engine_.cuda_device()->make_current());
-  const bool captured = !executor.needs_host();
-  if (captured && graph_ == nullptr) INGOT_RETURN_IF_ERROR(capture(executor));
+  INGOT_RETURN_IF_ERROR(executor.settle());
+  if (!executor.has_run()) return failed_precondition("run the context before timing it");
+  const cuda::CapturedGraph* graph = nullptr;
+  if (can_capture(executor)) {
+    graph = find_graph(executor);
+    if (graph == nullptr) {
+      INGOT_ASSIGN_OR_RETURN(graph, capture(executor));
+    }
+  }
   INGOT_ASSIGN_OR_RETURN(const std::unique_ptr<cuda::Stopwatch> watch, cuda::Stopwatch::create(*engine_.cuda_device()));
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < runs; ++i) {
+    INGOT_RETURN_IF_ERROR(executor.settle());
     INGOT_RETURN_IF_ERROR(watch->start(*stream_));
-    INGOT_RETURN_IF_ERROR(captured ? graph_->launch(stream_->handle()) : executor.run());
+    INGOT_RETURN_IF_ERROR(graph != nullptr ? graph->launch(stream_->handle()) : launch_steps(executor));
     INGOT_RETURN_IF_ERROR(watch->stop(*stream_));
     INGOT_ASSIGN_OR_RETURN(const double microseconds, watch->microseconds());
     best = std::min(best, microseconds);

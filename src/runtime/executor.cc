@@ -137,7 +137,9 @@ const void* Executor::address_of(std::int32_t id) const {
       if (const Binding& bound = outputs_[static_cast<std::size_t>(binding_of_[index])]; bound.data != nullptr)
         return bound.data;
       return tensors_[index].own ? tensors_[index].own->data() : nullptr;
-    case Storage::activation: return tensors_[index].own ? tensors_[index].own->data() : tensors_[index].data;
+    case Storage::activation:
+      if (is_placed(tensors_[index])) return arena_.data() + tensors_[index].place;
+      return tensors_[index].own ? tensors_[index].own->data() : nullptr;
     case Storage::alias: break;
   }
   return nullptr;
@@ -225,6 +227,11 @@ Status Executor::run_step(std::size_t step) {
 }
 
 Status Executor::run() {
+  INGOT_RETURN_IF_ERROR(settle());
+  return launch_steps();
+}
+
+Status Executor::settle() {
   INGOT_RETURN_IF_ERROR(prepare());
   for (const std::size_t id : decided_by_data_) tensors_[id].resolved = false;
   if (symbols_grew_) run_symbols_ = symbols_;
@@ -237,9 +244,15 @@ Status Executor::run() {
     for (std::size_t step = 0; step < steps_.size(); ++step) point_step(step);
     pointers_dirty_ = false;
   }
+  return Status::ok();
+}
+
+Status Executor::launch_steps() {
   for (std::size_t step = 0; step < steps_.size(); ++step)
     if (Status status = run_step(step); !status.is_ok()) return annotate(std::move(status), step);
-  return copy_outputs();
+  INGOT_RETURN_IF_ERROR(copy_outputs());
+  has_run_ = true;
+  return Status::ok();
 }
 
 std::size_t Executor::memory_bytes() const {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -44,6 +45,10 @@ class Executor {
   Status prepare();
   Result<Shape> output_shape(std::size_t output);
   Status run();
+  // The two halves of run(). The first does what the host has to do for the present shapes and bindings, allocations
+  // included; the second only enqueues where the program does not need the host, so that it can be captured.
+  Status settle();
+  Status launch_steps();
   // From any thread: the run in progress ends before the next iteration of a loop. No effect on later runs.
   void cancel() { cancelled_ = true; }
   void forget_cancel() { cancelled_ = false; }
@@ -53,6 +58,19 @@ class Executor {
   void set_stream(const cuda::Stream* stream) { stream_ = stream; }
   // Whether a run needs the host between its steps, so that it cannot be captured. Known after prepare().
   [[nodiscard]] bool needs_host() const { return needs_host_; }
+  // Input shapes that were configured stay so, the latest `most` of them: a return to one of them configures nothing.
+  // `on_drop` hears the number of one that is about to go with its kernel states. Without this call only the present
+  // shapes are kept.
+  void keep_configurations(std::size_t most, std::function<void(std::uint64_t)> on_drop);
+  // The present shapes' number, which no others ever get. Known after prepare().
+  [[nodiscard]] std::uint64_t configuration() const { return configuration_; }
+  // Whether all steps have run with the present configuration: what they allocate at first is there.
+  [[nodiscard]] bool has_run() const { return has_run_; }
+  // How often memory of this executor that steps are pointed to has moved.
+  [[nodiscard]] std::uint64_t memory_moves() const { return memory_moves_; }
+  // Where input or output `i` is bound; null: nowhere.
+  [[nodiscard]] const void* bound_input(std::size_t i) const { return inputs_[i].data; }
+  [[nodiscard]] const void* bound_output(std::size_t i) const { return outputs_[i].data; }
   [[nodiscard]] std::size_t memory_bytes() const;
   [[nodiscard]] Result<HostTensor> snapshot(std::int32_t tensor) const;
 
@@ -74,20 +92,35 @@ class Executor {
   Executor& body(std::size_t step, std::size_t which);
 
  private:
-  struct TensorState {
+  struct TensorSize {
     Shape shape;
     bool resolved = false;
     std::int64_t bytes = 0;
-    std::byte* data = nullptr;  // activations and owned outputs
+    std::int64_t place = -1;  // of an activation in the arena; -1: it has memory of its own
+  };
+  struct TensorState : TensorSize {
     std::optional<Buffer> own;  // data-dependent activations, outputs
     Object object;
   };
-  struct StepState {
+  struct StepKernel {
     std::unique_ptr<KernelState> kernel;
+    bool deferred = false;  // shapes known only during the run
+  };
+  struct StepState : StepKernel {
     std::vector<const void*> inputs;
     std::vector<void*> outputs;
     std::vector<std::unique_ptr<Executor>> bodies;
-    bool deferred = false;  // shapes known only during the run
+  };
+  using InputShapes = std::vector<std::optional<Shape>>;
+  // What the input shapes decide, while other shapes are at work.
+  struct Configuration {
+    std::uint64_t number = 0;
+    InputShapes inputs;
+    SymbolValues symbols;
+    std::vector<TensorSize> tensors;
+    std::vector<StepKernel> steps;
+    std::vector<std::size_t> decided_by_data;
+    bool needs_host = false, has_run = false;
   };
   struct Binding {
     std::byte* data = nullptr;
@@ -106,9 +139,17 @@ class Executor {
 
   // Of an object that is one tensor of a planned shape (strings) and that is there.
   [[nodiscard]] std::optional<Shape> object_shape(std::int32_t id) const;
-  Status bind_input_symbols();
+  Result<InputShapes> input_shapes() const;
+  Status bind_input_symbols(const InputShapes& shapes);
+  Status configure();
+  void put_by();
+  bool take_up(const InputShapes& shapes);
+  // Memory that steps are pointed to.
+  Status reserve(Buffer& buffer, std::size_t bytes);
   Status resolve_tensor(std::size_t id, const SymbolValues& symbols);
   bool step_resolved(std::size_t step) const;
+  // In the arena, which is not there where no tensor in it has elements.
+  [[nodiscard]] bool is_placed(const TensorSize& tensor) const { return tensor.place >= 0 && arena_.data() != nullptr; }
   Status place_activations();
   Status reserve_own(std::size_t id);
   Status decide_shape(std::int32_t id, const Shape& shape);
@@ -135,8 +176,8 @@ class Executor {
   const cuda::Stream* stream_ = nullptr;
 
   std::atomic<bool> cancelled_{false};
-  const Executor* root_ = this;                     // the outermost program's
-  std::vector<std::optional<Shape>> given_shapes_;  // by input
+  const Executor* root_ = this;  // the outermost program's
+  InputShapes given_shapes_;     // by input
   std::vector<Binding> inputs_, outputs_;
   std::vector<std::optional<Buffer>> uploads_;  // by input: host values on their way to a GPU
   std::vector<std::int32_t> binding_of_;        // by tensor id: index into inputs_ or outputs_, or -1
@@ -147,7 +188,15 @@ class Executor {
   SymbolValues outer_symbols_;
   SymbolValues symbols_;      // bound by input shapes
   SymbolValues run_symbols_;  // and by data, during a run
+  std::size_t most_configurations_ = 1;
+  std::function<void(std::uint64_t)> on_drop_;
+  std::vector<Configuration> put_by_;  // the latest last
+  InputShapes configured_;             // whose sizes and kernel states are in tensors_ and steps_
+  std::uint64_t configuration_ = 0, configurations_ = 0;
+  std::uint64_t memory_moves_ = 0;
   bool needs_host_ = false;
+  bool has_run_ = false;
+  bool is_configured_ = false;  // all of them: prepare() did not fail
   bool shapes_dirty_ = true;
   bool pointers_dirty_ = true;
   bool symbols_grew_ = true;  // since run_symbols_ was last symbols_

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happens when shapes change: symbols, tensor sizes, memory, kernel states.
 #include <algorithm>
+#include <utility>
 
 #include "plan/memory_plan.h"
 #include "plan/symbols.h"
@@ -10,13 +11,17 @@ namespace ingot {
 
 using plan::Storage;
 
-Status Executor::bind_input_symbols() {
-  std::vector<std::optional<Shape>> shapes;
+Result<Executor::InputShapes> Executor::input_shapes() const {
+  InputShapes shapes;
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     shapes.emplace_back(object_shape(program().inputs[i]));
     if (input(i).is_object()) continue;
     INGOT_ASSIGN_OR_RETURN(shapes.back(), input_shape(i));
   }
+  return shapes;
+}
+
+Status Executor::bind_input_symbols(const InputShapes& shapes) {
   symbols_.clear();
   // Twice: a compound expression may precede the input that binds its symbols.
   for (int pass = 0; pass < 2; ++pass)
@@ -67,11 +72,18 @@ Status Executor::reserve_own(std::size_t id) {
                               to_string(state.shape), state.bytes, outputs_[static_cast<std::size_t>(binding)].bytes);
     return Status::ok();
   }
-  if (planned.storage != Storage::output && (planned.storage != Storage::activation || state.data != nullptr))
+  if (planned.storage != Storage::output && (planned.storage != Storage::activation || is_placed(state)))
     return Status::ok();
   if (!state.own) state.own.emplace(*allocator_);
   // At least one byte, so that an empty tensor has an address.
-  return state.own->reserve(static_cast<std::size_t>(std::max<std::int64_t>(state.bytes, 1)));
+  return reserve(*state.own, static_cast<std::size_t>(std::max<std::int64_t>(state.bytes, 1)));
+}
+
+Status Executor::reserve(Buffer& buffer, std::size_t bytes) {
+  const std::byte* const before = buffer.data();
+  INGOT_RETURN_IF_ERROR(buffer.reserve(bytes));
+  if (buffer.data() != before) ++memory_moves_;
+  return Status::ok();
 }
 
 Status Executor::place_activations() {
@@ -91,7 +103,7 @@ Status Executor::place_activations() {
   std::vector<std::size_t> ids;
   for (std::size_t id = 0; id < plan.tensors.size(); ++id) {
     TensorState& state = tensors_[id];
-    state.data = nullptr;
+    state.place = -1;
     if (plan.tensors[id].storage != Storage::activation || !state.resolved || first_use[id] < 0) continue;
     if (plan.tensors[id].arena_offset >= 0) continue;
     buffers.push_back({state.bytes, first_use[id], last_use[id]});
@@ -100,10 +112,10 @@ Status Executor::place_activations() {
   // A plan of fixed shapes carries its places; otherwise they are found here, above the fixed part.
   const plan::MemoryPlan placed = plan::plan_memory(buffers);
   const auto fixed = static_cast<std::size_t>(plan.arena_bytes);
-  INGOT_RETURN_IF_ERROR(arena_.reserve(fixed + static_cast<std::size_t>(placed.arena_bytes)));
-  for (std::size_t i = 0; i < ids.size(); ++i) tensors_[ids[i]].data = arena_.data() + fixed + placed.offsets[i];
+  INGOT_RETURN_IF_ERROR(reserve(arena_, fixed + static_cast<std::size_t>(placed.arena_bytes)));
+  for (std::size_t i = 0; i < ids.size(); ++i) tensors_[ids[i]].place = plan.arena_bytes + placed.offsets[i];
   for (std::size_t id = 0; id < plan.tensors.size(); ++id)
-    if (plan.tensors[id].arena_offset >= 0) tensors_[id].data = arena_.data() + plan.tensors[id].arena_offset;
+    if (plan.tensors[id].arena_offset >= 0) tensors_[id].place = plan.tensors[id].arena_offset;
   return Status::ok();
 }
 
@@ -130,12 +142,71 @@ Status Executor::configure_step(std::size_t step, const SymbolValues& symbols) {
   args.symbols = &symbols;
   args.threads = parallel_->threads();
   INGOT_ASSIGN_OR_RETURN(steps_[step].kernel, loaded_.kernels[step]->configure(args));
-  return workspace_.reserve(steps_[step].kernel->workspace_bytes);
+  return reserve(workspace_, steps_[step].kernel->workspace_bytes);
+}
+
+void Executor::keep_configurations(std::size_t most, std::function<void(std::uint64_t)> on_drop) {
+  most_configurations_ = most;
+  on_drop_ = std::move(on_drop);
+}
+
+void Executor::put_by() {
+  if (!std::exchange(is_configured_, false)) return;
+  const auto drop = [this](std::uint64_t number) {
+    if (on_drop_) on_drop_(number);
+  };
+  if (most_configurations_ <= 1) return drop(configuration_);
+  Configuration& kept = put_by_.emplace_back();
+  kept.number = configuration_;
+  kept.inputs = std::move(configured_);
+  kept.symbols = std::move(symbols_);
+  for (TensorState& tensor : tensors_) kept.tensors.push_back(std::move(static_cast<TensorSize&>(tensor)));
+  for (StepState& step : steps_) kept.steps.push_back(std::move(static_cast<StepKernel&>(step)));
+  kept.decided_by_data = std::move(decided_by_data_);
+  kept.needs_host = needs_host_;
+  kept.has_run = has_run_;
+  if (put_by_.size() < most_configurations_) return;
+  drop(put_by_.front().number);
+  put_by_.erase(put_by_.begin());
+}
+
+bool Executor::take_up(const InputShapes& shapes) {
+  const auto found = std::ranges::find(put_by_, shapes, &Configuration::inputs);
+  if (found == put_by_.end()) return false;
+  Configuration kept = std::move(*found);
+  put_by_.erase(found);
+  put_by();
+  configuration_ = kept.number;
+  configured_ = std::move(kept.inputs);
+  symbols_ = std::move(kept.symbols);
+  for (std::size_t i = 0; i < tensors_.size(); ++i) static_cast<TensorSize&>(tensors_[i]) = std::move(kept.tensors[i]);
+  for (std::size_t i = 0; i < steps_.size(); ++i) static_cast<StepKernel&>(steps_[i]) = std::move(kept.steps[i]);
+  decided_by_data_ = std::move(kept.decided_by_data);
+  needs_host_ = kept.needs_host;
+  has_run_ = kept.has_run;
+  return true;
 }
 
 Status Executor::prepare() {
   if (!shapes_dirty_) return Status::ok();
-  INGOT_RETURN_IF_ERROR(bind_input_symbols());
+  INGOT_ASSIGN_OR_RETURN(InputShapes shapes, input_shapes());
+  const bool keeps = most_configurations_ > 1;
+  if (!keeps || ((!is_configured_ || configured_ != shapes) && !take_up(shapes))) {
+    put_by();
+    INGOT_RETURN_IF_ERROR(bind_input_symbols(shapes));
+    configuration_ = ++configurations_;
+    has_run_ = false;
+    INGOT_RETURN_IF_ERROR(configure());
+    configured_ = std::move(shapes);
+  }
+  is_configured_ = true;
+  shapes_dirty_ = false;
+  pointers_dirty_ = true;
+  symbols_grew_ = true;
+  return Status::ok();
+}
+
+Status Executor::configure() {
   const plan::Program& plan = program();
   decided_by_data_.clear();
   for (std::size_t id = 0; id < plan.tensors.size(); ++id) {
@@ -154,9 +225,6 @@ Status Executor::prepare() {
     if (steps_[step].deferred) continue;
     if (Status status = configure_step(step, symbols_); !status.is_ok()) return annotate(std::move(status), step);
   }
-  shapes_dirty_ = false;
-  pointers_dirty_ = true;
-  symbols_grew_ = true;
   return Status::ok();
 }
 

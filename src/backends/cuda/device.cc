@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <utility>
 
 #include "base/hash.h"
 
@@ -12,11 +13,16 @@ namespace {
 // CUdevice_attribute
 constexpr int kMultiprocessors = 16, kL2Bytes = 38, kMajor = 75, kMinor = 76;
 constexpr int kFunctionMaxDynamicShared = 8;  // CUfunction_attribute
-constexpr unsigned kNonBlocking = 1;
+constexpr int kPoolsSupported = 115;
+constexpr unsigned kNonBlocking = 1, kNoTiming = 2;
+constexpr int kReleaseThreshold = 4;  // CUmemPool_attribute
+// What the pool may hold unused, rather than giving it back whenever a stream is waited for.
+constexpr std::size_t kMostUnused = std::size_t{256} << 20, kUnusedShare = 64;
 constexpr int kCaptureThreadLocal = 1;
 
 thread_local Device* t_current = nullptr;
 thread_local CuStream t_stream = nullptr;
+thread_local DeviceScope::Memory t_memory = DeviceScope::Memory::kPlain;
 
 // What was current on this thread before the outermost CallersContext's first make_current().
 struct Callers {
@@ -26,10 +32,25 @@ struct Callers {
 };
 thread_local Callers t_callers;
 
+// A pool of our own: what other libraries of the process do with the device's default one is theirs. Null where the
+// device has none or gives none: memory is plain then.
+Result<CuMemoryPool> make_pool(const Driver& api, CuDevice device, int ordinal, std::size_t device_bytes) {
+  int supported = 0;
+  INGOT_CUDA_RETURN_IF_ERROR(api, device_attribute(&supported, kPoolsSupported, device), "reading an attribute");
+  if (supported == 0) return nullptr;
+  CuMemoryPoolProperties properties;
+  properties.device = ordinal;
+  CuMemoryPool pool = nullptr;
+  if (api.pool_create(&pool, &properties) != 0) return nullptr;
+  std::uint64_t unused = std::min(kMostUnused, device_bytes / kUnusedShare);
+  INGOT_CUDA_RETURN_IF_ERROR(api, pool_set(pool, kReleaseThreshold, &unused), "setting up a memory pool");
+  return pool;
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Device>> Device::open(int ordinal) {
-  INGOT_ASSIGN_OR_RETURN(const Driver* api, driver());
+Result<std::unique_ptr<Device>> Device::open(const Driver& driver_api, int ordinal) {
+  const Driver* const api = &driver_api;
   int count = 0;
   INGOT_CUDA_RETURN_IF_ERROR(*api, device_count(&count), "counting devices");
   if (ordinal < 0 || ordinal >= count) return not_found("no CUDA device {}: this machine has {}", ordinal, count);
@@ -53,6 +74,7 @@ Result<std::unique_ptr<Device>> Device::open(int ordinal) {
   if (major < 8)
     return unsupported("CUDA device {} ({}) is of compute capability {}.{}; 8.0 is needed", ordinal, name, major,
                        minor);
+  INGOT_ASSIGN_OR_RETURN(device->pool_, make_pool(*api, handle, ordinal, memory));
   device->arch_ = fmt::format("sm_{}{}{}", major, minor, major == 9 && minor == 0 ? "a" : "");
   device->bus_ = bus;
   device->overlaps_kernels_ = major >= 9;
@@ -70,20 +92,45 @@ Result<Device*> Device::get(int ordinal) {
   static std::map<int, Result<std::unique_ptr<Device>>> devices;
   const std::lock_guard lock(mutex);
   auto found = devices.find(ordinal);
-  if (found == devices.end()) found = devices.emplace(ordinal, open(ordinal)).first;
+  if (found == devices.end()) {
+    const Result<const Driver*> api = driver();
+    found = devices.emplace(ordinal, api.is_ok() ? open(**api, ordinal) : api.status()).first;
+  }
   if (!found->second.is_ok()) return found->second.status();
   return found->second->get();
 }
 
 Result<Device*> Device::current() { return t_current != nullptr ? Result<Device*>(t_current) : get(0); }
 
-bool Device::owns(const void* address) const {
+MemoryKind Device::kind_of(const void* memory, std::size_t bytes) const {
   constexpr int kMemoryType = 2;  // CUpointer_attribute
-  constexpr unsigned kDeviceMemory = 2;
-  unsigned type = 0;
-  return address != nullptr && make_current().is_ok() &&
-         api_->pointer_attribute(&type, kMemoryType, reinterpret_cast<CuPointer>(address)) == 0 &&
-         type == kDeviceMemory;
+  constexpr unsigned kHost = 1, kDevice = 2;
+  if (memory == nullptr || !make_current().is_ok()) return MemoryKind::kPageable;
+  const auto type_of = [&](const void* address) {
+    unsigned type = 0;
+    return api_->pointer_attribute(&type, kMemoryType, reinterpret_cast<CuPointer>(address)) == 0 ? type : 0;
+  };
+  const unsigned type = type_of(memory);
+  if (type == kDevice) return MemoryKind::kDevice;
+  const void* const last = static_cast<const std::byte*>(memory) + (bytes == 0 ? 0 : bytes - 1);
+  return type == kHost && type_of(last) == kHost ? MemoryKind::kPinned : MemoryKind::kPageable;
+}
+
+Result<CuPointer> Device::allocate_on(CuStream stream, std::size_t bytes) const {
+  INGOT_RETURN_IF_ERROR(make_current());
+  CuPointer memory = 0;
+  const CuResult code =
+      pool_ == nullptr ? api_->memory_allocate(&memory, bytes) : api_->pool_allocate(&memory, bytes, pool_, stream);
+  if (code != 0) return cuda_error(*api_, code, fmt::format("allocating {} bytes", bytes));
+  return memory;
+}
+
+void Device::free_on(CuStream stream, CuPointer memory) const {
+  if (!make_current().is_ok()) return;
+  if (pool_ == nullptr)
+    api_->memory_free(memory);
+  else
+    api_->memory_free_async(memory, stream);
 }
 
 Status Device::make_current() const {
@@ -93,15 +140,19 @@ Status Device::make_current() const {
   return Status::ok();
 }
 
-DeviceScope::DeviceScope(Device& device, CuStream stream) : previous_(t_current), previous_stream_(t_stream) {
+DeviceScope::DeviceScope(Device& device, CuStream stream, Memory memory)
+    : previous_(t_current), previous_stream_(t_stream), previous_memory_(t_memory) {
   t_current = &device;
   t_stream = stream;
+  t_memory = memory;
 }
 DeviceScope::~DeviceScope() {
   t_current = previous_;
   t_stream = previous_stream_;
+  t_memory = previous_memory_;
 }
 CuStream DeviceScope::current_stream() { return t_stream; }
+DeviceScope::Memory DeviceScope::memory() { return t_memory; }
 
 CallersContext::CallersContext() { ++t_callers.depth; }
 CallersContext::~CallersContext() {
@@ -114,8 +165,14 @@ Result<DeviceMemory> DeviceMemory::allocate(const Device& device, std::size_t by
   INGOT_RETURN_IF_ERROR(device.make_current());
   DeviceMemory memory;
   if (bytes == 0) return memory;
-  const CuResult code = device.api().memory_allocate(&memory.pointer_, bytes);
-  if (code != 0) return cuda_error(device.api(), code, fmt::format("allocating {} bytes", bytes));
+  memory.pooled_ = t_memory == DeviceScope::Memory::kRun;
+  if (memory.pooled_) {
+    memory.stream_ = t_stream;
+    INGOT_ASSIGN_OR_RETURN(memory.pointer_, device.allocate_on(t_stream, bytes));
+  } else {
+    const CuResult code = device.api().memory_allocate(&memory.pointer_, bytes);
+    if (code != 0) return cuda_error(device.api(), code, fmt::format("allocating {} bytes", bytes));
+  }
   memory.device_ = &device;
   memory.size_ = bytes;
   return memory;
@@ -124,6 +181,11 @@ Result<DeviceMemory> DeviceMemory::allocate(const Device& device, std::size_t by
 Result<DeviceMemory> DeviceMemory::upload(const Device& device, std::span<const std::byte> bytes) {
   INGOT_ASSIGN_OR_RETURN(DeviceMemory memory, allocate(device, bytes.size()));
   if (bytes.empty()) return memory;
+  // From pageable memory: the call returns once the bytes have been read.
+  if (memory.pooled_) {
+    INGOT_RETURN_IF_ERROR(copy_to_device(device, memory.data(), bytes.data(), bytes.size()));
+    return memory;
+  }
   INGOT_CUDA_RETURN_IF_ERROR(device.api(), copy_to_device(memory.pointer_, bytes.data(), bytes.size(), nullptr),
                              "copying to the device");
   INGOT_CUDA_RETURN_IF_ERROR(device.api(), stream_synchronize(nullptr), "waiting for a copy to the device");
@@ -135,10 +197,37 @@ DeviceMemory& DeviceMemory::operator=(DeviceMemory&& other) noexcept {
   std::swap(device_, other.device_);
   std::swap(pointer_, other.pointer_);
   std::swap(size_, other.size_);
+  std::swap(stream_, other.stream_);
+  std::swap(pooled_, other.pooled_);
   return *this;
 }
 DeviceMemory::~DeviceMemory() {
-  if (pointer_ != 0 && device_->make_current().is_ok()) device_->api().memory_free(pointer_);
+  if (pointer_ == 0 || !device_->make_current().is_ok()) return;
+  if (pooled_ && t_stream == stream_)
+    device_->free_on(stream_, pointer_);
+  else
+    device_->api().memory_free(pointer_);
+}
+
+Result<HostMemory> HostMemory::allocate(const Device& device, std::size_t bytes) {
+  INGOT_RETURN_IF_ERROR(device.make_current());
+  HostMemory memory;
+  if (bytes == 0) return memory;
+  INGOT_CUDA_RETURN_IF_ERROR(device.api(), host_allocate(&memory.pointer_, bytes, 0),
+                             fmt::format("allocating {} bytes of page-locked memory", bytes));
+  memory.device_ = &device;
+  memory.size_ = bytes;
+  return memory;
+}
+HostMemory::HostMemory(HostMemory&& other) noexcept { *this = std::move(other); }
+HostMemory& HostMemory::operator=(HostMemory&& other) noexcept {
+  std::swap(device_, other.device_);
+  std::swap(pointer_, other.pointer_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+HostMemory::~HostMemory() {
+  if (pointer_ != nullptr && device_->make_current().is_ok()) device_->api().host_free(pointer_);
 }
 
 Result<std::unique_ptr<Stream>> Stream::create(const Device& device) {
@@ -212,6 +301,24 @@ Status copy_on_device(const Device& device, void* to, const void* from, std::siz
   return Status::ok();
 }
 
+Result<std::unique_ptr<Event>> Event::create(const Device& device) {
+  INGOT_RETURN_IF_ERROR(device.make_current());
+  std::unique_ptr<Event> event(new Event(device));
+  INGOT_CUDA_RETURN_IF_ERROR(device.api(), event_create(&event->handle_, kNoTiming), "making an event");
+  return event;
+}
+Event::~Event() {
+  if (handle_ != nullptr && device_.make_current().is_ok()) device_.api().event_destroy(handle_);
+}
+Status Event::record(const Stream& stream) const {
+  INGOT_CUDA_RETURN_IF_ERROR(device_.api(), event_record(handle_, stream.handle()), "recording an event");
+  return Status::ok();
+}
+Status Event::wait() const {
+  INGOT_CUDA_RETURN_IF_ERROR(device_.api(), event_synchronize(handle_), "waiting for an event");
+  return Status::ok();
+}
+
 Result<std::unique_ptr<Stopwatch>> Stopwatch::create(const Device& device) {
   INGOT_RETURN_IF_ERROR(device.make_current());
   std::unique_ptr<Stopwatch> watch(new Stopwatch(device));
@@ -241,20 +348,44 @@ Result<double> Stopwatch::microseconds() const {
 
 Result<std::unique_ptr<CapturedGraph>> CapturedGraph::capture(const Device& device, const Stream& stream,
                                                               const std::function<Status()>& enqueue) {
-  INGOT_RETURN_IF_ERROR(device.make_current());
   std::unique_ptr<CapturedGraph> graph(new CapturedGraph(device));
-  INGOT_CUDA_RETURN_IF_ERROR(device.api(), capture_begin(stream.handle(), kCaptureThreadLocal), "starting a capture");
-  const Status enqueued = enqueue();
-  const CuResult ended = device.api().capture_end(stream.handle(), &graph->graph_);
-  INGOT_RETURN_IF_ERROR(Status(enqueued));
-  if (ended != 0) return cuda_error(device.api(), ended, "ending a capture");
-  INGOT_CUDA_RETURN_IF_ERROR(device.api(), graph_instantiate(&graph->exec_, graph->graph_, 0), "making the graph");
+  INGOT_RETURN_IF_ERROR(graph->recapture(stream, enqueue).status());
   return graph;
 }
+Result<bool> CapturedGraph::recapture(const Stream& stream, const std::function<Status()>& enqueue) {
+  const Driver& api = device_.api();
+  INGOT_RETURN_IF_ERROR(device_.make_current());
+  // Whatever fails on the way, the old graph is not what the caller wants.
+  CuGraphExec before = std::exchange(exec_, nullptr);
+  CuGraph captured = nullptr;
+  const auto destroy = [&api](CuGraphExec exec) {
+    if (exec != nullptr) api.graph_exec_destroy(exec);
+  };
+  CuResult code = api.capture_begin(stream.handle(), kCaptureThreadLocal);
+  std::string_view failed = "starting a capture";
+  Status enqueued;
+  if (code == 0) {
+    enqueued = enqueue();
+    code = api.capture_end(stream.handle(), &captured);
+    failed = "ending a capture";
+  }
+  if (enqueued.is_ok() && code == 0 && before != nullptr) {
+    CuGraphUpdate update;
+    if (api.graph_update(before, captured, &update) == 0) exec_ = std::exchange(before, nullptr);
+  }
+  const bool updated = exec_ != nullptr;
+  destroy(before);
+  if (enqueued.is_ok() && code == 0 && !updated) {
+    code = api.graph_instantiate(&exec_, captured, 0);
+    failed = "making the graph";
+  }
+  if (captured != nullptr) api.graph_destroy(captured);
+  INGOT_RETURN_IF_ERROR(std::move(enqueued));
+  if (code != 0) return cuda_error(api, code, failed);
+  return updated;
+}
 CapturedGraph::~CapturedGraph() {
-  if (!device_.make_current().is_ok()) return;
-  if (exec_ != nullptr) device_.api().graph_exec_destroy(exec_);
-  if (graph_ != nullptr) device_.api().graph_destroy(graph_);
+  if (exec_ != nullptr && device_.make_current().is_ok()) device_.api().graph_exec_destroy(exec_);
 }
 Status CapturedGraph::launch(CuStream stream) const {
   INGOT_CUDA_RETURN_IF_ERROR(device_.api(), graph_launch(exec_, stream), "launching the graph");

@@ -11,10 +11,18 @@
 
 namespace ingot::cuda {
 
+enum class MemoryKind : std::uint8_t {
+  kPageable,  // of the host
+  kPinned,    // of the host, page-locked: the device copies from it and to it while the host goes on
+  kDevice,    // of a GPU
+};
+
 class Device {
  public:
   // The reason why not: no driver, no such device, too old.
   static Result<Device*> get(int ordinal);
+  // Another one than get() gives, by a driver of the caller's.
+  static Result<std::unique_ptr<Device>> open(const Driver& driver_api, int ordinal);
   // The device that tactics use on this thread: that of the innermost DeviceScope, otherwise device 0.
   static Result<Device*> current();
 
@@ -22,8 +30,8 @@ class Device {
   [[nodiscard]] const DeviceInfo& info() const { return info_; }
   [[nodiscard]] const Driver& api() const { return *api_; }
   [[nodiscard]] int multiprocessors() const { return multiprocessors_; }
-  // Whether the address lies in memory of a GPU.
-  [[nodiscard]] bool owns(const void* address) const;
+  // Host memory counts as pinned where all of it is.
+  [[nodiscard]] MemoryKind kind_of(const void* memory, std::size_t bytes) const;
   // "0000:18:00.0": which GPU of the machine it is, whatever its number in this process.
   [[nodiscard]] const std::string& bus() const { return bus_; }
   // "sm_90a": what to compile for.
@@ -32,16 +40,21 @@ class Device {
   [[nodiscard]] bool overlaps_kernels() const { return overlaps_kernels_; }
   Status make_current() const;
 
+  // Memory for work on one stream, from the device's pool: neither call waits for the device, as plain allocation and
+  // release do. It may be used by what is enqueued on the stream in between.
+  Result<CuPointer> allocate_on(CuStream stream, std::size_t bytes) const;
+  void free_on(CuStream stream, CuPointer memory) const;
+
  private:
   friend class DeviceScope;
   Device() = default;
-  static Result<std::unique_ptr<Device>> open(int ordinal);
 
   const Driver* api_ = nullptr;
   int ordinal_ = 0;
   int multiprocessors_ = 1;
   bool overlaps_kernels_ = false;
   CuContext context_ = nullptr;
+  CuMemoryPool pool_ = nullptr;  // null: there is none
   std::string arch_, bus_;
   DeviceInfo info_;
 };
@@ -50,8 +63,12 @@ class Device {
 // scope: the default stream.
 class DeviceScope {
  public:
-  explicit DeviceScope(Device& device, CuStream stream = nullptr);
+  // Memory that is allocated in a scope of kRun comes from the pool, since nothing shall wait while a run is enqueued.
+  // It is for work on this stream.
+  enum class Memory : std::uint8_t { kPlain, kRun };
+  explicit DeviceScope(Device& device, CuStream stream = nullptr, Memory memory = Memory::kPlain);
   static CuStream current_stream();
+  static Memory memory();
   ~DeviceScope();
   DeviceScope(const DeviceScope&) = delete;
   DeviceScope& operator=(const DeviceScope&) = delete;
@@ -59,6 +76,7 @@ class DeviceScope {
  private:
   Device* previous_;
   CuStream previous_stream_;
+  Memory previous_memory_;
 };
 
 // Gives the calling thread its current context back at the end of the outermost scope: the caller's own CUDA code,
@@ -71,7 +89,8 @@ class CallersContext {
   CallersContext& operator=(const CallersContext&) = delete;
 };
 
-// Memory on a device; freed with the object.
+// Memory on a device; freed with the object: of a run in the order of its stream in a DeviceScope on it, elsewhere at
+// once, so that all work on it must be over.
 class DeviceMemory {
  public:
   DeviceMemory() = default;
@@ -86,6 +105,25 @@ class DeviceMemory {
  private:
   const Device* device_ = nullptr;
   CuPointer pointer_ = 0;
+  std::size_t size_ = 0;
+  CuStream stream_ = nullptr;  // of memory from the pool
+  bool pooled_ = false;
+};
+
+// Page-locked memory of the host; freed with the object.
+class HostMemory {
+ public:
+  HostMemory() = default;
+  static Result<HostMemory> allocate(const Device& device, std::size_t bytes);
+  HostMemory(HostMemory&& other) noexcept;
+  HostMemory& operator=(HostMemory&& other) noexcept;
+  ~HostMemory();
+  [[nodiscard]] void* data() const { return pointer_; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+ private:
+  const Device* device_ = nullptr;
+  void* pointer_ = nullptr;
   std::size_t size_ = 0;
 };
 
@@ -116,6 +154,23 @@ Status copy_to_host(const Device& device, void* to, const void* from, std::size_
 Status copy_to_device(const Device& device, void* to, const void* from, std::size_t bytes);
 Status copy_on_device(const Device& device, void* to, const void* from, std::size_t bytes);
 
+// A place in a stream.
+class Event {
+ public:
+  static Result<std::unique_ptr<Event>> create(const Device& device);
+  ~Event();
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  Status record(const Stream& stream) const;
+  // For the work ahead of where it was recorded last.
+  Status wait() const;
+
+ private:
+  explicit Event(const Device& device) : device_(device) {}
+  const Device& device_;
+  CuEvent handle_ = nullptr;
+};
+
 // A pair of events around work on a stream.
 class Stopwatch {
  public:
@@ -142,12 +197,14 @@ class CapturedGraph {
   ~CapturedGraph();
   CapturedGraph(const CapturedGraph&) = delete;
   CapturedGraph& operator=(const CapturedGraph&) = delete;
+  // Captures what takes its place. Where only addresses and the like differ, the graph is brought up to date (true),
+  // which costs a fraction of making it anew (false). After a failure there is nothing to launch.
+  Result<bool> recapture(const Stream& stream, const std::function<Status()>& enqueue);
   Status launch(CuStream stream) const;
 
  private:
   explicit CapturedGraph(const Device& device) : device_(device) {}
   const Device& device_;
-  CuGraph graph_ = nullptr;
   CuGraphExec exec_ = nullptr;
 };
 

@@ -21,6 +21,7 @@ struct CuStreamImpl;
 struct CuEventImpl;
 struct CuGraphImpl;
 struct CuGraphExecImpl;
+struct CuMemoryPoolImpl;
 using CuContext = CuContextImpl*;
 using CuModule = CuModuleImpl*;
 using CuFunction = CuFunctionImpl*;
@@ -28,6 +29,7 @@ using CuStream = CuStreamImpl*;
 using CuEvent = CuEventImpl*;
 using CuGraph = CuGraphImpl*;
 using CuGraphExec = CuGraphExecImpl*;
+using CuMemoryPool = CuMemoryPoolImpl*;
 
 // CUlaunchAttribute and CUlaunchConfig.
 struct CuLaunchAttribute {
@@ -44,6 +46,20 @@ struct CuLaunchConfig {
   CuStream stream;
   CuLaunchAttribute* attributes;
   unsigned attribute_count;
+};
+
+// CUmemPoolProps: of memory on a device, as cuMemAlloc gives it.
+struct CuMemoryPoolProperties {
+  int allocation = 1, handles = 0;
+  int location = 1, device = 0;
+  void* security = nullptr;
+  std::size_t most_bytes = 0;  // 0: what there is
+  unsigned char reserved[56] = {};
+};
+// CUgraphExecUpdateResultInfo; 0: done.
+struct CuGraphUpdate {
+  int result = 0;
+  void *node = nullptr, *from_node = nullptr;
 };
 
 // X(member, exported name, arguments)
@@ -63,8 +79,10 @@ struct CuLaunchConfig {
   X(context_get, "cuCtxGetCurrent", (CuContext*))                                                                     \
   X(memory_allocate, "cuMemAlloc_v2", (CuPointer*, std::size_t))                                                      \
   X(memory_free, "cuMemFree_v2", (CuPointer))                                                                         \
-  X(memory_allocate_async, "cuMemAllocAsync", (CuPointer*, std::size_t, CuStream))                                    \
   X(memory_free_async, "cuMemFreeAsync", (CuPointer, CuStream))                                                       \
+  X(pool_create, "cuMemPoolCreate", (CuMemoryPool*, const CuMemoryPoolProperties*))                                   \
+  X(pool_set, "cuMemPoolSetAttribute", (CuMemoryPool, int, void*))                                                    \
+  X(pool_allocate, "cuMemAllocFromPoolAsync", (CuPointer*, std::size_t, CuMemoryPool, CuStream))                      \
   X(host_allocate, "cuMemHostAlloc", (void**, std::size_t, unsigned))                                                 \
   X(host_free, "cuMemFreeHost", (void*))                                                                              \
   X(copy_to_device, "cuMemcpyHtoDAsync_v2", (CuPointer, const void*, std::size_t, CuStream))                          \
@@ -85,6 +103,7 @@ struct CuLaunchConfig {
   X(capture_begin, "cuStreamBeginCapture_v2", (CuStream, int))                                                        \
   X(capture_end, "cuStreamEndCapture", (CuStream, CuGraph*))                                                          \
   X(graph_instantiate, "cuGraphInstantiateWithFlags", (CuGraphExec*, CuGraph, unsigned long long))                    \
+  X(graph_update, "cuGraphExecUpdate_v2", (CuGraphExec, CuGraph, CuGraphUpdate*))                                     \
   X(graph_launch, "cuGraphLaunch", (CuGraphExec, CuStream))                                                           \
   X(graph_exec_destroy, "cuGraphExecDestroy", (CuGraphExec))                                                          \
   X(graph_destroy, "cuGraphDestroy", (CuGraph))                                                                       \

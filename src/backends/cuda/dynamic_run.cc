@@ -90,7 +90,7 @@ DynamicRun::DynamicRun(const Device& device, const PlanArgs& args,
       output_places_(launch.outputs.begin(), launch.outputs.end()) {}
 
 DynamicRun::~DynamicRun() {
-  for (const CuPointer pointer : scratch_) device_.api().memory_free_async(pointer, DeviceScope::current_stream());
+  for (const CuPointer pointer : scratch_) device_.free_on(DeviceScope::current_stream(), pointer);
 }
 
 Status DynamicRun::fetch_inputs(const Family& family) {
@@ -133,10 +133,8 @@ Status DynamicRun::run(const Family& family) {
 
 Result<void*> DynamicRun::scratch(std::size_t bytes) {
   const CuStream stream = DeviceScope::current_stream();
-  CuPointer pointer = 0;
   bytes = std::max<std::size_t>(bytes, 1);
-  INGOT_CUDA_RETURN_IF_ERROR(device_.api(), memory_allocate_async(&pointer, bytes, stream),
-                             fmt::format("allocating {} bytes", bytes));
+  INGOT_ASSIGN_OR_RETURN(const CuPointer pointer, device_.allocate_on(stream, bytes));
   scratch_.push_back(pointer);
   INGOT_CUDA_RETURN_IF_ERROR(device_.api(), set_bytes(pointer, 0, bytes, stream), "clearing memory");
   return reinterpret_cast<void*>(pointer);
@@ -144,10 +142,7 @@ Result<void*> DynamicRun::scratch(std::size_t bytes) {
 
 Result<void*> DynamicRun::table(std::span<const std::byte> bytes) {
   const CuStream stream = DeviceScope::current_stream();
-  CuPointer pointer = 0;
-  INGOT_CUDA_RETURN_IF_ERROR(device_.api(),
-                             memory_allocate_async(&pointer, std::max<std::size_t>(bytes.size(), 1), stream),
-                             fmt::format("allocating {} bytes", bytes.size()));
+  INGOT_ASSIGN_OR_RETURN(const CuPointer pointer, device_.allocate_on(stream, std::max<std::size_t>(bytes.size(), 1)));
   scratch_.push_back(pointer);
   if (bytes.empty()) return reinterpret_cast<void*>(pointer);
   // From pageable memory: the call returns once the bytes have been read.
