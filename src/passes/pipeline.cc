@@ -31,6 +31,7 @@ std::vector<Pass> standard_pipeline(const Options& options) {
   add("control_flow_again", &decide_control_flow);
   // Long chains of index arithmetic, of which nothing may be rewritten before they are recognised.
   add("deform_conv", deform_conv_rules());
+  if (options.fuse_attention) add("attention_cache", attention_cache_rules());
   if (options.expand_quantized) {
     // While Q and DQ are still nodes, which say what is quantised and how.
     if (options.integer_products) add("integer_products", integer_product_rules());

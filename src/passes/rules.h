@@ -31,6 +31,7 @@ Rules rms_norm_rules();           // rms_norm.cc
 Rules group_norm_rules();         // group_norm.cc
 Rules deform_conv_rules();        // deform_conv.cc
 Rules attention_rules();          // attention.cc
+Rules attention_cache_rules();    // attention_cache.cc
 Rules attention_rows_rules();     // attention_rows.cc
 Rules attention_columns_rules();  // attention_columns.cc
 Rules conv_transpose_rules();     // conv_transpose.cc
