@@ -53,7 +53,11 @@ Status Context::bind_input(std::size_t input, const void* data, std::size_t byte
 Status Context::bind_value(std::size_t input, const Value& value) {
   profile_checked_ = false;
   if (device_ != nullptr) {
-    if (value.object != nullptr) return executor_.bind_value(input, value);
+    if (value.object != nullptr) {
+      // Its copy to the device goes before the runs that read it, and behind those that read the one before.
+      const cuda::DeviceScope scope(*engine_->cuda_device(), device_->stream().handle());
+      return executor_.bind_value(input, value);
+    }
     INGOT_RETURN_IF_ERROR(set_input_shape(input, value.shape));
     return device_->bind_input(executor_, input, value.data, value.bytes);
   }

@@ -15,7 +15,8 @@ constexpr int kMostGraphs = 1024;
 // CU_STREAM_LEGACY, which cannot be captured.
 void* const kLegacyStream = reinterpret_cast<void*>(1);
 
-// Up to this size the driver takes a copy of pageable memory into its command buffer, and waits for nothing.
+// On a stream of the context's own: up to this size the driver takes a copy of pageable memory into its command buffer,
+// and waits for nothing.
 constexpr std::size_t kDriverCopies = std::size_t{64} << 10;
 
 class DeviceAllocator final : public Allocator {
@@ -76,8 +77,10 @@ Result<std::unique_ptr<DeviceRun>> DeviceRun::create(const Engine& engine, const
 
 void DeviceRun::attach(Executor& executor) {
   executor.set_stream(stream_.get());
-  executor.keep_configurations(std::max<std::size_t>(graphs_.most(), 1),
-                               [this](std::uint64_t configuration) { graphs_.drop(configuration); });
+  executor.keep_configurations(std::max<std::size_t>(graphs_.most(), 1), [this](std::uint64_t configuration) {
+    static_cast<void>(wait());  // a run on its way uses the kernels' states, which go next
+    graphs_.drop(configuration);
+  });
 }
 
 Status DeviceRun::wait() const {
@@ -87,10 +90,16 @@ Status DeviceRun::wait() const {
   return done_->wait();
 }
 
+Status DeviceRun::elsewhere(std::string_view what, std::string_view name) const {
+  return invalid_argument("{} '{}' is in memory of another GPU than cuda:{}, which the engine was loaded for", what,
+                          name, engine_.cuda_device()->ordinal());
+}
+
 Status DeviceRun::bind_input(Executor& executor, std::size_t index, const void* data, std::size_t bytes) {
   if (index >= inputs_.size()) return invalid_argument("input {} of {}", index, inputs_.size());
   Input& input = inputs_[index];
   const cuda::MemoryKind kind = engine_.cuda_device()->kind_of(data, bytes);
+  if (kind == cuda::MemoryKind::kOtherDevice) return elsewhere("input", engine_.input(index).name);
   input.in_place = kind == cuda::MemoryKind::kDevice ? data : nullptr;
   input.pinned = kind == cuda::MemoryKind::kPinned;
   input.host = input.in_place != nullptr ? nullptr : data;
@@ -106,6 +115,7 @@ Status DeviceRun::bind_input(Executor& executor, std::size_t index, const void* 
 Status DeviceRun::bind_output(Executor& executor, std::size_t index, void* data, std::size_t bytes) {
   if (index >= outputs_.size()) return invalid_argument("output {} of {}", index, outputs_.size());
   const cuda::MemoryKind kind = engine_.cuda_device()->kind_of(data, bytes);
+  if (kind == cuda::MemoryKind::kOtherDevice) return elsewhere("output", engine_.output(index).name);
   const bool in_place = kind == cuda::MemoryKind::kDevice;
   if (in_place || outputs_[index].in_place)
     INGOT_RETURN_IF_ERROR(executor.bind_output(index, in_place ? data : nullptr, in_place ? bytes : 0));
@@ -122,8 +132,11 @@ Status DeviceRun::copy_in(const Executor& executor) {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     const Input& input = inputs_[i];
     const Value value = executor.value_of(engine_.plan().inputs[i]);
-    if (input.in_place != nullptr || value.object != nullptr) continue;
-    const bool direct = input.pinned || value.bytes <= kDriverCopies;
+    // Dense values that were bound as objects are in memory of the executor's.
+    if (input.host == nullptr || value.object != nullptr || executor.bound_input(i) != input.device.data()) continue;
+    // On the caller's stream a copy may begin after this returns, even a small one of memory that is page-locked by
+    // then.
+    const bool direct = input.pinned || (!borrowed_ && value.bytes <= kDriverCopies);
     reads_caller_ = reads_caller_ || input.pinned;
     Status status = direct ? stream_->copy_to_device(input.device.data(), input.host, value.bytes)
                            : staging_->to_device(input.device.data(), input.host, value.bytes);
@@ -136,25 +149,29 @@ Status DeviceRun::copy_out(const Executor& executor) {
   bool copied = false;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     Output& output = outputs_[i];
-    output.value = executor.output(i);
-    if (output.value.object != nullptr || output.in_place) continue;
+    output.value = {};
+    Value value = executor.output(i);
+    if (value.object != nullptr || output.in_place) {
+      output.value = std::move(value);
+      continue;
+    }
     copied = true;
     void* to = output.bound;
     if (to == nullptr) {
-      if (output.own.dtype() != output.value.dtype || output.own.shape() != output.value.shape) {
-        INGOT_ASSIGN_OR_RETURN(output.own, HostTensor::create(output.value.dtype, output.value.shape));
+      if (output.own.dtype() != value.dtype || output.own.shape() != value.shape) {
+        INGOT_ASSIGN_OR_RETURN(output.own, HostTensor::create(value.dtype, value.shape));
       }
       to = output.own.mutable_bytes().data();
-    } else if (output.bound_bytes < output.value.bytes) {
+    } else if (output.bound_bytes < value.bytes) {
       return invalid_argument("output '{}' of shape {} needs {} bytes, bound were {}", engine_.output(i).name,
-                              to_string(output.value.shape), output.value.bytes, output.bound_bytes);
+                              to_string(value.shape), value.bytes, output.bound_bytes);
     }
-    Status status = output.pinned && output.bound != nullptr
-                        ? stream_->copy_to_host(to, output.value.data, output.value.bytes)
-                        : staging_->to_host(to, output.value.data, output.value.bytes);
+    Status status = output.pinned && output.bound != nullptr ? stream_->copy_to_host(to, value.data, value.bytes)
+                                                             : staging_->to_host(to, value.data, value.bytes);
     if (!status.is_ok()) return std::move(status).annotate(fmt::format("output '{}'", engine_.output(i).name));
-    output.value.data = to;
-    output.value.on_device = false;
+    value.data = to;
+    value.on_device = false;
+    output.value = std::move(value);
   }
   if (!copied && borrowed_) return reads_caller_ ? read_->wait() : Status::ok();
   INGOT_RETURN_IF_ERROR(staging_->finish());

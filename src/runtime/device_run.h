@@ -56,6 +56,7 @@ class DeviceRun {
     Value value;
   };
   DeviceRun(const Engine& engine, int graphs) : engine_(engine), graphs_(static_cast<std::size_t>(graphs)) {}
+  [[nodiscard]] Status elsewhere(std::string_view what, std::string_view name) const;
   Status enqueue(Executor& executor, bool allow_graph);
   Status launch_steps(Executor& executor);
   Status copy_in(const Executor& executor);

@@ -156,7 +156,10 @@ void Executor::put_by() {
     if (on_drop_) on_drop_(number);
   };
   if (most_configurations_ <= 1) return drop(configuration_);
-  Configuration& kept = put_by_.emplace_back();
+  put_by_.reserve(put_by_.size() + 1);
+  Configuration kept;
+  kept.tensors.reserve(tensors_.size());
+  kept.steps.reserve(steps_.size());
   kept.number = configuration_;
   kept.inputs = std::move(configured_);
   kept.symbols = std::move(symbols_);
@@ -165,6 +168,7 @@ void Executor::put_by() {
   kept.decided_by_data = std::move(decided_by_data_);
   kept.needs_host = needs_host_;
   kept.has_run = has_run_;
+  put_by_.push_back(std::move(kept));
   if (put_by_.size() < most_configurations_) return;
   drop(put_by_.front().number);
   put_by_.erase(put_by_.begin());
@@ -182,6 +186,7 @@ bool Executor::take_up(const InputShapes& shapes) {
   for (std::size_t i = 0; i < tensors_.size(); ++i) static_cast<TensorSize&>(tensors_[i]) = std::move(kept.tensors[i]);
   for (std::size_t i = 0; i < steps_.size(); ++i) static_cast<StepKernel&>(steps_[i]) = std::move(kept.steps[i]);
   decided_by_data_ = std::move(kept.decided_by_data);
+  for (const std::size_t id : decided_by_data_) tensors_[id].resolved = false;  // the next run decides anew
   needs_host_ = kept.needs_host;
   has_run_ = kept.has_run;
   return true;

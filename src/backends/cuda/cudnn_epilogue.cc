@@ -11,13 +11,17 @@ constexpr std::size_t kLongestChain = 4;
 
 bool computes_in_float(DType type) { return type == DType::f32 || type == DType::f16 || type == DType::bf16; }
 
-// As large as the result, or one value a channel. Other broadcasts the library's fused kernels read wrongly (a factor
-// for each image and channel, as squeeze-and-excite has, as if it had rows and columns).
-bool readable(const Operand& operand, const Operand& result) {
-  if (!computes_in_float(operand.dtype) || operand.shape.size() > result.shape.size()) return false;
-  if (operand.shape == result.shape) return true;
-  return std::all_of(operand.shape.begin(), operand.shape.end() - (operand.shape.empty() ? 0 : 1),
-                     [](std::int64_t dim) { return dim == 1; });
+// Whether an operand that the library reads now is one that it reads at all sizes which the problem may have later: a
+// dimension of 1 may be one that happens to be 1 here, a batch say.
+bool reads_at_all_sizes(const Operand& operand, const Shape& result) {
+  if (!computes_in_float(operand.dtype) || !cudnn_reads(operand.shape, result)) return false;
+  if (operand.shape.size() <= 1) return true;
+  const bool one_a_channel =
+      std::all_of(operand.shape.begin(), operand.shape.end() - 1, [](auto dim) { return dim == 1; });
+  if (one_a_channel && operand.constant) return true;
+  const std::size_t skipped = result.size() - operand.shape.size();
+  return std::all_of(result.begin() + static_cast<std::ptrdiff_t>(skipped), result.end() - 1,
+                     [](std::int64_t dim) { return dim > 1; });
 }
 
 // Follows a program from its result to x0.
@@ -81,7 +85,7 @@ class Chain {
     if (!is_operand(other)) std::swap(chain, other);
     if (!is_operand(other) || is_operand(chain)) return false;
     const std::size_t input = conv_.own_inputs() + static_cast<std::size_t>(-other) - 2;
-    if (input >= conv_.inputs.size() || !readable(conv_.inputs[input], conv_.outputs[0])) return false;
+    if (input >= conv_.inputs.size() || !reads_at_all_sizes(conv_.inputs[input], conv_.outputs[0].shape)) return false;
     // A tensor occurs once in a graph.
     if (std::ranges::any_of(steps_, [&](const CudnnPointwise& s) { return s.operand == static_cast<int>(input); }))
       return false;
@@ -144,6 +148,12 @@ class Chain {
 };
 
 }  // namespace
+
+bool cudnn_reads(const Shape& operand, const Shape& result) {
+  if (operand.size() > result.size()) return false;
+  return operand == result || operand.empty() ||
+         std::all_of(operand.begin(), operand.end() - 1, [](std::int64_t dim) { return dim == 1; });
+}
 
 std::vector<CudnnPointwise> cudnn_bias(const Problem& conv) {
   if (!conv.has_input(kBiasInput)) return {};

@@ -103,8 +103,9 @@ Result<CudnnConv> describe(const Problem& problem, std::span<const Operand> inpu
     if (step.operand < 0) continue;
     const Operand& operand = inputs[static_cast<std::size_t>(step.operand)];
     const std::optional<CudnnDataType> operand_type = library_type(operand.dtype);
-    if (!operand_type || operand.shape.size() > spatial + 2)
-      return unsupported("an operand {} of the epilogue", to_string(operand.shape));
+    if (!operand_type || !cudnn_reads(operand.shape, outputs[0].shape))
+      return unsupported("an operand {} of the epilogue for a result {}", to_string(operand.shape),
+                         to_string(outputs[0].shape));
     out.operands.push_back({step.operand, *operand_type, library_dims(operand.shape, spatial)});
   }
   return out;

@@ -31,11 +31,11 @@ Problem parsed(const std::string& text) {
 
 // Operands x1, x2, ... are inputs 3, 4, ...
 Problem conv(const std::string& epilogue, int operands = 0) {
-  std::string inputs = "f16[1,14,14,64], const f16[32,64,3,3], const f16[32]";
-  for (int i = 0; i < operands; ++i) inputs += ", f16[1,14,14,32]";
+  std::string inputs = "f16[2,14,14,64], const f16[32,64,3,3], const f16[32]";
+  for (int i = 0; i < operands; ++i) inputs += ", f16[2,14,14,32]";
   std::string attrs = "channels_last=1, pads=[1, 1, 1, 1]";
   if (!epilogue.empty()) attrs += ", epilogue=\"" + epilogue + "\", epilogue_inputs=" + std::to_string(operands);
-  return parsed("Conv(" + inputs + ") -> (f16[1,14,14,32]) {" + attrs + "}");
+  return parsed("Conv(" + inputs + ") -> (f16[2,14,14,32]) {" + attrs + "}");
 }
 
 using Chain = std::vector<CudnnPointwise>;
@@ -98,13 +98,21 @@ TEST(CudnnChain, LeavesTheRest) {
 }
 
 TEST(CudnnChain, TakesOperandsOfAllElementsOrOneAChannel) {
-  const auto chain = [](const std::string& operand) {
-    return cudnn_chain(parsed("Conv(f16[2,7,7,16], const f16[16,16,1,1], const f16[16], f16[" + operand +
-                              "]) -> (f16[2,7,7,16]) {channels_last=1, epilogue=\"(x0:f16, x1:f16) { t0 = mul(x0, x1) "
-                              "}\", epilogue_inputs=1}"));
+  const auto chain = [](const std::string& operand, const std::string& images = "2") {
+    return cudnn_chain(parsed("Conv(f16[" + images + ",7,7,16], const f16[16,16,1,1], const f16[16], " + operand +
+                              ") -> (f16[" + images +
+                              ",7,7,16]) {channels_last=1, epilogue=\"(x0:f16, x1:f16) { t0 = "
+                              "mul(x0, x1) }\", epilogue_inputs=1}"));
   };
-  for (const char* taken : {"2,7,7,16", "1,1,1,16", "16", "1"}) EXPECT_TRUE(chain(taken)) << taken;
-  for (const char* left : {"2,1,1,16", "1,7,7,1", "1,7,7,16", "2,1,1,1"}) EXPECT_FALSE(chain(left)) << left;
+  for (const char* taken : {"f16[2,7,7,16]", "f16[1,1,1,16]", "const f16[1,1,1,16]", "f16[16]", "f16[1]", "f16[]"})
+    EXPECT_TRUE(chain(taken)) << taken;
+  for (const char* left : {"f16[2,1,1,16]", "f16[1,7,7,1]", "f16[1,7,7,16]", "f16[2,1,1,1]"})
+    EXPECT_FALSE(chain(left)) << left;
+  // With one image nobody knows whether the operand grows with their number.
+  EXPECT_TRUE(chain("const f16[1,1,1,16]", "1"));
+  EXPECT_TRUE(chain("f16[16]", "1"));
+  for (const char* left : {"f16[1,1,1,16]", "f16[1,7,7,16]", "const f16[1,7,7,16]"})
+    EXPECT_FALSE(chain(left, "1")) << left;
 }
 
 TEST(CudnnTactic, SaysWhyNot) {

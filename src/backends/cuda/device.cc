@@ -103,7 +103,7 @@ Result<Device*> Device::get(int ordinal) {
 Result<Device*> Device::current() { return t_current != nullptr ? Result<Device*>(t_current) : get(0); }
 
 MemoryKind Device::kind_of(const void* memory, std::size_t bytes) const {
-  constexpr int kMemoryType = 2;  // CUpointer_attribute
+  constexpr int kMemoryType = 2, kOrdinal = 9;  // CUpointer_attribute
   constexpr unsigned kHost = 1, kDevice = 2;
   if (memory == nullptr || !make_current().is_ok()) return MemoryKind::kPageable;
   const auto type_of = [&](const void* address) {
@@ -111,7 +111,11 @@ MemoryKind Device::kind_of(const void* memory, std::size_t bytes) const {
     return api_->pointer_attribute(&type, kMemoryType, reinterpret_cast<CuPointer>(address)) == 0 ? type : 0;
   };
   const unsigned type = type_of(memory);
-  if (type == kDevice) return MemoryKind::kDevice;
+  if (type == kDevice) {
+    int ordinal = ordinal_;
+    const CuResult code = api_->pointer_attribute(&ordinal, kOrdinal, reinterpret_cast<CuPointer>(memory));
+    return code == 0 && ordinal != ordinal_ ? MemoryKind::kOtherDevice : MemoryKind::kDevice;
+  }
   const void* const last = static_cast<const std::byte*>(memory) + (bytes == 0 ? 0 : bytes - 1);
   return type == kHost && type_of(last) == kHost ? MemoryKind::kPinned : MemoryKind::kPageable;
 }
@@ -365,7 +369,13 @@ Result<bool> CapturedGraph::recapture(const Stream& stream, const std::function<
   std::string_view failed = "starting a capture";
   Status enqueued;
   if (code == 0) {
-    enqueued = enqueue();
+    try {
+      enqueued = enqueue();
+    } catch (...) {  // out of memory: the stream must not go on recording
+      if (api.capture_end(stream.handle(), &captured) == 0 && captured != nullptr) api.graph_destroy(captured);
+      destroy(before);
+      throw;
+    }
     code = api.capture_end(stream.handle(), &captured);
     failed = "ending a capture";
   }

@@ -14,7 +14,8 @@ namespace ingot::cuda {
 enum class MemoryKind : std::uint8_t {
   kPageable,  // of the host
   kPinned,    // of the host, page-locked: the device copies from it and to it while the host goes on
-  kDevice,    // of a GPU
+  kDevice,    // of this GPU
+  kOtherDevice,
 };
 
 class Device {

@@ -20,6 +20,9 @@ void Staging::begin() {
 Status Staging::to_device(void* to, const void* from, std::size_t bytes) {
   for (std::size_t done = 0; done < bytes;) {
     INGOT_ASSIGN_OR_RETURN(const Part part, next(bytes - done));
+    if (part.piece == nullptr)
+      return stream_.copy_to_device(static_cast<std::byte*>(to) + done, static_cast<const std::byte*>(from) + done,
+                                    bytes - done);
     auto* const pinned = static_cast<std::byte*>(part.piece->memory.data()) + part.offset;
     copy(pinned, static_cast<const std::byte*>(from) + done, part.bytes, bytes >= kWorthThreads);
     INGOT_RETURN_IF_ERROR(stream_.copy_to_device(static_cast<std::byte*>(to) + done, pinned, part.bytes));
@@ -31,6 +34,9 @@ Status Staging::to_device(void* to, const void* from, std::size_t bytes) {
 Status Staging::to_host(void* to, const void* from, std::size_t bytes) {
   for (std::size_t done = 0; done < bytes;) {
     INGOT_ASSIGN_OR_RETURN(const Part part, next(bytes - done));
+    if (part.piece == nullptr)
+      return stream_.copy_to_host(static_cast<std::byte*>(to) + done, static_cast<const std::byte*>(from) + done,
+                                  bytes - done);
     auto* const pinned = static_cast<std::byte*>(part.piece->memory.data()) + part.offset;
     INGOT_RETURN_IF_ERROR(stream_.copy_to_host(pinned, static_cast<const std::byte*>(from) + done, part.bytes));
     part.piece->to_host.push_back(
@@ -70,8 +76,12 @@ Result<Staging::Part> Staging::next(std::size_t bytes) {
   }
   Piece& piece = pieces_[current_];
   if (piece.memory.data() == nullptr) {
-    INGOT_ASSIGN_OR_RETURN(piece.copied, Event::create(device_));
-    INGOT_ASSIGN_OR_RETURN(piece.memory, HostMemory::allocate(device_, kPieceBytes));
+    if (piece.copied == nullptr) {
+      INGOT_ASSIGN_OR_RETURN(piece.copied, Event::create(device_));
+    }
+    Result<HostMemory> memory = HostMemory::allocate(device_, kPieceBytes);
+    if (!memory.is_ok()) return Part{};  // slower, but a run goes on
+    piece.memory = std::move(memory).value();
   }
   const Part part{&piece, piece.used, std::min(bytes, kPieceBytes - piece.used)};
   piece.used = std::min(kPieceBytes, (piece.used + part.bytes + kAlignment - 1) / kAlignment * kAlignment);

@@ -51,7 +51,7 @@ class Staging {
     std::vector<ToHost> to_host;
   };
   struct Part {
-    Piece* piece = nullptr;
+    Piece* piece = nullptr;  // null: there is no page-locked memory to be had, the driver shall copy
     std::size_t offset = 0, bytes = 0;
   };
 
