@@ -244,6 +244,27 @@ TEST_F(DeviceRunTest, ReplaysCheckWhatIsBound) {
   run_in_place(*run, set, x);
 }
 
+// What was bound before, and what is bound after, is host memory.
+TEST_F(DeviceRunTest, DenseValuesAreBoundAsObjectsToo) {
+  ASSERT_NO_FATAL_FAILURE(build_net());
+  const auto run = context();
+  bind_weights(*run);
+  for (const std::int64_t rows : {1, 300, 7}) {
+    run_rows(*run, 1, 1);
+    const std::vector<float> x = numbers(rows * kWidth, 5);
+    const Object object{.items = {share(tensor_of({rows, kWidth}, x))}};
+    ASSERT_TRUE(run->bind_value(0, Value::of(object)).is_ok());
+    for (int repeat = 0; repeat < 3; ++repeat) {
+      const Status status = run->run();
+      ASSERT_TRUE(status.is_ok()) << status.to_string();
+      const auto* y = static_cast<const float*>(run->output_data(0));
+      ASSERT_NE(y, nullptr);
+      expect_near({y, y + x.size()}, expected(x));
+    }
+  }
+  run_rows(*run, 9, 2);
+}
+
 // Around the sizes where the way of a copy changes, and more than the page-locked memory holds.
 TEST_F(DeviceRunTest, HostMemoryOfAllSizes) {
   ASSERT_NO_FATAL_FAILURE(build_net(32768));

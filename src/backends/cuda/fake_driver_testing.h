@@ -4,6 +4,7 @@
 // ahead of them, as the driver does them. Kernels do nothing.
 #pragma once
 
+#include <cstdint>
 #include <cstring>
 #include <deque>
 #include <functional>
@@ -38,7 +39,7 @@ class FakeGpu {
   bool has_pool = true;
   int instantiated = 0, updated = 0, launched = 0;
   int plain_allocations = 0, plain_frees = 0, pool_allocations = 0, pool_frees = 0, waits = 0;
-  std::size_t pinned_bytes = 0;
+  std::size_t pinned_bytes = 0, most_pinned_bytes = SIZE_MAX;
 
   static const Driver& api() {
     static const Driver driver = make();
@@ -121,6 +122,8 @@ class FakeGpu {
       return 0;
     };
     api.host_allocate = [](void** memory, std::size_t bytes, unsigned) {
+      constexpr int kOutOfMemory = 2;
+      if (now()->most_pinned_bytes - now()->pinned_bytes < bytes) return kOutOfMemory;
       auto* const made = new std::byte[bytes];
       now()->pinned_[made] = bytes;
       now()->pinned_bytes += bytes;

@@ -56,6 +56,15 @@ TEST_F(StagingTest, CopiesTensorsOfAllSizes) {
   }
 }
 
+TEST_F(StagingTest, GoesOnWithoutPageLockedMemory) {
+  for (const std::size_t pieces : {0, 1, 3}) {
+    gpu_.most_pinned_bytes = gpu_.pinned_bytes + pieces * kPiece;
+    Staging staging(gpu_.device(), *stream_, nullptr);
+    for (int round = 0; round < 3; ++round) round_trip(staging, {1, kPiece - 1, 5 * kPiece + 77, 3});
+    EXPECT_EQ(staging.pinned_bytes(), pieces * kPiece);
+  }
+}
+
 TEST_F(StagingTest, HoldsNoMoreThanItsPieces) {
   Staging staging(gpu_.device(), *stream_, nullptr);
   EXPECT_EQ(staging.pinned_bytes(), 0U);
