@@ -181,9 +181,9 @@ INGOT_API void ingot_context_destroy(ingot_context* context);
 INGOT_API ingot_status ingot_context_set_input_shape(ingot_context* context, size_t input, const int64_t* dims,
                                                      int32_t rank);
 /* The memory stays the caller's and must live until it is bound anew or the context is destroyed. For a plan of a GPU
- * it may be host memory or memory of that GPU (the driver tells them apart); the latter is used in place, and host
- * memory that is page-locked when it is bound is copied from and to without a detour. `bytes` is what the memory holds;
- * too little is an error of the run. */
+ * it may be host memory or memory of that GPU (the driver tells them apart); the latter is used in place and must be
+ * aligned to 16 bytes. Host memory that is page-locked when it is bound is copied from and to without a detour. `bytes`
+ * is what the memory holds; too little is an error of the run. */
 INGOT_API ingot_status ingot_context_bind_input(ingot_context* context, size_t input, const void* data, size_t bytes);
 /* Optional: an output that is not bound lives in the context until the next run. NULL unbinds. */
 INGOT_API ingot_status ingot_context_bind_output(ingot_context* context, size_t output, void* data, size_t bytes);

@@ -2,6 +2,7 @@
 #include "runtime/device_run.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <unordered_set>
 #include <utility>
@@ -18,6 +19,14 @@ void* const kLegacyStream = reinterpret_cast<void*>(1);
 // On a stream of the context's own: up to this size the driver takes a copy of pageable memory into its command buffer,
 // and waits for nothing.
 constexpr std::size_t kDriverCopies = std::size_t{64} << 10;
+
+// What kernels read and write at once. A wrong address would be an error of the GPU, after which nothing runs there.
+Status check_alignment(std::string_view what, std::string_view name, const void* data) {
+  constexpr std::uintptr_t kAlignment = 16;
+  if (reinterpret_cast<std::uintptr_t>(data) % kAlignment == 0) return Status::ok();
+  return invalid_argument("{} '{}' at {} in memory of the GPU is not aligned to {} bytes", what, name, data,
+                          kAlignment);
+}
 
 class DeviceAllocator final : public Allocator {
  public:
@@ -103,7 +112,10 @@ Status DeviceRun::bind_input(Executor& executor, std::size_t index, const void* 
   input.in_place = kind == cuda::MemoryKind::kDevice ? data : nullptr;
   input.pinned = kind == cuda::MemoryKind::kPinned;
   input.host = input.in_place != nullptr ? nullptr : data;
-  if (input.in_place != nullptr) return executor.bind_input(index, data, bytes);
+  if (input.in_place != nullptr) {
+    INGOT_RETURN_IF_ERROR(check_alignment("input", engine_.input(index).name, data));
+    return executor.bind_input(index, data, bytes);
+  }
   if (bytes > input.device.size() || input.device.data() == nullptr) {
     graphs_.clear();
     INGOT_ASSIGN_OR_RETURN(input.device,
@@ -117,6 +129,7 @@ Status DeviceRun::bind_output(Executor& executor, std::size_t index, void* data,
   const cuda::MemoryKind kind = engine_.cuda_device()->kind_of(data, bytes);
   if (kind == cuda::MemoryKind::kOtherDevice) return elsewhere("output", engine_.output(index).name);
   const bool in_place = kind == cuda::MemoryKind::kDevice;
+  if (in_place) INGOT_RETURN_IF_ERROR(check_alignment("output", engine_.output(index).name, data));
   if (in_place || outputs_[index].in_place)
     INGOT_RETURN_IF_ERROR(executor.bind_output(index, in_place ? data : nullptr, in_place ? bytes : 0));
   outputs_[index].in_place = in_place;
@@ -192,7 +205,17 @@ const cuda::CapturedGraph* DeviceRun::find_graph(const Executor& executor) {
 }
 
 Result<const cuda::CapturedGraph*> DeviceRun::capture(Executor& executor) {
-  return graphs_.capture(*engine_.cuda_device(), *stream_, [&executor] { return executor.launch_steps(); });
+  const cuda::Device& device = *engine_.cuda_device();
+  // The caller's may be a blocking stream, whose capture ends with an error when anybody uses the legacy stream
+  // meanwhile.
+  if (borrowed_ && recorder_ == nullptr) {
+    INGOT_ASSIGN_OR_RETURN(recorder_, cuda::Stream::create(device));
+  }
+  const cuda::Stream& stream = borrowed_ ? *recorder_ : *stream_;
+  return graphs_.capture(device, stream, [&] {
+    const cuda::DeviceScope scope(*engine_.cuda_device(), stream.handle());
+    return executor.launch_steps();
+  });
 }
 
 GraphCounts DeviceRun::graph_counts() const {

@@ -70,6 +70,7 @@ class DeviceRun {
   const Engine& engine_;
   std::unique_ptr<Allocator> allocator_;
   std::unique_ptr<cuda::Stream> stream_;
+  std::unique_ptr<cuda::Stream> recorder_;  // of what is then launched on the caller's stream
   std::unique_ptr<cuda::Staging> staging_;
   std::unique_ptr<cuda::Event> read_, done_;  // behind the copies of inputs; behind a run on the caller's stream
   KeptGraphs graphs_;

@@ -244,6 +244,22 @@ TEST_F(DeviceRunTest, ReplaysCheckWhatIsBound) {
   run_in_place(*run, set, x);
 }
 
+TEST_F(DeviceRunTest, RefusesAddressesThatKernelsCannotUse) {
+  ASSERT_NO_FATAL_FAILURE(build_net());
+  const auto run = context();
+  bind_weights(*run);
+  ASSERT_TRUE(run->set_input_shape(0, {4, kWidth}).is_ok());
+  const std::vector<float> x = numbers(4 * kWidth, 1);
+  const Buffers set = buffers(x);
+  const Status in = run->bind_input(0, static_cast<const std::byte*>(set.x.data()) + 4, set.x.size() - 4);
+  EXPECT_EQ(in.code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(in.message().find("input 'x'"), std::string::npos) << in.to_string();
+  const Status out = run->bind_output(0, static_cast<std::byte*>(set.y.data()) + 8, set.y.size() - 8);
+  EXPECT_EQ(out.code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(out.message().find("output 'y'"), std::string::npos) << out.to_string();
+  run_in_place(*run, set, x);
+}
+
 // What was bound before, and what is bound after, is host memory.
 TEST_F(DeviceRunTest, DenseValuesAreBoundAsObjectsToo) {
   ASSERT_NO_FATAL_FAILURE(build_net());

@@ -117,7 +117,7 @@ Result<LaunchPlan> plan(const PlanArgs& args) {
 }
 
 Family family() {
-  Family out{"cuda.hopper_attention", 2, {"Attention"}, supports, sources, plan, configs};
+  Family out{"cuda.hopper_attention", 3, {"Attention"}, supports, sources, plan, configs};
   out.arch = "sm_90a";
   return out;
 }

@@ -14,8 +14,16 @@ struct RowStat {
   float most, total;  // to base 2
 };
 
-// Of a warpgroup; barrier 0 is the block's.
-INGOT_INLINE void group_meets(int group) { asm volatile("bar.sync %0, 128;" ::"r"(group + 1) : "memory"); }
+// Of a warpgroup; barrier 0 is the block's. The numbers are constants: one from a register takes all barriers.
+static_assert(GROUPS <= 3, "a barrier for each warpgroup");
+INGOT_INLINE void group_meets(int group) {
+  if (group == 0)
+    asm volatile("bar.sync 1, 128;" ::: "memory");
+  else if (group == 1)
+    asm volatile("bar.sync 2, 128;" ::: "memory");
+  else
+    asm volatile("bar.sync 3, 128;" ::: "memory");
+}
 
 // This thread's part of a warpgroup's sums and statistics, to where all threads find them.
 INGOT_INLINE void store_part(float* part, RowStat* stats, const Softmax& softmax, float scale,
