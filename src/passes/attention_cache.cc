@@ -17,13 +17,18 @@ struct Lengths {
   Dim queries, keys, past, total;
 };
 
+// Nothing where a rank is unknown, or the first output is not wanted.
 std::optional<Lengths> lengths_of(const Graph& graph, const Node& root) {
-  const SymShape* q = shape_of(graph, root.inputs[0]);
-  const SymShape* k = shape_of(graph, root.inputs[1]);
-  const SymShape* past = shape_of(graph, root.inputs[kPastKey]);
-  if (q == nullptr || k == nullptr || past == nullptr || past->size() != 4) return std::nullopt;
-  const std::size_t sequence = q->size() == 4 ? 2 : 1;
-  return Lengths{(*q)[sequence], (*k)[sequence], (*past)[2], (*past)[2] + (*k)[sequence]};
+  if (root.outputs[0] == kNoValue || shape_of(graph, root.outputs[0]) == nullptr) return std::nullopt;
+  const int rank = rank_of(graph, root.inputs[0]);
+  if (rank != 3 && rank != 4) return std::nullopt;
+  for (std::size_t i = 1; i < 3; ++i)
+    if (rank_of(graph, root.inputs[i]) != rank || rank_of(graph, root.inputs[kPastKey + i - 1]) != 4)
+      return std::nullopt;
+  const SymShape &q = *shape_of(graph, root.inputs[0]), &k = *shape_of(graph, root.inputs[1]);
+  const std::size_t sequence = rank == 4 ? 2 : 1;
+  const Dim past = (*shape_of(graph, root.inputs[kPastKey]))[2];
+  return Lengths{q[sequence], k[sequence], past, past + k[sequence]};
 }
 
 // [B, S, H * D] as [B, S, H, D]; empty where that cannot be written.

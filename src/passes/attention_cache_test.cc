@@ -61,6 +61,24 @@ TEST(AttentionCache, OneQueryNeedsNoMask) {
   EXPECT_EQ(first(*b.graph, "Attention")->inputs.size(), 3U) << ir::print(*b.graph);
 }
 
+TEST(AttentionCache, NeedsRanksAndAResult) {
+  for (const bool known : {false, true}) {
+    Builder b;
+    const ValueId past = b.in("past", {1, 2, 4, 8});
+    const auto operand = [&](const char* name) {
+      return known ? b.in(name, {1, 2, 3, 8}) : b.graph->add_input(name, ir::Type::tensor(DType::f32, std::nullopt));
+    };
+    const ValueId q = operand("q"), k = operand("k"), v = operand("v");
+    const auto node = ops::add_node(*b.graph, "Attention", "a", {q, k, v, ir::kNoValue, past, past}, {},
+                                    {known ? "" : "y", "present", "present_value"});
+    ASSERT_TRUE(node.is_ok()) << node.status().to_string();
+    b.out({b.graph->node(*node).outputs[1]});
+    Graph& graph = *b.graph;
+    ASSERT_TRUE(run_passes(graph, {{"cache", attention_cache_rules()}}, {}).is_ok());
+    EXPECT_EQ(count(graph, "Concat"), 0) << ir::print(graph);
+  }
+}
+
 TEST(AttentionCache, LeavesWhatConcatDoesNotSay) {
   const Case short_mask{"", {1, 2, 3, 8}, {1, 2, 3, 8}, {1, 2, 4, 8}, {}, {3, 5}};
   const Case window{"", {1, 2, 3, 8}, {1, 2, 3, 8}, {1, 2, 4, 8}, {{"left_window_size", std::int64_t{2}}}, {}};
