@@ -141,5 +141,7 @@ def test_options_that_a_plan_leaves_no_use_for(ingot, tmp_path):
     build(ingot, tmp_path / "a.plan", *FIXED)
     done = ingot("bench", tmp_path / "a.plan", "--precision", "fp16", "--seconds", 0.05)
     assert done.ok and "warning: --precision has no effect" in done.stderr
+    done = ingot("bench", tmp_path / "a.plan", "--device", "cuda:1", "--seconds", 0.05)
+    assert done.ok and "warning: --device cuda:1 has no effect" in done.stderr
     done = ingot("bench", tmp_path / "a.plan", "--shapes", "x:1x1x1x1", "--seconds", 0.05)
     assert not done.ok and "the engine's sizes are fixed" in done.stderr

@@ -193,7 +193,11 @@ Result<std::shared_ptr<const Engine>> load_engine(const EngineOptions& options, 
   INGOT_ASSIGN_OR_RETURN(const bool is_plan, is_meant_as_plan(path));
   if (is_plan) {
     warn_of_build_options(options, path);
-    return Engine::load_file(path, load);
+    INGOT_ASSIGN_OR_RETURN(std::shared_ptr<const Engine> engine, Engine::load_file(path, load));
+    if (options.device != "cpu" && engine->cuda_device() == nullptr)
+      std::fprintf(stderr, "warning: --device %s has no effect: %s was built for the CPU\n", options.device.c_str(),
+                   path.c_str());
+    return engine;
   }
   INGOT_ASSIGN_OR_RETURN(const builder::BuiltPlan built, build_model(options, path));
   INGOT_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, plan::write(built.plan));
