@@ -18,8 +18,9 @@ import subprocess
 import sys
 import tempfile
 
+import gpu_torch
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SKIPPED = 77
 # (images, channels, height, width, output channels)
 LAYERS = {
     "64x64 c256": (1, 256, 64, 64, 256),
@@ -79,15 +80,7 @@ class Torchvision:
         return self.layer(self.values["x"], self.values).cpu().numpy()
 
     def measure(self, replays: int) -> float:
-        begin, end = (self.torch.cuda.Event(enable_timing=True) for _ in range(2))
-        best = math.inf
-        for _ in range(replays):
-            begin.record()
-            self.graph.replay()
-            end.record()
-            end.synchronize()
-            best = min(best, 1000 * begin.elapsed_time(end))
-        return best
+        return min(gpu_torch.replay_times(self.graph, replays))
 
 
 class Ingot:
@@ -168,15 +161,11 @@ def main() -> int:
     parser.add_argument("--ingot", type=pathlib.Path, default=ROOT / "build/release/bin/ingot")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE")
     options = parser.parse_args()
-    try:
-        import torch
-        import torchvision  # noqa: F401
-    except ImportError as error:
-        print(f"skipped: {error}")
-        return SKIPPED
-    if not torch.cuda.is_available():
-        print("skipped: PyTorch sees no GPU")
-        return SKIPPED
+    if reason := gpu_torch.why_not():
+        print(f"skipped: {reason}")
+        return gpu_torch.SKIPPED
+    import torch
+
     options.ingot = options.ingot.resolve()
     print(f"{torch.cuda.get_device_name()}, fp16, microseconds of one layer in a chain of {options.calls}")
     print(f"{'layer':20}{'ingot':>9}{'torchv.':>9}{'ratio':>8}{'error':>10}{'torchv.':>10}", flush=True)

@@ -23,9 +23,10 @@ import subprocess
 import sys
 import tempfile
 
+import gpu_torch
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ENGINES = ["ingot", "eager", "compile"]
-SKIPPED = 77
 CHECKED_BATCH = 8  # larger ones are the same kernels over more rows
 
 
@@ -36,7 +37,6 @@ class Torch:
         import gpu_nets
         import torch
 
-        self.torch = torch
         torch.backends.cudnn.benchmark = True
         torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = True
         module, inputs = gpu_nets.make(net, batch)
@@ -62,14 +62,7 @@ class Torch:
         torch.cuda.synchronize()
 
     def measure(self) -> dict:
-        begin, end = (self.torch.cuda.Event(enable_timing=True) for _ in range(2))
-        times = []
-        for _ in range(self.replays):
-            begin.record()
-            self.graph.replay()
-            end.record()
-            end.synchronize()
-            times.append(1000 * begin.elapsed_time(end))
+        times = gpu_torch.replay_times(self.graph, self.replays)
         return {"us": min(times), "median_us": statistics.median(times)}
 
 
@@ -213,15 +206,11 @@ def main() -> int:
     parser.add_argument("--build-option", action="append", default=[], metavar="OPTION", help="passed to `ingot build`")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE")
     options = parser.parse_args()
-    try:
-        import torch
-        import torchvision  # noqa: F401
-    except ImportError as error:
-        print(f"skipped: {error}")
-        return SKIPPED
-    if not torch.cuda.is_available():
-        print("skipped: PyTorch sees no GPU")
-        return SKIPPED
+    if reason := gpu_torch.why_not():
+        print(f"skipped: {reason}")
+        return gpu_torch.SKIPPED
+    import torch
+
     sys.path.insert(0, str(ROOT / "bench"))
     import gpu_nets
 

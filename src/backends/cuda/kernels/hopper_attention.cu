@@ -15,24 +15,19 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS)
   const unsigned k_tiles = q_tile + kQueryBytes, v_tiles = k_tiles + 2 * kKeyBytes;
   const int thread = static_cast<int>(threadIdx.x), lane = thread % 32;
   const int q0 = static_cast<int>(blockIdx.x) * kQueries, row0 = thread / 32 * 16;
-  const int head = static_cast<int>(blockIdx.y), batch = static_cast<int>(blockIdx.z);
-  const int kv = p.heads_per_kv == 1 ? head : head / p.heads_per_kv;
-  const T* from_q = static_cast<const T*>(p.q) + batch * p.q_batch + head * p.q_head + q0 * p.q_row;
-  const T* from_k = static_cast<const T*>(p.k) + batch * p.k_batch + kv * p.k_head;
-  const T* from_v = static_cast<const T*>(p.v) + batch * p.v_batch + kv * p.v_head;
-  const int visible = p.causal != 0 ? min_int(p.keys, q0 + kQueries) : p.keys;
-  const int steps = (visible + KEYS - 1) / KEYS;
-  const auto load = [&](unsigned tiles, const T* from, long long row_stride, int step) {
+  const HeadOperands from(p, q0, kQueries);
+  const int steps = from.steps;
+  const auto load = [&](unsigned tiles, const T* rows, long long row_stride, int step) {
     if (step < steps)
-      load_tile<KEYS, kThreads>(tiles + step % 2 * kKeyBytes, from + step * KEYS * row_stride, row_stride,
+      load_tile<KEYS, kThreads>(tiles + step % 2 * kKeyBytes, rows + step * KEYS * row_stride, row_stride,
                                 p.keys - step * KEYS, thread);
   };
-  const auto load_keys = [&](int step) { load(k_tiles, from_k, p.k_row, step); };
-  const auto load_values = [&](int step) { load(v_tiles, from_v, p.v_row, step); };
-  Softmax softmax(p, batch, head, q0 + row0);
+  const auto load_keys = [&](int step) { load(k_tiles, from.k, p.k_row, step); };
+  const auto load_values = [&](int step) { load(v_tiles, from.v, p.v_row, step); };
+  Softmax softmax(p, from.batch, from.head, q0 + row0);
   wait_for_inputs();
   softmax.begin_mask(p, 0);
-  load_tile<kQueries, kThreads>(q_tile, from_q, p.q_row, p.queries - q0, thread);
+  load_tile<kQueries, kThreads>(q_tile, from.q, p.q_row, p.queries - q0, thread);
   load_keys(0);
   copy_async_commit();
   load_values(0);
@@ -113,7 +108,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS)
   }
   __syncwarp();
   constexpr int kChunks = SIZE / 8;
-  T* const y = static_cast<T*>(p.y) + batch * p.y_batch + head * p.y_head + (q0 + row0) * p.y_row;
+  T* const y = static_cast<T*>(p.y) + from.batch * p.y_batch + from.head * p.y_head + (q0 + row0) * p.y_row;
 #pragma unroll
   for (int i = lane; i < 16 * kChunks; i += 32) {
     const int row = i / kChunks, chunk = i % kChunks;

@@ -80,27 +80,22 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS)
   unsigned char* const part = parts + group * kGroupBytes;  // keys and values, then sums
   const unsigned k_tile = shared_address(part), v_tile = k_tile + kKeyBytes;
   const int q0 = static_cast<int>(blockIdx.x) * kQueries;
-  const int head = static_cast<int>(blockIdx.y), batch = static_cast<int>(blockIdx.z);
-  const int kv = p.heads_per_kv == 1 ? head : head / p.heads_per_kv;
-  const T* from_q = static_cast<const T*>(p.q) + batch * p.q_batch + head * p.q_head + q0 * p.q_row;
-  const T* from_k = static_cast<const T*>(p.k) + batch * p.k_batch + kv * p.k_head;
-  const T* from_v = static_cast<const T*>(p.v) + batch * p.v_batch + kv * p.v_head;
-  const int visible = p.causal != 0 ? min_int(p.keys, q0 + kQueries) : p.keys;
-  const int steps = (visible + KEYS - 1) / KEYS;
-  const auto load = [&](unsigned tile, const T* from, long long row_stride, int step) {
+  const HeadOperands from(p, q0, kQueries);
+  const int steps = from.steps;
+  const auto load = [&](unsigned tile, const T* rows, long long row_stride, int step) {
     if (step < steps)
-      load_tile<KEYS, 128>(tile, from + step * KEYS * row_stride, row_stride, p.keys - step * KEYS, in_group);
+      load_tile<KEYS, 128>(tile, rows + step * KEYS * row_stride, row_stride, p.keys - step * KEYS, in_group);
     copy_async_commit();
   };
   const float scale = p.scale * kLog2E;
   float sum[kBlocks][32], score[KEYS / 2];
   unsigned weight[KEYS / 16][4];
-  Softmax softmax(p, batch, head, q0 + in_group / 32 * 16);
+  Softmax softmax(p, from.batch, from.head, q0 + in_group / 32 * 16);
   wait_for_inputs();
   softmax.begin_mask(p, group * KEYS);
-  load_tile<kQueries, kThreads>(q_tile, from_q, p.q_row, p.queries - q0, thread);
-  load(k_tile, from_k, p.k_row, group);
-  load(v_tile, from_v, p.v_row, group);
+  load_tile<kQueries, kThreads>(q_tile, from.q, p.q_row, p.queries - q0, thread);
+  load(k_tile, from.k, p.k_row, group);
+  load(v_tile, from.v, p.v_row, group);
 
   copy_async_wait<1>();
   fence_async();
@@ -113,7 +108,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS)
     products_wait<0>();
     if (next < steps) {
       group_meets(group);
-      load(k_tile, from_k, p.k_row, next);
+      load(k_tile, from.k, p.k_row, next);
     }
     softmax.soften(p, scale, step * KEYS, score, weight);
     if (step != group) softmax.keep_sums(sum);
@@ -130,7 +125,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS)
     products_wait<0>();
     group_meets(group);  // also: sums take the place of keys and values
     if (next >= steps) break;
-    load(v_tile, from_v, p.v_row, next);
+    load(v_tile, from.v, p.v_row, next);
     copy_async_wait<1>();
     fence_async();
     group_meets(group);
@@ -141,7 +136,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, MIN_BLOCKS)
   __syncthreads();
 
   constexpr int kChunks = SIZE / 4;
-  T* const y = static_cast<T*>(p.y) + batch * p.y_batch + head * p.y_head + q0 * p.y_row;
+  T* const y = static_cast<T*>(p.y) + from.batch * p.y_batch + from.head * p.y_head + q0 * p.y_row;
 #pragma unroll 4
   for (int i = thread; i < kQueries * kChunks; i += kThreads) {
     const int row = i / kChunks, column = i % kChunks * 4;

@@ -37,6 +37,21 @@ INGOT_INLINE void load_tile(unsigned to, const T* from, long long row_stride, in
   }
 }
 
+// A block's queries, from q0 on, of its head and batch entry, with the keys and values that they meet.
+struct HeadOperands {
+  int head = static_cast<int>(blockIdx.y), batch = static_cast<int>(blockIdx.z);
+  const T *q, *k, *v;
+  int steps;  // of the keys that any of `queries` may see
+
+  INGOT_INLINE HeadOperands(const ingot_cuda::AttentionParams& p, int q0, int queries) {
+    const int kv = p.heads_per_kv == 1 ? head : head / p.heads_per_kv;
+    q = static_cast<const T*>(p.q) + batch * p.q_batch + head * p.q_head + q0 * p.q_row;
+    k = static_cast<const T*>(p.k) + batch * p.k_batch + kv * p.k_head;
+    v = static_cast<const T*>(p.v) + batch * p.v_batch + kv * p.v_head;
+    steps = ((p.causal != 0 ? min_int(p.keys, q0 + queries) : p.keys) + KEYS - 1) / KEYS;
+  }
+};
+
 #if MASK != 0
 // Two keys' values of the mask as one register or two: taken apart where they come, they would be waited for there,
 // ahead of the loads behind them.
